@@ -1,0 +1,1 @@
+"""Put the bundle of the root metadata.yaml into an Airbyte workspace: `make register`."""
