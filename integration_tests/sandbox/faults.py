@@ -1,0 +1,166 @@
+"""Faults to inject: which request they strike, and what the client then sees.
+
+A fault acts before the service sees the request, or after it has acted on it: `AFTER` names the kinds of that sort.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+KINDS = frozenset(
+    {
+        "status",  # HTTP `status` with `headers` and `body`; `processed=True`: after the service has acted
+        "html",  # a page of HTML with `status` (200 unless told)
+        "slack_error",  # HTTP 200 with {"ok": false, "error": code}
+        "invalid_cursor",  # the same with that code
+        "limit_required",  # the same with that code
+        "reset_before",  # the connection is reset, the service never saw the request
+        "reset_after",  # the connection is reset, the service has acted
+        "truncated",  # the service has acted; fewer bytes than Content-Length arrive
+        "timeout_before",  # nothing happens for `seconds`; then, if the client still waits, the request is processed
+        "timeout_after",  # the service has acted; the answer comes after `seconds`
+        "redirect",  # `status` (302 unless told) to `location`
+        "echo_token",  # `status` (400 unless told) with the request's token in the error, plain, escaped, URL-encoded
+    }
+)
+AFTER = frozenset({"reset_after", "truncated", "timeout_after"})
+DEFAULT_STATUS = {"status": 500, "redirect": 302, "echo_token": 400}
+HTML_PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+
+
+@dataclass
+class Fault:
+    """One fault. It strikes the `nth` matching request (from 1) and the `times - 1` after it; `times=None`: all.
+
+    `service` is "slack" or "oomnitza"; `path`, `query` and `request_body` are regular expressions searched for.
+    `retry_after` becomes the header; `headers` and `body` are sent as given. `seen` and `fired` count.
+    """
+
+    kind: str
+    service: str | None = None
+    method: str | None = None
+    path: str | None = None
+    query: str | None = None
+    request_body: str | None = None
+    nth: int = 1
+    times: int | None = 1
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | str | None = None
+    retry_after: int | str | None = None
+    processed: bool = False
+    seconds: float = 30.0
+    code: str = "internal_error"
+    location: str = "http://127.0.0.1:9/elsewhere"
+    seen: int = 0
+    fired: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"No such fault: {self.kind!r}. There are {', '.join(sorted(KINDS))}.")
+        if self.kind in ("invalid_cursor", "limit_required"):
+            self.code = self.kind
+
+    @property
+    def after(self) -> bool:
+        """Whether the service acts on the request all the same."""
+        return self.processed or self.kind in AFTER
+
+    def matches(self, service: str, method: str, path: str, query: str, body: bytes) -> bool:
+        """Whether it is about this request."""
+        return (
+            self.service in (None, service)
+            and self.method in (None, method)
+            and (self.path is None or re.search(self.path, path) is not None)
+            and (self.query is None or re.search(self.query, query) is not None)
+            and (self.request_body is None or re.search(self.request_body, body.decode("utf-8", "replace")) is not None)
+        )
+
+    def due(self) -> bool:
+        """Count one more matching request, and say whether it is struck."""
+        self.seen += 1
+        struck = self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
+        self.fired += struck
+        return struck
+
+
+PASSING = (
+    Fault("status", status=429, retry_after=0),
+    Fault("status", status=503, retry_after=0),
+    Fault("status", status=500),
+    Fault("status", status=500, processed=True),
+    Fault("html", status=502),
+    Fault("html", status=504, processed=True),
+    Fault("reset_before"),
+    Fault("reset_after"),
+    Fault("truncated"),
+)
+"""What passes by itself: the kinds that the random mode draws from."""
+
+
+@dataclass(frozen=True)
+class _Random:
+    seed: int
+    rate: float
+    service: str | None
+    kinds: tuple[Fault, ...]
+
+
+class Faults:
+    """The faults in force. `history` lists those that struck, as (service, method, path, kind)."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._random: _Random | None = None
+        self._occurrences: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.history: list[tuple[str, str, str, str]] = []
+
+    def add(self, fault: Fault) -> Fault:
+        """Put a fault in force; the same object is given back, and counts."""
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def random(self, seed: int, rate: float, service: str | None = None, kinds: Sequence[Fault] | None = None) -> None:
+        """Strike a share `rate` of all requests with passing faults (or `kinds`: faults as patterns).
+
+        Drawn from the seed, the request and how often it came, so that the order in which workers happen to ask does
+        not matter.
+        """
+        with self._lock:
+            self._random = _Random(seed, rate, service, tuple(kinds or PASSING))
+            self._occurrences.clear()
+
+    def clear(self) -> None:
+        """No more faults."""
+        with self._lock:
+            self._faults.clear()
+            self._random = None
+            self._occurrences.clear()
+            self.history.clear()
+
+    def strike(self, service: str, method: str, path: str, query: str, body: bytes) -> Fault | None:
+        """The fault that this request meets, if any. Every matching one counts it; the first that is due strikes."""
+        if not self._faults and self._random is None:
+            return None
+        with self._lock:
+            due = [f for f in self._faults if f.matches(service, method, path, query, body) and f.due()]
+            fault = due[0] if due else self._draw(service, method, path, query, body)
+            if fault is not None:
+                self.history.append((service, method, path, fault.kind))
+        return fault
+
+    def _draw(self, service: str, method: str, path: str, query: str, body: bytes) -> Fault | None:
+        mode = self._random
+        if mode is None or mode.service not in (None, service):
+            return None
+        request = f"{service} {method} {path}?{query} {body!r}"
+        self._occurrences[request] += 1
+        dice = random.Random(f"{mode.seed} {self._occurrences[request]} {request}")
+        return replace(dice.choice(mode.kinds)) if dice.random() < mode.rate else None

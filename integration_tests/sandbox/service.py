@@ -1,0 +1,116 @@
+"""Both services together: `Sandbox`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from .faults import Faults
+from .oomnitza import People as Oomnitza
+from .requestlog import RequestLog
+from .server import Gate, Server
+from .slack import Slack
+
+Pages = Callable[["Sandbox"], Sequence[BaseRoute]]
+
+
+class Sandbox:
+    """A Slack and an Oomnitza on loopback ports of their own, from `start` (or `with`) to `stop`.
+
+    `people`: size of the first workspace; `grid_people`: people of the Enterprise Grid; `seed`: the same seed gives the
+    same people, ids and tokens. `latency`: seconds that every request takes longer. `path`: where Oomnitza's SQLite
+    file is kept (a directory, or a file ending in .sqlite); in memory if None. `body_limit`: bytes of each body that
+    the log keeps. `port`, `slack_port`: fixed ports; 0 takes free ones. `pages`: further routes at Oomnitza's address,
+    outside `/api/`, which are neither logged nor struck by faults.
+    """
+
+    def __init__(
+        self,
+        people: int = 250,
+        *,
+        seed: int = 7,
+        latency: float = 0.0,
+        path: str | Path | None = None,
+        grid_people: int = 40,
+        body_limit: int = 4_000_000,
+        port: int = 0,
+        slack_port: int = 0,
+        pages: Pages | None = None,
+    ) -> None:
+        self.seed = seed
+        self.requests = RequestLog(body_limit)
+        self.faults = Faults()
+        self.slack = Slack(people, seed, grid_people)
+        self.oomnitza = Oomnitza(_file(path), seed)
+        routes = pages(self) if pages is not None else ()
+        self._gates = [
+            Gate("slack", self.slack.app(), self.requests, self.faults, latency),
+            Gate("oomnitza", self.oomnitza.app(routes), self.requests, self.faults, latency),
+        ]
+        self._servers = [Server(gate, at) for gate, at in zip(self._gates, (slack_port, port), strict=True)]
+        self.slack_url = f"http://127.0.0.1:{self._servers[0].port}/api/"
+        self.oomnitza_url = f"http://127.0.0.1:{self._servers[1].port}"
+
+    @property
+    def latency(self) -> float:
+        """Seconds that every request takes longer; may be set at any time."""
+        return self._gates[0].latency
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        for gate in self._gates:
+            gate.latency = seconds
+
+    @property
+    def crashes(self) -> list[str]:
+        """Tracebacks of errors of the sandbox's own. Leaving the `with` block raises if there are any."""
+        return [crash for gate in self._gates for crash in gate.crashes]
+
+    def start(self) -> Sandbox:
+        """Serve."""
+        for server in self._servers:
+            server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, and close the database."""
+        for server in self._servers:
+            server.stop()
+        self.oomnitza.store.close()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self.stop()
+        if kind is None and self.crashes:
+            raise RuntimeError("The sandbox itself failed:\n" + "\n".join(self.crashes))
+
+    def addresses(self) -> dict[str, Any]:
+        """All that a process elsewhere needs to use it."""
+        return {
+            "slack_url": self.slack_url,
+            "oomnitza_url": self.oomnitza_url,
+            "slack_token": self.slack.token,
+            "slack_admin_token": self.slack.admin_token,
+            "slack_org_token": self.slack.org_token,
+            "oomnitza_token": self.oomnitza.token,
+            "oomnitza_username": self.oomnitza.username,
+            "oomnitza_password": self.oomnitza.password,
+        }
+
+
+def _file(path: str | Path | None) -> Path | None:
+    if path is None:
+        return None
+    path = Path(path)
+    if path.suffix == ".sqlite":
+        return path
+    path.mkdir(parents=True, exist_ok=True)
+    return path / "oomnitza.sqlite"
