@@ -1,1 +1,5 @@
-"""…"""
+"""Airbyte source: the people of a Slack workspace, or of an Enterprise Grid, as typed streams."""
+
+from source_slack_users.source import SourceSlackUsers
+
+__all__ = ["SourceSlackUsers"]

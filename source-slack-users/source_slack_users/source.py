@@ -1,0 +1,136 @@
+"""Airbyte's commands for this source: what `check` proves, and which streams there are."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
+
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    FailureType,
+    Status,
+)
+from airbyte_cdk.sources import AbstractSource
+from airbyte_cdk.sources.streams import Stream
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_slack_users.config import parse_config
+from source_slack_users.errors import config_error, failure, transient_error
+from source_slack_users.oauth import sign_in
+from source_slack_users.slack_api import Patience, SlackApi
+from source_slack_users.streams import BillableInfo, LastLogins, SlackStream, Users
+from source_slack_users.workspaces import identify, workspaces_to_read
+
+# `check` answers within 30 seconds, the start of the process included.
+CHECK_PATIENCE = Patience(tries=3, seconds=12, longest_wait=5, timeout=(5, 8))
+CHECK_SECONDS = 24
+
+_REFUSED = "__refused"
+
+
+class SourceSlackUsers(AbstractSource):
+    """The people of Slack, as an Airbyte source."""
+
+    raise_exception_on_missing_stream = True
+    _reading: list[SlackStream]
+
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
+        """Take the configuration; one that is not valid is replaced by one that holds nothing but the reason.
+
+        The CDK would quote the credentials in its message, and would not mask those under a name that it does not know.
+        """
+        try:
+            parse_config(config)
+        except AirbyteTracedException as error:
+            return {"credentials": {"auth_type": "api_token", "api_token": ""}, _REFUSED: str(error)}
+        return super().configure(config, temp_dir)
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Prove the configuration, and say in one sentence what is wrong with it; the CDK's own would quote it."""
+        succeeded, problem = self.check_connection(logger, config)
+        if succeeded:
+            return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+        return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(problem)))
+
+    def check_connection(self, logger: logging.Logger, config: Mapping[str, Any]) -> tuple[bool, str | None]:
+        """Prove the token, its scopes and the workspaces; answer whether all is well, and if not, why."""
+        try:
+            _within(CHECK_SECONDS, lambda: _prove(logger, config))
+        except AirbyteTracedException as error:
+            return False, str(error)
+        return True, None
+
+    def streams(self, config: Mapping[str, Any]) -> list[Stream]:
+        """Make the streams. Raises config_error for a configuration that is not valid."""
+        parsed = parse_config(_accepted(config))
+        auth = sign_in(parsed, config, Patience())
+        started = time.time()
+        self._reading = [kind(parsed, auth, started) for kind in (Users, LastLogins, BillableInfo)]
+        return list(self._reading)
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Read the streams one after the other; each that fails has its own TRACE, and the others go on.
+
+        Raises an error of the right failure type at the end if any failed: the CDK's own is always a config_error.
+        """
+        self._reading = []
+        try:
+            yield from super().read(logger, config, catalog, state)
+        except AirbyteTracedException:
+            failures = {stream.name: stream.failure for stream in self._reading if stream.failure}
+            if not failures:
+                raise
+            reasons = " ".join(f"{name}: {error}" for name, error in failures.items())
+            kinds = {error.failure_type for error in failures.values()}
+            order = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
+            raise failure(f"Not all streams were read. {reasons}", next(k for k in order if k in kinds)) from None
+
+
+def _accepted(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    if _REFUSED in config:
+        raise config_error(config[_REFUSED])
+    return config
+
+
+def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
+    config = parse_config(_accepted(raw))
+    auth = sign_in(config, raw, CHECK_PATIENCE)
+    api = SlackApi("check", config.api_url, auth, patience=CHECK_PATIENCE)
+    identity = identify(api)
+    identity.require_scopes()
+    workspaces = workspaces_to_read(api, identity, config.team_ids)
+    logger.info(f"The token sees {', '.join(f'{workspace.name} ({workspace.id})' for workspace in workspaces)}.")
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Do the work; raise transient_error when it takes longer. No request's time-out covers a slow name server."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        done.result(seconds)
+    except FutureTimeoutError:
+        raise transient_error(
+            f"Slack did not answer within {seconds:.0f} seconds. Try again; if it stays so, check `api_url` and the "
+            "network between this machine and Slack."
+        ) from None

@@ -1,0 +1,69 @@
+"""Whose token it is, what it may do, and which workspaces it reads."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from source_slack_users.errors import config_error, scope_advice
+from source_slack_users.slack_api import SlackApi, by_cursor
+
+NEEDED_SCOPES = ("users:read", "users:read.email")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One workspace: its id, its name, and the `team_id` to send, which only an organization-wide token needs."""
+
+    id: str
+    name: str
+    parameter: str | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What Slack says of a token: its workspace (or its organization), and its scopes; None if Slack names none."""
+
+    workspace: Workspace
+    is_organization: bool
+    scopes: frozenset[str] | None
+
+    def require_scopes(self) -> None:
+        """Raise config_error that names the scopes which the stream `users` needs and the token lacks."""
+        missing = [scope for scope in NEEDED_SCOPES if self.scopes is not None and scope not in self.scopes]
+        if missing:
+            raise config_error(scope_advice(", ".join(missing)))
+
+
+def identify(api: SlackApi) -> Identity:
+    """Ask Slack whose the token is (Slack: auth.test). Raises what `SlackApi.call` raises."""
+    answer, headers = api.call("auth.test")
+    scopes = headers.get("x-oauth-scopes")
+    return Identity(
+        Workspace(str(answer.get("team_id")), str(answer.get("team"))),
+        answer.get("is_enterprise_install") is True,
+        None if scopes is None else frozenset(scope.strip() for scope in scopes.split(",")),
+    )
+
+
+def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str]) -> list[Workspace]:
+    """List the workspaces to read: those of `wanted`, a list of ids, or all that the token can see if it is empty.
+
+    Raises config_error if one of `wanted` is not to be seen with this token, or if there is none to read at all
+    (Slack: auth.teams.list).
+    """
+    if identity.is_organization:
+        seen = {
+            team["id"]: Workspace(team["id"], team.get("name", ""), parameter=team["id"])
+            for page in api.pages("auth.teams.list", by_cursor)
+            for team in page.get("teams", [])
+        }
+    else:
+        seen = {identity.workspace.id: identity.workspace}
+    unknown = [team for team in wanted if team not in seen]
+    if unknown:
+        raise config_error(
+            f"team_ids names {', '.join(unknown)}, which this token cannot see. It sees "
+            f"{', '.join(f'{workspace.name} ({workspace.id})' for workspace in seen.values()) or 'no workspace'}."
+        )
+    if not seen:
+        raise config_error("The Slack app is installed in the organization, but in none of its workspaces. Add one.")
+    return [workspace for workspace in seen.values() if not wanted or workspace.id in wanted]
