@@ -63,6 +63,7 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
 
     def begin(self, method: str) -> None:
         """Start the count of tries and of time for one request."""
+        self.answer = {}
         self._method = method
         self._tries = 0
         self._deadline = time.monotonic() + self._patience.seconds

@@ -48,8 +48,8 @@ class SlackStream(Stream, ABC):
         self._api = SlackApi(self.name, config.api_url, auth, patience=Patience(), page_size=config.page_size)
 
     @abstractmethod
-    def lots(self, state: State) -> Iterator[Iterable[Record]]:
-        """List everything, and yield the records at or after `state` in lots; nobody comes twice."""
+    def records(self, state: State) -> Iterator[Record]:
+        """List everything, and yield the records at or after `state`; nobody comes twice."""
 
     @abstractmethod
     def next_state(self, state: State) -> State:
@@ -87,12 +87,9 @@ class SlackStream(Stream, ABC):
     ) -> Iterator[AirbyteMessage]:
         """Yield the records as ready messages, which the CDK passes on as they are."""
         name = self.name
-        for lot in self.lots(stream_state or {}):
-            now = time.time_ns() // 1_000_000
-            for record in lot:
-                yield AirbyteMessage(
-                    type=Type.RECORD, record=AirbyteRecordMessage(stream=name, data=record, emitted_at=now)
-                )
+        for record in self.records(stream_state or {}):
+            message = AirbyteRecordMessage(stream=name, data=record, emitted_at=time.time_ns() // 1_000_000)
+            yield AirbyteMessage(type=Type.RECORD, record=message)
 
     def workspaces(self) -> list[Workspace]:
         """Ask Slack which workspaces to read."""
@@ -105,8 +102,8 @@ class Users(SlackStream):
     primary_key = "id"
     cursor_field = "updated"
 
-    def lots(self, state: State) -> Iterator[Iterable[Record]]:
-        """List the people; a lot for each of Slack's pages.
+    def records(self, state: State) -> Iterator[Record]:
+        """List the people.
 
         On a Grid, all workspaces but the last are listed twice: first to see who is where, then for the records.
         """
@@ -125,12 +122,10 @@ class Users(SlackStream):
             for members in self._pages(workspaces[index]):
                 if index == last:
                     _see(sightings, members, index)
-                taken = ((member, sightings.take(member["id"], index)) for member in members)
-                yield [
-                    to_record(member, team_ids, sync_time)
-                    for member, team_ids in taken
-                    if team_ids is not None and self._wants(member, since)
-                ]
+                for member in members:
+                    team_ids = sightings.take(member["id"], index)
+                    if team_ids is not None and self._wants(member, since):
+                        yield to_record(member, team_ids, sync_time)
         if sightings.left():
             raise transient_error(
                 f"{sightings.left()} people left a workspace while the workspaces were being read, so the listing is "
@@ -151,6 +146,7 @@ class Users(SlackStream):
             members = answer.get("members") or []
             self._largest = max(self._largest, *map(last_change, members), 0)
             yield members
+            members.clear()  # before the next page is there, so that memory holds one at a time
 
     def _wants(self, member: Mapping[str, Any], since: int) -> bool:
         config = self.config
@@ -168,7 +164,7 @@ class LastLogins(SlackStream):
     primary_key = "user_id"
     cursor_field = "last_login_at"
 
-    def lots(self, state: State) -> Iterator[Iterable[Record]]:
+    def records(self, state: State) -> Iterator[Record]:
         """List the logins of each workspace back to the state's time, and yield the newest of each person."""
         since = _since(state, "last_login_at")
         newest: dict[str, Record] = {}
@@ -183,7 +179,7 @@ class LastLogins(SlackStream):
                 if len(recent) < len(logins):
                     break
         self._largest = max(map(_last, newest.values()), default=0)
-        yield map(_login_record, newest.values())
+        yield from map(_login_record, newest.values())
 
     def next_state(self, state: State) -> State:
         """Give the time of the newest login, never past the start of the read, nor going back."""
@@ -196,7 +192,7 @@ class BillableInfo(SlackStream):
 
     primary_key = "user_id"
 
-    def lots(self, state: State) -> Iterator[Iterable[Record]]:
+    def records(self, state: State) -> Iterator[Record]:
         """List all workspaces, and yield one record a person: active if in any workspace."""
         active: dict[str, bool] = {}
         for workspace in self.workspaces():
@@ -204,7 +200,8 @@ class BillableInfo(SlackStream):
                 people = page.get("billable_info") or {}
                 for person, info in people.items():
                     active[person] = active.get(person, False) or bool(info.get("billing_active"))
-        yield ({"user_id": person, "billing_active": billed} for person, billed in active.items())
+        for person, billed in active.items():
+            yield {"user_id": person, "billing_active": billed}
 
     def next_state(self, state: State) -> State:
         """Give the CDK's state for a stream that has no cursor."""

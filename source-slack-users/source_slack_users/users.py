@@ -14,47 +14,47 @@ def to_record(member: Mapping[str, Any], team_ids: list[str], sync_time: str) ->
     the answer; it is None where Slack says nothing. Raises KeyError for a member without `id`.
     """
     profile = _object(member.get("profile")) or {}
+    said, told = member.get, profile.get  # bound once: this function is most of what a read costs
     bot = is_bot(member)
-    deleted = bool(member.get("deleted"))
-    invited = _flag(member.get("is_invited_user"))
-    real_name = _text(profile.get("real_name")) or _text(member.get("real_name"))
-    first_name, last_name = _text(profile.get("first_name")), _text(profile.get("last_name"))
+    deleted = said("deleted") is True
+    real_name = told("real_name") or said("real_name") or None
+    first_name, last_name = told("first_name") or None, told("last_name") or None
     if real_name and not (first_name or last_name or bot):
         first_name, last_name = _split(real_name)
     return {
         "id": member["id"],
-        "team_id": _text(member.get("team_id")),
-        "name": _text(member.get("name")),
-        "email": _text(profile.get("email")),
+        "team_id": said("team_id") or None,
+        "name": said("name") or None,
+        "email": told("email") or None,
         "first_name": first_name,
         "last_name": last_name,
         "real_name": real_name,
-        "display_name": _text(profile.get("display_name")),
-        "title": _text(profile.get("title")),
-        "phone": _text(profile.get("phone")),
-        "skype": _text(profile.get("skype")),
-        "pronouns": _text(profile.get("pronouns")),
+        "display_name": told("display_name") or None,
+        "title": told("title") or None,
+        "phone": told("phone") or None,
+        "skype": told("skype") or None,
+        "pronouns": told("pronouns") or None,
         "deleted": deleted,
-        "is_admin": bool(member.get("is_admin")),
-        "is_owner": bool(member.get("is_owner")),
-        "is_primary_owner": bool(member.get("is_primary_owner")),
-        "is_restricted": bool(member.get("is_restricted")),
-        "is_ultra_restricted": bool(member.get("is_ultra_restricted")),
-        "is_bot": bool(member.get("is_bot")),
-        "is_app_user": bool(member.get("is_app_user")),
-        "is_invited_user": invited,
-        "is_email_confirmed": _flag(member.get("is_email_confirmed")),
-        "is_stranger": _flag(member.get("is_stranger")),
-        "has_2fa": _flag(member.get("has_2fa")),
+        "is_admin": said("is_admin") is True,
+        "is_owner": said("is_owner") is True,
+        "is_primary_owner": said("is_primary_owner") is True,
+        "is_restricted": said("is_restricted") is True,
+        "is_ultra_restricted": said("is_ultra_restricted") is True,
+        "is_bot": said("is_bot") is True,
+        "is_app_user": said("is_app_user") is True,
+        "is_invited_user": said("is_invited_user"),
+        "is_email_confirmed": said("is_email_confirmed"),
+        "is_stranger": said("is_stranger"),
+        "has_2fa": said("has_2fa"),
         "role": "bot" if bot else _role(member),
-        "status": "deactivated" if deleted else "invited" if invited else "active",
-        "locale": _text(member.get("locale")),
-        "tz": _text(member.get("tz")),
-        "tz_label": _text(member.get("tz_label")),
-        "color": _text(member.get("color")),
-        "tz_offset": _integer(member.get("tz_offset")),
-        "updated": _integer(member.get("updated")),
-        "enterprise_user": _object(member.get("enterprise_user")),
+        "status": "deactivated" if deleted else "invited" if said("is_invited_user") else "active",
+        "locale": said("locale") or None,
+        "tz": said("tz") or None,
+        "tz_label": said("tz_label") or None,
+        "color": said("color") or None,
+        "tz_offset": said("tz_offset"),
+        "updated": said("updated"),
+        "enterprise_user": _object(said("enterprise_user")),
         "team_ids": team_ids,
         "profile": profile or None,
         "connector_sync_time": sync_time,
@@ -81,7 +81,7 @@ def is_guest(member: Mapping[str, Any]) -> bool:
 
 def last_change(member: Mapping[str, Any]) -> int:
     """When Slack last changed a member, in Unix seconds; 0 where Slack does not say."""
-    return _integer(member.get("updated")) or 0
+    return member.get("updated") or 0
 
 
 def _role(member: Mapping[str, Any]) -> str:
@@ -101,18 +101,6 @@ def _role(member: Mapping[str, Any]) -> str:
 def _split(real_name: str) -> tuple[str | None, str | None]:
     words = real_name.split(maxsplit=1)
     return words[0] if words else None, words[1].rstrip() if len(words) > 1 else None
-
-
-def _text(value: Any) -> str | None:
-    return value if value and isinstance(value, str) else None
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _object(value: Any) -> dict[str, Any] | None:
