@@ -7,7 +7,8 @@
     op         := eq | ne | gt | gte | lt | lte
     value      := "text" | 'text' | number | true | false
 
-Nothing escapes a quote inside a text: it ends at the next mark of its kind. Words are read without regard to case.
+Nothing escapes a quote inside a text: it ends at the next mark of its kind (a switch lets a backslash escape it). Words
+are read without regard to case.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ from typing import Any
 Value = str | int | float | bool
 OPERATORS = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<text>"[^"]*"|'[^']*')
+_TEXT = """ "[^"]*"|'[^']*' """
+_ESCAPED_TEXT = r""" "(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*' """
+_REST = r"""
       | (?P<number>-?\d+(?:\.\d+)?(?![\w.]))
       | (?P<word>[A-Za-z_]\w*)
       | (?P<mark>[()\[\],])
-    )""",
-    re.VERBOSE,
-)
+"""
+_TOKEN, _ESCAPED_TOKEN = (re.compile(rf"\s*(?:(?P<text>{text}){_REST})", re.VERBOSE) for text in (_TEXT, _ESCAPED_TEXT))
 
 
 class FilterError(ValueError):
@@ -37,10 +37,14 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """How a field is compared: its SQL column, and its kind ("text", "integer", "boolean", "date")."""
+    """How a field is compared: its SQL column, its kind ("text", "integer", "boolean", "date").
+
+    `exact`: texts are ids, and always compared with regard to case.
+    """
 
     sql: str
     kind: str
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,18 @@ class Where:
     parameters: tuple[Any, ...]
 
 
-def parse(expression: str, columns: Mapping[str, Column], case_sensitive: bool = False) -> Where:
+def parse(
+    expression: str, columns: Mapping[str, Column], case_sensitive: bool = False, backslash_escapes: bool = False
+) -> Where:
     """The condition that an expression stands for. Raises FilterError with what is wrong and where."""
-    return _Parser(expression, columns, case_sensitive).whole()
+    return _Parser(_tokens(expression, backslash_escapes), columns, case_sensitive).whole()
 
 
 class _Parser:
-    def __init__(self, expression: str, columns: Mapping[str, Column], case_sensitive: bool) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], columns: Mapping[str, Column], case_sensitive: bool) -> None:
         self._columns = columns
         self._case_sensitive = case_sensitive
-        self._tokens = _tokens(expression)
+        self._tokens = tokens
         self._at = 0
 
     def whole(self) -> Where:
@@ -148,18 +154,21 @@ class _Parser:
         if column.kind != "text":
             raise FilterError("LIKE compares texts only.")
         pattern = str(self._value(column))
-        if self._case_sensitive:
+        if not self._folds(column):
             expression = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern)
             return Where(f"matches({column.sql}, ?)", (expression,))
         return Where(f"{self._folded(column)} LIKE ?", (pattern,))
 
     def _folded(self, column: Column) -> str:
-        return f"lower({column.sql})" if column.kind == "text" and not self._case_sensitive else column.sql
+        return f"lower({column.sql})" if self._folds(column) else column.sql
+
+    def _folds(self, column: Column) -> bool:
+        return column.kind == "text" and not column.exact and not self._case_sensitive
 
     def _value(self, column: Column) -> Value:
         kind, text = self._next()
         if kind == "text":
-            return self._typed(column, text[1:-1])
+            return self._typed(column, text)
         if kind == "number":
             return self._typed(column, text)
         if kind == "word" and text.lower() in ("true", "false") and column.kind == "boolean":
@@ -168,7 +177,7 @@ class _Parser:
 
     def _typed(self, column: Column, text: str) -> Value:
         if column.kind == "text":
-            return text if self._case_sensitive else text.lower()
+            return text.lower() if self._folds(column) else text
         if column.kind == "boolean" and text.lower() in ("true", "false", "1", "0"):
             return text.lower() in ("true", "1")
         try:
@@ -177,16 +186,20 @@ class _Parser:
             raise FilterError(f"{text!r} is no value of a field of type {column.kind}.") from None
 
 
-def _tokens(expression: str) -> list[tuple[str, str]]:
+def _tokens(expression: str, backslash_escapes: bool) -> list[tuple[str, str]]:
     if any(ord(c) < 32 or ord(c) == 127 for c in expression):
         raise FilterError("A filter holds no control characters.")
     expression = expression.rstrip()
     tokens, at = [], 0
     while at < len(expression):
-        found = _TOKEN.match(expression, at)
+        found = (_ESCAPED_TOKEN if backslash_escapes else _TOKEN).match(expression, at)
         if found is None:
             raise FilterError(f"Syntax error at character {at + 1}.")
-        tokens.append((str(found.lastgroup), found.group(str(found.lastgroup))))
+        kind = str(found.lastgroup)
+        text = found[kind]
+        if kind == "text":
+            text = re.sub(r"\\(.)", r"\1", text[1:-1]) if backslash_escapes else text[1:-1]
+        tokens.append((kind, text))
         at = found.end()
     if not tokens:
         raise FilterError("The filter is empty.")

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from .faults import Faults
-from .oomnitza import People as Oomnitza
+from .oomnitza import Oomnitza
 from .requestlog import RequestLog
 from .server import Gate, Server
 from .slack import Slack

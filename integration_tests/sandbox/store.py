@@ -10,7 +10,8 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,9 @@ class Store:
 
     def _index(self, field: Field) -> None:
         self.fields[field.name] = field
-        if field.unique:
+        if field.unique and field.name != "user_id":
             expression = f'lower("{field.name}")' if field.kind == "text" else f'"{field.name}"'
             self._db.execute(f'CREATE INDEX IF NOT EXISTS "people_{field.name}" ON people ({expression})')
-            self._db.execute(f'CREATE INDEX IF NOT EXISTS "people_{field.name}_exact" ON people ("{field.name}")')
 
     def add_field(self, field: Field) -> None:
         """A custom field; everybody's value is not set at first. Nothing happens if it is there."""
@@ -108,12 +108,22 @@ class Store:
         with self.lock:
             return self._db.execute(sql, tuple(parameters)).rowcount
 
-    def many(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
-        """Execute a statement for each of many parameters, in one transaction."""
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All within it at once, which is faster."""
         with self.lock:
             self._db.execute("BEGIN")
-            self._db.executemany(sql, [tuple(p) for p in parameters])
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
             self._db.execute("COMMIT")
+
+    def many(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
+        """Execute a statement for each of many parameters."""
+        with self.transaction():
+            self._db.executemany(sql, [tuple(p) for p in parameters])
 
     def insert(self, sql: str, parameters: Iterable[Any]) -> int:
         """Execute an INSERT; the new row's number."""
@@ -129,7 +139,7 @@ class Store:
 
     def columns(self) -> dict[str, Column]:
         """The fields of people, for a filter."""
-        return {name: Column(f'"{name}"', field.kind) for name, field in self.fields.items()}
+        return {name: Column(f'"{name}"', field.kind, name == "user_id") for name, field in self.fields.items()}
 
     def person(self, user_id: str) -> Row | None:
         """One person by the server's key."""
@@ -152,10 +162,11 @@ class Store:
         column, value = (f'lower("{name}")', value.lower()) if isinstance(value, str) else (f'"{name}"', value)
         return [row["user_id"] for row in self.rows(f"SELECT user_id FROM people WHERE {column} = ?", (value,))]
 
-    def create(self, values: Row, by: str) -> Row:
-        """A new person. Raises DuplicateError."""
+    def create(self, values: Row, by: str, twin: bool = False) -> Row:
+        """A new person. Raises DuplicateError, unless they may be a twin."""
         with self.lock:
-            self._refuse_duplicates(values, None)
+            if not twin:
+                self._refuse_duplicates(values, None)
             self._uid += 1
             now = int(time.time())
             row = {
@@ -175,7 +186,7 @@ class Store:
             names = ", ".join(f'"{name}"' for name in row)
             self._db.execute(f"INSERT INTO people ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
             self._note(row["user_id"], "added", values)
-        return self.person(row["user_id"]) or row
+        return {**dict.fromkeys(self.fields), **row}
 
     def update(self, user_id: str, values: Row, by: str) -> Row:
         """Change a person who exists; the whole of the person afterwards. Raises DuplicateError."""

@@ -11,6 +11,8 @@ class Switches:
 
     case_sensitive: bool = False
     """Whether filters compare texts with regard to case. (Unique values never do.)"""
+    backslash_escapes: bool = False
+    """Whether a backslash escapes within a filter's texts."""
     meta_status: int = 200
     """403 or 404: the instance does not answer `users/meta`."""
     flags: tuple[str, str] = ("1", "0")
