@@ -1,4 +1,51 @@
-"""A Slack workspace and an Oomnitza instance on this machine, speaking the HTTP of the real ones, and as strict."""
+"""A Slack workspace and an Oomnitza instance on this machine, speaking the HTTP of the real ones, and as strict.
+
+    with Sandbox(people=250, seed=7, latency=0.0, path=None) as sandbox:
+        sandbox.slack_url       # "http://127.0.0.1:PORT/api/"
+        sandbox.oomnitza_url    # "http://127.0.0.1:PORT"
+
+or, in a process of its own, `python -m integration_tests.sandbox [--people N] [--latency S] [--path DIR] [--seed N]`,
+which prints the addresses and tokens as one line of JSON and serves until SIGTERM. The same seed gives the same people,
+ids and tokens. Written from the contracts and from what is known of the services, never from the connectors' code.
+
+`sandbox.slack` (`slack.py`; errors are HTTP 200 with `ok: false`)
+    token                     bot of the first workspace: users:read, users:read.email
+    admin_token               user's token with admin too; sees has_2fa
+    org_token, org_admin_token   of an Enterprise Grid (is_enterprise_install): team_ids are the two workspaces it sees,
+                              unseen.id is one it does not
+    grid_workspace_token      of one workspace of the Grid
+    issue_token(scopes, team_id=, user_id=, kind="bot"|"user", admin=, organization=) -> token
+    refuse_token(token, code), expire_token(token=None: the rotating one), expire_cursors()
+    client_id, client_secret, refresh_token, rotating_token, tokens.code, tokens.spent   of the app that rotates
+    members(team_id=None), place(team_id=None) -> Workspace (.paid, .logins, .members)
+    set_title(id, title), set_profile(id, **), set_flags(id, **), touch(id, at=), deactivate(id, keep_email=),
+    reactivate(id, email), invite(real_name=, email=) -> id, join(real_name=, email=) -> id; all take team_id=
+    switches: short_pages, largest_page, scopes_header, being_moved, calls, retry_after (SlackSwitches)
+    Grid: its first person is deactivated in the first workspace and active in the second, its second person the other
+    way round, its third deactivated in all three.
+
+`sandbox.oomnitza` (`oomnitza.py`; errors are {"error": "..."} with a status)
+    token, username, password, issue_token(denied=["users:write", ...]) -> token, revoke_token(), deny("saas", ...)
+    people(), person(email=...), add_person(twin=False, **fields) -> user_id, edit_person(user_id, **fields), changes()
+    add_field(external_id, label, data_type, unique=, editable=, internal_id=, choices=, length=) -> internal id,
+    set_field(external_id, editable=False, ...)
+    applications(), add_application(name) -> saas_id, saas_users(name), roles(name), assign(saas_id, user_id, ...),
+    refuse_activity[user_id] = "reason"
+    runs() -> list[Run], cancel_runs(after_lots=0), connectors = {12: "Slack"}
+    switches: every point that the contracts call open (`switches.py`)
+    store: the SQLite database behind it (`store.rows(sql)`)
+
+`sandbox.requests` (`requestlog.py`): every Exchange (service, method, path, query, headers, body, json, form, status,
+    answer, answer_json, answer_headers, processed, fault, started, seconds), in order; `.count(service=, method=,
+    path=regex, status=...)`, `.matching(...)`, `.clear()`.
+
+`sandbox.faults` (`faults.py`): `.add(Fault(kind, service=, method=, path=regex, nth=1, times=1, ...))`, `.clear()`,
+    `.random(seed, rate, service=, kinds=)`, `.history`. Kinds: status, html, slack_error, invalid_cursor,
+    limit_required, reset_before, reset_after, truncated, timeout_before, timeout_after, redirect, echo_token.
+
+`openapi.Contract` holds a log against Oomnitza's OpenAPI document. `sandbox.latency` can be set while it serves;
+`pages=` adds routes outside `/api/` at Oomnitza's address (they are not logged and meet no faults).
+"""
 
 from .faults import Fault
 from .requestlog import Exchange

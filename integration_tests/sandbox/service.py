@@ -79,6 +79,8 @@ class Sandbox:
     def stop(self) -> None:
         """Stop serving, and close the database."""
         for server in self._servers:
+            server.end()
+        for server in self._servers:
             server.stop()
         self.oomnitza.store.close()
 
