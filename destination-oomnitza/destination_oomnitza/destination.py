@@ -1,0 +1,304 @@
+"""The destination's commands: spec, check, discover and write."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+from airbyte_cdk.destinations import Destination
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteMessageSerializer,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteCatalogSerializer,
+    ConnectorSpecification,
+    DestinationSyncMode,
+    Status,
+    Type,
+)
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from destination_oomnitza import protocol
+from destination_oomnitza.client import Client, Patience, Refusal, config_error
+from destination_oomnitza.config import Config, IngestWriting, connection_specification
+from destination_oomnitza.discover import destination_catalog
+from destination_oomnitza.ingest import IngestWriter
+from destination_oomnitza.ledger import Ledger
+from destination_oomnitza.mapping import table
+from destination_oomnitza.metadata import Metadata
+from destination_oomnitza.people import USERS, People
+from destination_oomnitza.pipeline import SILENCE, Pipeline
+from destination_oomnitza.plan import StreamPlan, plan_stream
+from destination_oomnitza.report import Report
+from destination_oomnitza.rest import RestWriter
+from destination_oomnitza.saas import APPLICATIONS, SaasUsers
+from destination_oomnitza.secrets import mask
+
+logger = logging.getLogger("airbyte")
+
+DOCUMENTATION = "https://github.com/airbyte-oomnitza/airbyte-oomnitza/blob/main/docs/destination-oomnitza.md"
+CHECK_SECONDS = 25.0
+"""A check answers within this time, whatever Oomnitza does (configuration.md: within 30 seconds)."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise config_error(f"The command is not complete: {message}. There are spec, check, discover and write.")
+
+
+def read_metadata(client: Client) -> Metadata:
+    """Ask the instance for its person fields; go on without where it does not tell. Raises as Client.get."""
+    try:
+        document = client.get(f"{USERS}/meta").json
+    except Refusal as refusal:
+        logger.info(
+            f"This Oomnitza does not tell its fields ({refusal.status}): only standard fields are mapped by smart mapping."
+        )
+        return Metadata.unknown()
+    return Metadata.parse(document) if isinstance(document, dict) and document else Metadata.unknown()
+
+
+def log_mapping(plan: StreamPlan) -> None:
+    """Log the mapping in force as a table, so that nobody has to guess."""
+    logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
+
+
+class DestinationOomnitza(Destination):
+    """Turns records into Oomnitza people and SaaS users."""
+
+    # `Config.parse` does it, in plain sentences and without quoting the configuration.
+    check_config_against_spec = False
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:
+        """Return the form of the Airbyte UI."""
+        return ConnectorSpecification(
+            documentationUrl=DOCUMENTATION,
+            connectionSpecification=connection_specification(),
+            supportsIncremental=True,
+            supported_destination_sync_modes=[
+                DestinationSyncMode.append_dedup,
+                DestinationSyncMode.append,
+                DestinationSyncMode.overwrite,
+            ],
+        )
+
+    def parse_args(self, args: list[str]) -> argparse.Namespace:
+        """Parse the command line: the CDK's, and `discover`. Raises AirbyteTracedException (config_error)."""
+        parser = _Parser(
+            prog="destination-oomnitza", description="Airbyte destination: Oomnitza people and SaaS users."
+        )
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("spec", help="print the configuration's form")
+        for name, help_text in (
+            ("check", "prove a configuration"),
+            ("discover", "list the objects of data activation"),
+            ("write", "write records from stdin"),
+        ):
+            command = commands.add_parser(name, help=help_text)
+            command.add_argument("--config", required=True, help="path to the configuration, JSON")
+            if name == "write":
+                command.add_argument("--catalog", required=True, help="path to the configured catalog, JSON")
+        return parser.parse_args(args)
+
+    def run_cmd(self, parsed_args: argparse.Namespace) -> Iterable[AirbyteMessage]:
+        """Run one command. Raises AirbyteTracedException where it fails; a failed check is a message, not an error."""
+        if parsed_args.command == "spec":
+            yield AirbyteMessage(type=Type.SPEC, spec=self.spec(logger))
+        elif parsed_args.command == "check":
+            yield AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=self._check_file(parsed_args.config))
+        elif parsed_args.command == "discover":
+            self.discover(_read_config(parsed_args.config))
+        else:
+            yield from self._run_write(
+                _read_config(parsed_args.config), parsed_args.catalog, io.TextIOWrapper(sys.stdin.buffer)
+            )
+
+    def _check_file(self, path: str) -> AirbyteConnectionStatus:
+        try:
+            return self.check(logger, _read_config(path))
+        except AirbyteTracedException as error:
+            return _failed(str(error))
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Prove address, token, rights, mapping and role. Never raises, and answers within 30 seconds."""
+        outcome: list[AirbyteConnectionStatus] = []
+
+        def run() -> None:
+            try:
+                self._prove(Config.parse(config))
+                outcome.append(AirbyteConnectionStatus(status=Status.SUCCEEDED))
+            except AirbyteTracedException as error:
+                outcome.append(_failed(str(error)))
+            except Exception as error:
+                outcome.append(
+                    _failed(
+                        f"The check failed by a fault of this connector ({type(error).__name__}: {error}). Please report it."
+                    )
+                )
+
+        _mask_configuration(config)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(CHECK_SECONDS)
+        return (
+            outcome[0]
+            if outcome
+            else _failed(
+                "Oomnitza gave no whole answer in time. See whether it is up and whether the address is right."
+            )
+        )
+
+    def _prove(self, config: Config) -> None:
+        client = Client(config, Patience.of_a_check())
+        client.sign_in()
+        metadata = read_metadata(client)
+        try:
+            if not isinstance(config.write_method, IngestWriting):
+                people = client.get(f"{USERS}?limit=1").json
+                if not isinstance(people, list):
+                    raise config_error(
+                        f"{config.instance_url} does not answer as an Oomnitza instance does: {USERS} gave no list. Check the address."
+                    )
+                if config.saas is not None:
+                    client.get(f"{APPLICATIONS}?limit=1")
+        except Refusal as refusal:
+            raise config_error(
+                f"{config.instance_url} does not answer as an Oomnitza instance does: {refusal}. Check the address."
+            ) from None
+        log_mapping(plan_stream(config, metadata, protocol.Stream("every stream")))
+
+    def discover(self, config: Mapping[str, Any]) -> None:
+        """Send a DESTINATION_CATALOG message: the objects, fields and keys of data activation. Raises AirbyteTracedException."""
+        parsed = Config.parse(config)
+        client = Client(parsed)
+        client.sign_in()
+        protocol.send(destination_catalog(read_metadata(client), parsed.default_role is not None))
+
+    def _run_write(
+        self, config: Mapping[str, Any], configured_catalog_path: str, input_stream: io.TextIOWrapper
+    ) -> Iterable[AirbyteMessage]:
+        stop = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        _write(
+            Config.parse(config),
+            protocol.read_catalog(configured_catalog_path),
+            protocol.read_lines(input_stream.fileno(), SILENCE),
+            protocol.send,
+            stop,
+        )
+        return ()
+
+    def write(
+        self,
+        config: Mapping[str, Any],
+        configured_catalog: ConfiguredAirbyteCatalog,
+        input_messages: Iterable[AirbyteMessage],
+    ) -> Iterable[AirbyteMessage]:
+        """Write messages that are in memory, for whoever calls the destination from Python. Returns the states, after all is written.
+
+        The command `write` does not come by here: it answers while it reads. Raises AirbyteTracedException.
+        """
+        _mask_configuration(config)
+        sent: list[AirbyteMessage] = []
+        _write(
+            Config.parse(config),
+            protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
+            ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
+            lambda message: sent.append(AirbyteMessageSerializer.load(message)),
+            threading.Event(),
+        )
+        return sent
+
+
+def _write(
+    config: Config,
+    streams: list[protocol.Stream],
+    lines: Iterable[list[bytes]],
+    send: Callable[[dict[str, Any]], None],
+    stop: threading.Event,
+) -> None:
+    client = Client(config)
+    client.sign_in()
+    metadata = read_metadata(client)
+    plans = [plan_stream(config, metadata, stream) for stream in streams]
+    for plan in plans:
+        log_mapping(plan)
+    report = Report([plan.stream.title for plan in plans], config.test_run)
+    writer = _writer(config, client, report)
+    ledger = Ledger(send, fail_on_refused=config.on_failed_record == "fail_after_sync")
+    pipeline = Pipeline(
+        plans, writer, report, ledger, batch_size=config.batch_size, num_workers=config.num_workers, stop=stop
+    )
+    try:
+        pipeline.run(lines)
+    finally:
+        client.stop()
+        writer.close()
+        report.finish()
+    _fail_if_refused(config, report)
+
+
+def _writer(config: Config, client: Client, report: Report) -> RestWriter | IngestWriter:
+    """Choose between the two writers: the only place that does."""
+    if isinstance(config.write_method, IngestWriting):
+        return IngestWriter(client, config, config.write_method, report)
+    people = People(client, report, len(config.instance_url), config.test_run)
+    saas = (
+        SaasUsers(client, config.saas, config.write_method, report, config.test_run)
+        if config.saas is not None
+        else None
+    )
+    return RestWriter(people, saas, config.num_workers)
+
+
+def _fail_if_refused(config: Config, report: Report) -> None:
+    if report.everything_failed():
+        raise config_error(
+            f"Oomnitza, or the mapping, refused every record ({report.failed()}). The log has the reasons; "
+            "most often a field mapping or a role is wrong."
+        )
+    if report.failed() and config.on_failed_record == "fail_after_sync":
+        raise config_error(
+            f"{report.failed()} records were refused; all the others are written. The log has the reasons. "
+            "The next sync brings the refused records again."
+        )
+
+
+def _failed(message: str) -> AirbyteConnectionStatus:
+    return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(message))
+
+
+def _read_config(path: str) -> Mapping[str, Any]:
+    """Read the configuration file and have its secrets masked. Raises AirbyteTracedException (config_error)."""
+    try:
+        config = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise config_error(f"The configuration {path} cannot be read as JSON.", type(error).__name__) from None
+    if not isinstance(config, dict):
+        raise config_error(f"The configuration {path} is not a JSON object.")
+    _mask_configuration(config)
+    return config
+
+
+def _mask_configuration(config: Mapping[str, Any]) -> None:
+    """Mask everything that stands under the credentials but for user names, also where it does not fit the form."""
+
+    def texts(node: Any, name: str) -> Iterable[str]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                yield from texts(value, key)
+        elif isinstance(node, (str, int)) and name not in ("auth_type", "username") and not isinstance(node, bool):
+            yield str(node)
+
+    mask(*texts(config.get("credentials"), "credentials"))

@@ -1,0 +1,61 @@
+"""Oomnitza's filter language, as far as look-ups need it. Pure functions.
+
+Grammar (oomnitza.md, "Listing and filtering"): `field IN ["a", "b"]`, strings in single or double quotes. How a quote inside a value is
+escaped is not known, so nothing is ever escaped: a value that could end its own quotes is refused.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+MAX_URL = 6000
+"""The longest URL, in characters, that a look-up makes (design.md, decision 3)."""
+
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def literal(value: Any) -> str:
+    """Return a value as a literal of the filter language: text in the quotes that it does not hold, a number bare.
+
+    Raises ValueError, with the reason, for text that no quoting can hold safely.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    text = str(value)
+    if not (text.isascii() and text.isprintable()) and any(
+        unicodedata.category(char) in _UNSAFE_CATEGORIES for char in text
+    ):
+        raise ValueError("holds a control character, and cannot be looked up in Oomnitza")
+    if text.endswith("\\"):
+        # Where a backslash escapes, it would take the closing quote with it.
+        raise ValueError("ends in a backslash, and cannot be looked up in Oomnitza")
+    mark = "'" if '"' in text else '"'
+    if mark in text:
+        raise ValueError("holds both single and double quotes, and cannot be looked up in Oomnitza")
+    return f"{mark}{text}{mark}"
+
+
+def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[list[Any], str]]:
+    """Yield `(values, filter)` pairs that ask for people by a field, the filters URL-encoded and no longer than `room` characters.
+
+    Asks for each value and its lower case, for whether Oomnitza minds the case is not known. The values must be fit for
+    `literal`. A value too long for any URL gets a filter of its own.
+    """
+    head, tail = quote(f"{field} IN ["), quote("]")
+    batch: list[Any] = []
+    parts: list[str] = []
+    length = 0
+    for value in values:
+        forms = [value, value.lower()] if isinstance(value, str) and value != value.lower() else [value]
+        part = "%2C".join(quote(literal(form), safe="@") for form in forms)
+        if parts and length + len(part) + 3 > room - len(head) - len(tail):
+            yield batch, head + "%2C".join(parts) + tail
+            batch, parts, length = [], [], 0
+        batch.append(value)
+        parts.append(part)
+        length += len(part) + 3
+    if parts:
+        yield batch, head + "%2C".join(parts) + tail

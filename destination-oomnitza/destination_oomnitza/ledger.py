@@ -1,0 +1,93 @@
+"""The ledger: which states may be acknowledged. A state is a receipt: it leaves when everything before it is written, in order."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from destination_oomnitza.protocol import State, StreamKey
+
+
+@dataclass(slots=True)
+class Entry:
+    """One lot's place in the order of things."""
+
+    stream: StreamKey
+    settled: bool = False
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    state: State
+    records: int
+
+
+class Ledger:
+    """Keeps lots and states in the order of the input, and sends a state when all lots before it are settled.
+
+    `fail_on_refused` keeps back every state from the first refused record on. In either case states are kept back until one
+    record was not refused: if Oomnitza refuses everybody, something is wrong, and the next sync must bring them again.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], fail_on_refused: bool = False) -> None:
+        self._send = send
+        self._fail_on_refused = fail_on_refused
+        self._lock = threading.Lock()
+        self._entries: deque[Entry | _Waiting] = deque()
+        self._taken: Counter[StreamKey] = Counter()  # since the stream's last state, as read
+        self._refused: Counter[StreamKey] = Counter()  # since the stream's last state, as settled
+        self._total_refused = 0
+        self._accepted = False
+
+    def take(self, stream: StreamKey) -> None:
+        """Count a record that was read. Called by the reading thread alone, as are `open` and `add_state`."""
+        self._taken[stream] += 1
+
+    def open(self, stream: StreamKey) -> Entry:
+        """Return the place of a new lot."""
+        entry = Entry(stream)
+        with self._lock:
+            self._entries.append(entry)
+        return entry
+
+    def add_state(self, state: State) -> None:
+        """Enqueue a state behind everything that came before it."""
+        if state.scope == "every stream":
+            records = sum(self._taken.values())
+            self._taken.clear()
+        else:
+            records = self._taken.pop(state.scope, 0)
+        with self._lock:
+            self._entries.append(_Waiting(state, records))
+            self._release()
+
+    def settle(self, entry: Entry, refused: int, accepted: bool) -> None:
+        """Note that a lot is written: how many of its records were refused, and whether any was not."""
+        with self._lock:
+            entry.settled, entry.refused = True, refused
+            self._accepted = self._accepted or accepted
+            self._release()
+
+    def _release(self) -> None:
+        while self._entries:
+            head = self._entries[0]
+            if isinstance(head, Entry):
+                if not head.settled:
+                    return
+                self._refused[head.stream] += head.refused
+                self._total_refused += head.refused
+            else:
+                if self._total_refused and (self._fail_on_refused or not self._accepted):
+                    return
+                scope = head.state.scope
+                if scope == "every stream":
+                    rejected = sum(self._refused.values())
+                    self._refused.clear()
+                else:
+                    rejected = self._refused.pop(scope, 0)
+                self._send(head.state.receipt(head.records, rejected))
+            self._entries.popleft()

@@ -1,0 +1,269 @@
+"""The pipeline: records become lots, lots are written by workers, states are acknowledged in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from destination_oomnitza.ledger import Entry, Ledger
+from destination_oomnitza.mapping import Refused, Row
+from destination_oomnitza.plan import StreamPlan
+from destination_oomnitza.protocol import StreamKey, read_state
+from destination_oomnitza.report import Outcome, Report, Result
+from destination_oomnitza.templates import TemplateFailure
+from destination_oomnitza.values import folded
+
+logger = logging.getLogger("airbyte")
+
+SILENCE = 2.0
+"""Seconds without input after which what is there is written, so that a slow source is not held back."""
+
+_OTHER_MESSAGES = frozenset({"LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "TRACE", "DESTINATION_CATALOG"})
+
+Mark = tuple[int, str]
+"""A sync key's place and value, as values are compared."""
+
+
+class Writer(Protocol):
+    """Gets lots into Oomnitza. There are two: `rest.RestWriter` and `ingest.IngestWriter`."""
+
+    def write(self, plan: StreamPlan, rows: list[Row], refusals: list[str]) -> list[Result | None]:
+        """Write the rows of one lot, from any thread, and return what became of each; None where Oomnitza tells only at the end.
+
+        `refusals` are the lot's records that could not be mapped, each with its key and the reason. Raises AirbyteTracedException where the
+        sync cannot go on.
+        """
+
+    def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
+        """Note a record that is not written (filtered or skipped), for it counts as appearing."""
+
+    def finish(self, complete: set[StreamKey], refused: bool) -> None:
+        """End a sync that was read whole. `complete`: the streams whose source said COMPLETE. Raises as `write`."""
+
+
+@dataclass(slots=True)
+class _Lot:
+    plan: StreamPlan
+    entry: Entry
+    rows: list[Row] = field(default_factory=list)
+    owners: dict[Mark, int] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+    accepted: bool = False
+
+
+class Pipeline:
+    """Reads messages, writes records, acknowledges states. One run a pipeline.
+
+    Bounded: at most `2 * num_workers` lots are in memory, and the source waits while Oomnitza is slow. A sync key's value is in
+    flight once: lots that share one are written one after the other, in order.
+    """
+
+    def __init__(
+        self,
+        plans: Iterable[StreamPlan],
+        writer: Writer,
+        report: Report,
+        ledger: Ledger,
+        *,
+        batch_size: int,
+        num_workers: int,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._plans = {plan.stream.key: plan for plan in plans}
+        self._writer = writer
+        self._report = report
+        self._ledger = ledger
+        self._batch_size = batch_size
+        self._most_lots = 2 * num_workers
+        self._stop = stop or threading.Event()
+        self._workers = ThreadPoolExecutor(num_workers, thread_name_prefix="lot")
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._busy: set[Mark] = set()
+        self._failure: BaseException | None = None
+        self._open: dict[StreamKey, _Lot] = {}
+        self._complete: set[StreamKey] = set()
+
+    def run(self, lines: Iterable[list[bytes]]) -> None:
+        """Take everything in, and return when all of it is written. An empty list of lines means that the source is silent.
+
+        Raises AirbyteTracedException where the sync cannot go on; what was acknowledged until then is written.
+        """
+        try:
+            for some in lines:
+                self._raise_if_over()
+                for line in some:
+                    self._take_line(line)
+                if not some:
+                    self._close_lots()
+            self._close_lots()
+            with self._changed:
+                while self._under_way and self._failure is None:
+                    self._changed.wait(1)
+                    self._raise_if_over()
+            self._raise_if_over()
+            self._writer.finish(self._complete, refused=self._report.failed() > 0)
+        finally:
+            self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _raise_if_over(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._stop.is_set():
+            raise AirbyteTracedException(
+                message="The sync was stopped from outside. What was acknowledged is in Oomnitza; the next sync does the rest.",
+                internal_message="SIGTERM",
+                failure_type=FailureType.transient_error,
+            )
+
+    def _take_line(self, line: bytes) -> None:
+        try:
+            message = orjson.loads(line)
+            kind = message["type"]
+        except orjson.JSONDecodeError:
+            if line.strip():
+                self._report.complain("a line that is not JSON")
+            return
+        except (TypeError, KeyError, IndexError):
+            self._report.complain("a line that is not a message of the Airbyte protocol")
+            return
+        if kind == "RECORD":
+            self._take_record(message.get("record"))
+        elif kind == "STATE":
+            self._take_state(message)
+        elif kind == "TRACE":
+            self._take_trace(message.get("trace"))
+        elif kind not in _OTHER_MESSAGES:
+            self._report.complain("a line that is not a message of the Airbyte protocol")
+
+    def _take_record(self, record: Any) -> None:
+        try:
+            key = (record.get("namespace") or None, record["stream"])
+            plan = self._plans.get(key)
+        except (AttributeError, KeyError, TypeError):
+            self._report.complain("a record without a stream")
+            return
+        self._ledger.take(key)
+        if plan is None:
+            self._report.complain(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
+            return
+        lot = self._open.get(key)
+        if lot is None:
+            lot = self._open[key] = _Lot(plan, self._ledger.open(key))
+        data = record.get("data")
+        try:
+            if not isinstance(data, dict):
+                raise Refused("the record's data is not an object")
+            row = plan.mapping(data) if plan.filter is None or plan.filter(data) else None
+        except (Refused, TemplateFailure) as refusal:
+            reason = str(refusal) if isinstance(refusal, Refused) else f"record_filter: {refusal}"
+            described = plan.mapping.describe(data)
+            lot.refusals.append(f"{described}: {reason}")
+            self._report.refuse(plan.stream.title, described, reason)
+            self._close_if_full(lot)
+            return
+        if row is None:
+            lot.accepted = True
+            self._report.count(plan.stream.title, Outcome.SKIPPED)
+            self._writer.seen(plan, data)
+            return
+        self._add(lot, row)
+
+    def _add(self, lot: _Lot, row: Row) -> None:
+        marks = [(place, folded(value)) for place, value in enumerate(row.keys) if value is not None]
+        owners = {lot.owners[mark] for mark in marks if mark in lot.owners}
+        if len(owners) == 1 and lot.owners.get(marks[0]) in owners:
+            # The same person again: the last record wins.
+            place = owners.pop()
+            lot.rows[place] = row
+            self._report.count(lot.plan.stream.title, Outcome.SKIPPED)
+        else:
+            if owners:
+                # Another person with a further key in common: not at the same time.
+                self._close(lot)
+                lot = self._open[lot.plan.stream.key] = _Lot(lot.plan, self._ledger.open(lot.plan.stream.key))
+            place = len(lot.rows)
+            lot.rows.append(row)
+        for mark in marks:
+            lot.owners[mark] = place
+        self._close_if_full(lot)
+
+    def _close_if_full(self, lot: _Lot) -> None:
+        if len(lot.rows) + len(lot.refusals) >= self._batch_size:
+            self._close(lot)
+
+    def _take_state(self, message: dict[str, Any]) -> None:
+        state = read_state(message)
+        if state is None:
+            self._report.complain("a STATE message without a state")
+        elif state.scope != "every stream" and state.scope not in self._plans:
+            self._report.complain(f"a state of the stream {state.scope[1][:100]}, which is not in the catalog")
+        else:
+            self._close_lots()
+            self._ledger.add_state(state)
+
+    def _take_trace(self, trace: Any) -> None:
+        try:
+            status = trace["stream_status"]
+            key = (status["stream_descriptor"].get("namespace") or None, status["stream_descriptor"]["name"])
+            if status["status"] == "COMPLETE" and key in self._plans:
+                self._complete.add(key)
+        except (TypeError, KeyError, AttributeError):
+            return  # another kind of trace
+
+    def _close_lots(self) -> None:
+        for lot in list(self._open.values()):
+            self._close(lot)
+
+    def _close(self, lot: _Lot) -> None:
+        """Hand a lot to the workers, when there is room and none of its keys is in flight."""
+        del self._open[lot.plan.stream.key]
+        if not lot.rows and not lot.refusals:
+            self._ledger.settle(lot.entry, 0, lot.accepted)
+            return
+        with self._changed:
+            while self._under_way >= self._most_lots or not self._busy.isdisjoint(lot.owners):
+                self._raise_if_over()
+                self._changed.wait(1)
+            self._raise_if_over()
+            self._under_way += 1
+            self._busy.update(lot.owners)
+        self._workers.submit(self._write, lot)
+
+    def _write(self, lot: _Lot) -> None:
+        try:
+            if self._failure is None and not self._stop.is_set():
+                self._settle(lot, self._writer.write(lot.plan, lot.rows, lot.refusals))
+        except BaseException as failure:  # it must reach the reading thread, whatever it is
+            with self._changed:
+                self._failure = self._failure or failure
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._busy.difference_update(lot.owners)
+                self._changed.notify_all()
+
+    def _settle(self, lot: _Lot, results: list[Result | None]) -> None:
+        stream = lot.plan.stream.title
+        refused = len(lot.refusals)
+        accepted = lot.accepted
+        counts: dict[Outcome, int] = {}
+        for row, result in zip(lot.rows, results, strict=True):
+            if result is not None and result.outcome is Outcome.FAILED:
+                refused += 1
+                self._report.refuse(stream, row.key, result.reason)
+                continue
+            accepted = True
+            if result is not None:
+                counts[result.outcome] = counts.get(result.outcome, 0) + 1
+        for outcome, number in counts.items():
+            self._report.count(stream, outcome, number)
+        self._ledger.settle(lot.entry, refused, accepted)

@@ -1,0 +1,136 @@
+"""The Airbyte protocol as it comes and goes: lines in, lines out.
+
+The CDK's message models drop what they do not know (`destination_catalog`, `rejectedRecordCount`, the fields of a state), its reader
+raises on a line that is JSON but no message, and its `write` cannot send a state while it waits for input. What it lacks is here,
+and only here: states are kept and sent back as the JSON that came.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+StreamKey = tuple[str | None, str]
+"""Namespace and name: what tells streams apart."""
+
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of the configured catalog, as far as this destination cares."""
+
+    name: str
+    namespace: str | None = None
+    sync_mode: str = "full_refresh"
+    destination_sync_mode: str = "append"
+    properties: Mapping[str, Any] | None = None
+    primary_key: tuple[str, ...] = ()
+    object_name: str | None = None
+    """Set with Airbyte's data activation: records are already mapped to this Oomnitza object."""
+
+    @property
+    def key(self) -> StreamKey:
+        """What tells the stream apart."""
+        return (self.namespace, self.name)
+
+    @property
+    def title(self) -> str:
+        """The stream's name, as people read it."""
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+
+def read_catalog(path: str) -> list[Stream]:
+    """Read the configured catalog. Raises AirbyteTracedException (config_error) where it is none."""
+    try:
+        return parse_catalog(orjson.loads(Path(path).read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AirbyteTracedException(
+            message=f"The file {path} is not a configured catalog of Airbyte; it comes from the platform, or from a source's discover.",
+            internal_message=f"{type(error).__name__}: {error}",
+            failure_type=FailureType.config_error,
+        ) from None
+
+
+def parse_catalog(document: Mapping[str, Any]) -> list[Stream]:
+    """Read a configured catalog that is JSON already. Raises KeyError, TypeError or AttributeError where it is none."""
+    return [_stream(each) for each in document["streams"]]
+
+
+def _stream(configured: Mapping[str, Any]) -> Stream:
+    stream = configured["stream"]
+    keys = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
+    return Stream(
+        name=stream["name"],
+        namespace=stream.get("namespace") or None,
+        sync_mode=configured.get("sync_mode") or "full_refresh",
+        destination_sync_mode=configured.get("destination_sync_mode") or "append",
+        properties=(stream.get("json_schema") or {}).get("properties"),
+        primary_key=tuple(".".join(path) if isinstance(path, list) else str(path) for path in keys),
+        object_name=configured.get("destination_object_name") or None,
+    )
+
+
+def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
+    """Yield the lines of a pipe or a file, as they come and several at a time; an empty list after `silence` seconds without any."""
+    rest: list[bytes] = []
+    while True:
+        if not select.select([descriptor], [], [], silence)[0]:
+            yield []
+            continue
+        chunk = os.read(descriptor, _CHUNK)
+        if not chunk:
+            break
+        head, newline, tail = chunk.rpartition(b"\n")
+        if not newline:
+            rest.append(tail)
+            continue
+        yield b"".join([*rest, head]).split(b"\n")
+        rest = [tail] if tail else []
+    if rest:
+        yield [b"".join(rest)]
+
+
+@dataclass
+class State:
+    """A STATE message, to be sent back as it came."""
+
+    message: dict[str, Any]
+    scope: StreamKey | Literal["every stream"]
+
+    def receipt(self, records: int, rejected: int) -> dict[str, Any]:
+        """Return the message with the destination's counts since the last state."""
+        stats: dict[str, Any] = {"recordCount": float(records)}
+        if rejected:
+            stats["rejectedRecordCount"] = float(rejected)
+        return {**self.message, "state": {**self.message["state"], "destinationStats": stats}}
+
+
+def read_state(message: dict[str, Any]) -> State | None:
+    """Read a STATE message: of one stream, or of all (GLOBAL, LEGACY). None where it has not a state's shape."""
+    state = message.get("state")
+    if not isinstance(state, dict):
+        return None
+    if state.get("type", "LEGACY") != "STREAM":
+        return State(message, "every stream")
+    try:
+        descriptor = state["stream"]["stream_descriptor"]
+        return State(message, (descriptor.get("namespace") or None, str(descriptor["name"])))
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def send(message: Mapping[str, Any]) -> None:
+    """Write a message to standard output, at once and whole, from any thread; in order with what is logged."""
+    with PRINT_BUFFER.lock:
+        PRINT_BUFFER.write(orjson.dumps(message).decode() + "\n")
+        PRINT_BUFFER.flush()
