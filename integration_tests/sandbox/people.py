@@ -127,7 +127,8 @@ class Cast:
         dice = self.dice
         avatar = f"{dice.getrandbits(48):012x}"
         images = {
-            f"image_{size}": f"https://avatars.example.com/{avatar}_{size}.png" for size in (24, 32, 48, 72, 192, 512)
+            f"image_{size}": f"https://avatars.example.com/{avatar}_{size}.png"
+            for size in (24, 32, 48, 72, 192, 512, *((1024, "original") if dice.random() < 0.2 else ()))
         }
         return {
             "title": dice.choice(self.words.jobs) if dice.random() < 0.8 else "",
@@ -141,8 +142,8 @@ class Cast:
             "fields": dice.choice(
                 (None, [], {}, {"Xf0SANDBOX1": {"value": dice.choice(self.words.cities), "alt": ""}})
             ),
-            "status_text": "",
-            "status_emoji": "",
+            "status_text": "Print is dead" if (busy := dice.random() < 0.1) else "",
+            "status_emoji": ":books:" if busy else "",
             "status_emoji_display_info": [],
             "status_expiration": 0,
             "avatar_hash": avatar,
