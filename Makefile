@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo test lint format bench lock clean python
+.PHONY: register image-test help demo test lint format bench lock clean python
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,7 @@ lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy source-slack-users/source_slack_users
 	@$(BIN)/mypy destination-oomnitza/destination_oomnitza
+	@$(BIN)/mypy registration
 
 format: $(STAMP) ## let ruff mend and format
 	@$(BIN)/ruff check --fix .
@@ -49,6 +50,12 @@ bench: $(STAMP) ## speed and memory, as ratios in one run
 lock: $(STAMP) ## pin constraints.txt anew, for every supported Python
 	@env -u PIP_CONSTRAINT $(BIN)/uv pip compile --native-tls --universal --python-version 3.10 --upgrade --quiet --no-emit-index-url \
 	  --no-annotate --no-header $(CONNECTORS:%=%/pyproject.toml) --group pyproject.toml:dev -o constraints.txt
+
+register: $(STAMP) ## put the connectors and the daily connection into an Airbyte: SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=--dry-run]
+	@$(BIN)/python -m registration "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)" $(FLAGS)
+
+image-test: $(STAMP) ## build both images with buildah, look into them, run spec and check (root)
+	@$(BIN)/python -m integration_tests.images
 
 clean: ## remove what make made
 	@rm -rf $(VENV) .cache .sandbox

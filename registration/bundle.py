@@ -23,7 +23,7 @@ def quartz_cron(expression: str) -> str:
     fields = expression.split()
     if len(fields) not in {6, 7}:
         raise ValueError(
-            f"a Quartz cron expression has 6 fields (second minute hour day month weekday) or 7, and this has {len(fields)}"
+            f"a Quartz cron expression has 6 or 7 fields (second minute hour day month weekday), this has {len(fields)}"
         )
     if not (fields[0].isdigit() and fields[1].isdigit()):
         raise ValueError("the second and the minute must be numbers: Airbyte runs a connection once an hour at most")
@@ -122,7 +122,7 @@ def load_metadata(root: Path, connector: Connector) -> Metadata:
     metadata = _parse(Metadata, content.get("data", {}) if isinstance(content, dict) else {}, file)
     image = f"{metadata.docker_repository}:{metadata.docker_image_tag}"
     if image != connector.image:
-        raise BundleError(f"{file} says that the image is {image}, and {BUNDLE_FILE} says {connector.image}: make them one.")
+        raise BundleError(f"{file} names the image {image}, and {BUNDLE_FILE} {connector.image}: make them one.")
     return metadata
 
 
