@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.caller import Caller
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ def sandbox() -> Iterator[Sandbox]:
     """A sandbox of 60 people, fresh for the test."""
     with Sandbox(people=60) as running:
         yield running
+
+
+@pytest.fixture
+def api(sandbox: Sandbox) -> Caller:
+    """Plain requests to the sandbox's Oomnitza, with its token."""
+    return Caller(sandbox)

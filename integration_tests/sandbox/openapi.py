@@ -8,6 +8,8 @@ The document has quirks, and is read as it is meant:
 - `nullable` is OpenAPI's word, not JSON Schema's: null joins the types;
 - the metadata's key is literally `{external_id}`: every key is meant;
 - the answer to `POST /saas` is filed under 200, by a reference to 201: any 2xx takes the first that is described;
+- the body of `POST /saas` is the whole SaaS object, keys that only the server knows required: `saas_name` is meant;
+- `DELETE .../roles/users` has no body: it takes that of POST (`oomnitza.md`);
 - the `error` of activate and deactivate is a string, its own example has null: null is taken;
 - `roles` of a SaaS user is one object, plural by name: `oomnitza.md` of the contracts takes an object or a list;
 - `fields` (help centre), `limit` and `skip` of an application's users (`oomnitza.md`) are not in it: taken;
@@ -166,5 +168,10 @@ def _mend(document: dict[str, Any]) -> None:
         answer = document["paths"][f"/api/v3/saas_users/{action}"]["patch"]["responses"]["200"]
         items = answer["content"]["application/json"]["schema"]["items"]
         items["properties"]["error"]["type"] = ["string", "null"]
-    row = document["components"]["schemas"]["SaaS assigned User"]["properties"]
+    schemas = document["components"]["schemas"]
+    body = document["paths"]["/api/v3/saas"]["post"]["requestBody"]["content"]["application/json"]
+    body["schema"] = {**schemas["SaaS"], "required": ["saas_name"]}
+    roles = document["paths"]["/api/v3/saas/{ident}/roles/users"]
+    roles["delete"]["requestBody"] = roles["post"]["requestBody"]
+    row = schemas["SaaS assigned User"]["properties"]
     row["roles"] = {"anyOf": [row["roles"], {"type": "array", "items": row["roles"]}]}

@@ -211,7 +211,8 @@ class _Uvicorn(uvicorn.Server):
     def end(self) -> None:
         """Begin to stop; from any thread."""
         self.should_exit = True
-        self.loop.call_soon_threadsafe(self.ended.set)
+        with suppress(RuntimeError):  # the loop has ended already
+            self.loop.call_soon_threadsafe(self.ended.set)
 
 
 class Server:
