@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -184,6 +185,24 @@ def test_the_log_keeps_what_was_asked_and_answered() -> None:
         assert len(sandbox.requests) == 3
         sandbox.requests.clear()
         assert sandbox.requests.count() == 0
+
+
+def test_a_service_that_is_down_refuses_connections_and_comes_back(api: Caller) -> None:
+    assert api("POST", "v3/users", json=ADA).status_code == 200
+    with api.sandbox.down("oomnitza"), pytest.raises(requests.ConnectionError, match="refused"):
+        api("GET", "v3/users")
+    assert len(api("GET", "v3/users").json()) == 1
+
+
+def test_how_many_requests_were_under_way_at_once(api: Caller) -> None:
+    api.sandbox.latency = 0.1
+    with ThreadPoolExecutor(5) as workers:
+        assert [answer.status_code for answer in workers.map(lambda _: api("GET", "v3/users"), range(5))] == [200] * 5
+    api.sandbox.latency = 0
+    assert api("GET", "v2/mappings?name=AuthTest").status_code == 200
+    assert api.sandbox.requests.most_at_once(path="users") == 5
+    assert api.sandbox.requests.most_at_once(path="mappings") == 1
+    assert api.sandbox.requests.most_at_once(service="slack") == 0
 
 
 def test_latency_is_added_to_each_request_and_shared(api: Caller) -> None:

@@ -271,6 +271,21 @@ def test_the_workspace_changes(sandbox: Sandbox) -> None:
     assert slack.members()[2]["is_admin"] is False
 
 
+def test_a_log_in_is_the_newest_entry(sandbox: Sandbox) -> None:
+    slack = sandbox.slack
+    before = slack.place().logins
+    known, new = before[5]["user_id"], next(m["id"] for m in slack.members() if m.get("is_invited_user"))
+    slack.log_in(known, at=1_800_000_000, country="FR")
+    slack.log_in(new, at=1_800_000_001)
+    logins = call(sandbox, "team.accessLogs", slack.admin_token, count=1000)["logins"]
+    assert [(login["user_id"], login["date_last"]) for login in logins[:2]] == [
+        (new, 1_800_000_001),
+        (known, 1_800_000_000),
+    ]
+    assert (logins[1]["country"], logins[1]["count"]) == ("FR", before[5]["count"] + 1)
+    assert len(logins) == len(before) + 1
+
+
 def test_faults_speak_as_slack_does(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("slack_error", service="slack", code="fatal_error", nth=2))
     sandbox.faults.add(Fault("limit_required", service="slack", nth=3))

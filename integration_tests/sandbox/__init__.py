@@ -19,7 +19,8 @@ ids and tokens. Written from the contracts and from what is known of the service
     client_id, client_secret, refresh_token, rotating_token, tokens.code, tokens.spent   of the app that rotates
     members(team_id=None), place(team_id=None) -> Workspace (.paid, .logins, .members)
     set_title(id, title), set_profile(id, **), set_flags(id, **), touch(id, at=), deactivate(id, keep_email=),
-    reactivate(id, email), invite(real_name=, email=) -> id, join(real_name=, email=) -> id; all take team_id=
+    reactivate(id, email), invite(real_name=, email=) -> id, join(real_name=, email=) -> id, log_in(id, at=);
+    all take team_id=
     switches: short_pages, largest_page, scopes_header, being_moved, calls, retry_after (SlackSwitches)
     Grid: its first person is deactivated in the first workspace and active in the second, its second person the other
     way round, its third deactivated in all three.
@@ -37,12 +38,13 @@ ids and tokens. Written from the contracts and from what is known of the service
 
 `sandbox.requests` (`requestlog.py`): every Exchange (service, method, path, query, headers, body, json, form, status,
     answer, answer_json, answer_headers, processed, fault, started, seconds), in order; `.count(service=, method=,
-    path=regex, status=...)`, `.matching(...)`, `.clear()`.
+    path=regex, status=...)`, `.matching(...)`, `.most_at_once(...)`, `.clear()`.
 
 `sandbox.faults` (`faults.py`): `.add(Fault(kind, service=, method=, path=regex, nth=1, times=1, ...))`, `.clear()`,
     `.random(seed, rate, service=, kinds=)`, `.history`. Kinds: status, html, slack_error, invalid_cursor,
     limit_required, reset_before, reset_after, truncated, timeout_before, timeout_after, redirect, echo_token.
 
+`with sandbox.down("oomnitza"):` refuses connections. `caller.Caller(sandbox)` asks Oomnitza directly.
 `openapi.Contract` holds a log against Oomnitza's OpenAPI document. `sandbox.latency` can be set while it serves;
 `pages=` adds routes outside `/api/` at Oomnitza's address (they are not logged and meet no faults).
 """

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from .api import RefusalError, body_object
 from .fields import Field
-from .store import DuplicateError, Row
+from .store import DuplicateError, Row, ident
 from .users import Users
 
 OUTCOMES = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
@@ -278,7 +277,7 @@ class Ingest(Users):
         self.store.run(
             "INSERT INTO saas_users (saas_user_id, saas_id, user_id, user_external_id) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (saas_id, user_id) DO UPDATE SET user_external_id = excluded.user_external_id",
-            (uuid.uuid4().hex, int(saas_id), user_id, str(record.get(saas["sync_key"], ""))),
+            (ident("saas user", int(saas_id), user_id), int(saas_id), user_id, str(record.get(saas["sync_key"], ""))),
         )
 
 

@@ -196,7 +196,7 @@ class Cast:
     def _special(self, team_id: str) -> list[Member]:
         """One of each oddity that Slack's answers hold."""
         made = self.person
-        owner = {"is_admin": True, "is_owner": True}
+        owner: dict[str, Any] = {"is_admin": True, "is_owner": True}
         members = [
             made(team_id, "Grace Hopper", is_primary_owner=True, **owner),
             slackbot(team_id),

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -110,6 +111,13 @@ class RequestLog:
     ) -> int:
         """How many exchanges match (see `matching`)."""
         return len(self.matching(service, method, path, **having))
+
+    def most_at_once(self, service: str | None = None, method: str | None = None, path: str | None = None) -> int:
+        """How many of the matching exchanges were under way at the same time, at most."""
+        steps = []
+        for exchange in self.matching(service, method, path):
+            steps += [(exchange.started, 1), (exchange.started + exchange.seconds, -1)]
+        return max(accumulate(step for _, step in sorted(steps)), default=0)
 
     def clear(self) -> None:
         """Forget all exchanges."""

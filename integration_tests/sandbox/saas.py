@@ -7,7 +7,6 @@ test can see that something was created twice.
 from __future__ import annotations
 
 import time
-import uuid
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from .api import RefusalError, body_json, body_object
 from .filters import Column, Where
-from .store import Row
+from .store import Row, ident
 from .users import Users
 
 SAAS_COLUMNS = {"saas_id": Column("saas_id", "integer"), "saas_name": Column("saas_name", "text")}
@@ -108,7 +107,7 @@ class Saas(Users):
 
     def assign(self, saas_id: str | int, user_id: str, user_external_id: str = "", active: bool = True) -> str:
         """Somebody who is assigned already; the `saas_user_id`."""
-        saas_user_id = uuid.uuid4().hex
+        saas_user_id = ident("saas user", saas_id, user_id)
         self.store.run(
             "INSERT INTO saas_users (saas_user_id, saas_id, user_id, user_external_id, active) VALUES (?, ?, ?, ?, ?)",
             (saas_user_id, int(saas_id), user_id, user_external_id, active),
@@ -204,7 +203,11 @@ class Saas(Users):
             self.known(_text(entry, "user_id"), 400)
         self.store.many(
             "INSERT OR IGNORE INTO saas_users (saas_user_id, saas_id, user_id) VALUES (?, ?, ?)",
-            [(uuid.uuid4().hex, saas_id, entry["user_id"]) for entry in lot if entry["assign"]],
+            [
+                (ident("saas user", saas_id, entry["user_id"]), saas_id, entry["user_id"])
+                for entry in lot
+                if entry["assign"]
+            ],
         )
         gone = [(saas_id, entry["user_id"]) for entry in lot if not entry["assign"]]
         self.store.many("DELETE FROM saas_users WHERE saas_id = ? AND user_id = ?", gone)
@@ -241,17 +244,17 @@ class Saas(Users):
     async def _set_activity(self, request: Request, active: bool) -> Response:
         self.admit(request, "saas")
         body = await body_object(request)
-        ids = body.get("saas_user_ids")
+        ids = body.get("saas_user_ids", [])
         if set(body) != {"saas_user_ids"} or not _texts(ids):
             raise RefusalError(400, "The body must have saas_user_ids, a list of ids, and no more.")
         name = "saas_user_id" if self.switches.saas_user_id else "user_id"
         answers = []
-        for ident in ids:
-            owner = self.store.value(f"SELECT user_id FROM saas_users WHERE {name} = ?", (ident,))
-            error = f"There is no SaaS user {ident!r}." if owner is None else self.refuse_activity.get(owner)
+        for one in ids:
+            owner = self.store.value(f"SELECT user_id FROM saas_users WHERE {name} = ?", (one,))
+            error = f"There is no SaaS user {one!r}." if owner is None else self.refuse_activity.get(owner)
             if error is None:
-                self.store.run(f"UPDATE saas_users SET active = ? WHERE {name} = ?", (active, ident))
-            answers.append({"saas_user_id": ident, "error": error})
+                self.store.run(f"UPDATE saas_users SET active = ? WHERE {name} = ?", (active, one))
+            answers.append({"saas_user_id": one, "error": error})
         return self.reply(request, answers)
 
     # Roles
@@ -301,7 +304,8 @@ class Saas(Users):
         return self.reply(request, next(r for r in self._roles(saas_id) if r["role_id"] == role_id), 201)
 
     def _new_role(self, saas_id: int, external_id: str, label: str) -> str:
-        role_id = uuid.uuid4().hex
+        count = self.store.value("SELECT count(*) FROM roles WHERE saas_id = ?", (saas_id,))
+        role_id = ident("role", saas_id, count)
         sql = "INSERT INTO roles (role_id, saas_id, role_external_id, role_external_label) VALUES (?, ?, ?, ?)"
         self.store.run(sql, (role_id, saas_id, external_id, label))
         return role_id
@@ -351,7 +355,7 @@ class Saas(Users):
             "DELETE FROM role_users WHERE user_id = ? AND role_id IN (SELECT role_id FROM roles WHERE saas_id = ?)",
             (body["users"], saas_id),
         )
-        self.store.many("INSERT OR IGNORE INTO role_users VALUES (?, ?)", [(ident, body["users"]) for ident in ids])
+        self.store.many("INSERT OR IGNORE INTO role_users VALUES (?, ?)", [(role_id, body["users"]) for role_id in ids])
         return self.reply(request, {"role_id": ids[0] if ids else "", "user_id": body["users"], "errors": []})
 
 

@@ -57,6 +57,8 @@ class Gate:
             return
         started = time.monotonic()
         body = await _read(receive)
+        if body is None:
+            return
         query = scope["query_string"].decode("latin-1")
         request = (self.service, scope["method"], scope["path"], query, body)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -166,10 +168,13 @@ def _echo(exchange: Exchange) -> bytes:
     return orjson.dumps({"ok": False, "error": message, "headers": {"Authorization2": token}})
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """The body; None if the client left before it was sent."""
     chunks = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         chunks.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(chunks)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -69,6 +70,18 @@ class Sandbox:
     def crashes(self) -> list[str]:
         """Tracebacks of errors of the sandbox's own. Leaving the `with` block raises if there are any."""
         return [crash for gate in self._gates for crash in gate.crashes]
+
+    @contextmanager
+    def down(self, service: str) -> Iterator[None]:
+        """Within it, connections to "slack" or "oomnitza" are refused; afterwards it serves at the same address."""
+        number = ("slack", "oomnitza").index(service)
+        port = self._servers[number].port
+        self._servers[number].stop()
+        try:
+            yield
+        finally:
+            self._servers[number] = Server(self._gates[number], port)
+            self._servers[number].start()
 
     def start(self) -> Sandbox:
         """Serve."""

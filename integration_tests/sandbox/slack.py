@@ -177,6 +177,10 @@ class Slack:
         place = self.place(team_id)
         return place.add(self._cast.person(place.id, real_name, email, updated=int(time.time()), **changes))
 
+    def log_in(self, user_id: str, at: int | None = None, team_id: str | None = None, **changes: Any) -> None:
+        """Somebody comes in: the newest entry of the access log. `changes`: `ip`, `country`, `user_agent`, ..."""
+        self.place(team_id).log_in(user_id, at if at is not None else int(time.time()), **changes)
+
     # HTTP
 
     def app(self, pages: Sequence[BaseRoute] = ()) -> Starlette:

@@ -9,6 +9,8 @@ from typing import Any
 
 from .people import ADMIN_FAMILY, Cast, Member, deactivated, slackbot
 
+DEVICE = ("ip", "user_agent", "isp", "country", "region")
+
 
 @dataclass
 class Workspace:
@@ -49,9 +51,18 @@ class Workspace:
         self.change(user_id, {"email": email}, at, deleted=False, real_name=real_name, is_email_confirmed=True, **flags)
 
     def add(self, member: Member) -> str:
-        """Let someone in; their id."""
-        self.members[member["id"]] = member
+        """Let someone in; their id. A new dict, so that a page that is being made is not disturbed."""
+        self.members = {**self.members, member["id"]: member}
         return str(member["id"])
+
+    def log_in(self, user_id: str, at: int, **changes: Any) -> None:
+        """Somebody comes in with the device they used last, or with one of the first kind: newest in the log."""
+        name = self.members[user_id]["name"]
+        first = {"user_id": user_id, "username": name, "date_first": at, "count": 0, **dict.fromkeys(DEVICE, "")}
+        entry = next((login for login in self.logins if login["user_id"] == user_id), first)
+        new = {**entry, "date_last": at, "count": entry["count"] + 1, **changes}
+        others = [login for login in self.logins if login is not entry]
+        self.logins = sorted([new, *others], key=lambda login: -int(login["date_last"]))
 
 
 def logins(workspace: Workspace, cast: Cast) -> list[dict[str, Any]]:
