@@ -7,14 +7,11 @@ Facts: Slack's method pages, as far as `slack.md` of the project's contracts tel
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
@@ -23,12 +20,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from .people import Cast, Member
+from .slack_calls import Params, arguments, opened, sealed, seen, whole
 from .slack_tokens import USER_SCOPES, SlackError, Token, Tokens
 from .workspace import Workspace, grid, standalone
 
 ADMIN_SCOPES = (*USER_SCOPES, "admin")
 LAST_PAGE = 100
-Params = dict[str, str]
 
 
 @dataclass
@@ -191,7 +188,7 @@ class Slack:
         method = request.path_params["method"]
         token: Token | None = None
         try:
-            params = await _params(request)
+            params = await arguments(request)
             if (limited := self._rate_limited(method)) is not None:
                 return limited
             if method == "oauth.v2.access":
@@ -284,7 +281,7 @@ class Slack:
             private.add("locale")
         page, cursor = self._page("users.list", token, params, place.members.values(), place)
         return {
-            "members": [_seen(member, private, hidden) for member in page],
+            "members": [seen(member, private, hidden) for member in page],
             "cache_ts": int(time.time()),
             "response_metadata": {"next_cursor": cursor},
         }
@@ -303,7 +300,7 @@ class Slack:
         if "cursor" in params or "limit" in params:
             page, cursor = self._page("team.accessLogs", token, params, entries, place)
             return {"logins": list(page), "response_metadata": {"next_cursor": cursor}}
-        count, number = _number(params, "count", 100), _number(params, "page", 1)
+        count, number = whole(params, "count", 100), whole(params, "page", 1)
         if number > LAST_PAGE:
             raise SlackError("over_pagination_limit")
         count = min(count, 1000)
@@ -338,10 +335,11 @@ class Slack:
         self, method: str, token: Token, params: Params, rows: Collection[Any], place: Workspace | None = None
     ) -> tuple[list[Any], str]:
         """The page that `cursor` and `limit` ask for, and the cursor of the next ("" at the end)."""
-        listing = f"{method} {token.text} {place.id if place else ''} {self._listing_epoch}"
-        start = _opened(params.get("cursor", ""), listing)
+        # Not of the token: with rotation, a listing goes on with the next one.
+        listing = f"{method} {place.id if place else token.team_id} {self._listing_epoch}"
+        start = opened(params.get("cursor", ""), listing)
         total = len(rows)
-        limit = _number(params, "limit", total or 1)
+        limit = whole(params, "limit", total or 1)
         largest = self.switches.largest_page
         if largest is not None and limit > largest:
             raise SlackError("limit_required")
@@ -351,61 +349,4 @@ class Slack:
         if self.switches.short_pages and limit > 1 and start // limit % 3 == 1:
             size = max(1, limit - max(1, limit // 10))
         end = min(start + size, total)
-        return list(islice(rows, start, end)), _sealed(end, listing) if end < total else ""
-
-
-def _seen(member: Member, private: set[str], hidden: set[str]) -> Member:
-    """What a token may see of a member."""
-    shown = {name: value for name, value in member.items() if name not in private}
-    if hidden:
-        shown["profile"] = {name: value for name, value in member["profile"].items() if name not in hidden}
-    return shown
-
-
-def _sealed(position: int, listing: str) -> str:
-    """An opaque cursor that is good for one listing only."""
-    digest = hashlib.blake2b(f"{listing} {position}".encode(), digest_size=6).hexdigest()
-    return base64.b64encode(f"user:{position}:{digest}".encode()).decode()
-
-
-def _opened(cursor: str, listing: str) -> int:
-    if not cursor:
-        return 0
-    try:
-        text = base64.b64decode(cursor, validate=True).decode()
-    except ValueError as error:
-        raise SlackError("invalid_cursor") from error
-    found = re.fullmatch(r"user:(\d+):[0-9a-f]+", text)
-    if found is None or _sealed(int(found[1]), listing) != cursor:
-        raise SlackError("invalid_cursor")
-    return int(found[1])
-
-
-def _number(params: Params, name: str, default: int) -> int:
-    """A positive integer. `limit=0` is taken as none given, as Slack does."""
-    text = params.get(name, "")
-    if text in ("", "0"):
-        return default
-    if not text.isdigit():
-        raise SlackError("invalid_limit" if name == "limit" else "invalid_arguments")
-    return int(text)
-
-
-async def _params(request: Request) -> Params:
-    """The arguments of a call: the query's, a form's, or a JSON body's."""
-    params = dict(request.query_params)
-    body = await request.body()
-    if not body:
-        return params
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/x-www-form-urlencoded":
-        return {**params, **dict(parse_qsl(body.decode(), keep_blank_values=True))}
-    if kind == "application/json":
-        try:
-            given = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise SlackError("invalid_json") from error
-        if not isinstance(given, dict):
-            raise SlackError("json_not_object")
-        return {**params, **{k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in given.items()}}
-    raise SlackError("invalid_form_data" if request.method == "POST" else "invalid_arguments")
+        return list(islice(rows, start, end)), sealed(end, listing) if end < total else ""
