@@ -103,11 +103,15 @@ def test_time_outs(api: Caller, kind: str, number: int) -> None:
 def test_a_token_is_echoed_in_every_spelling(api: Caller) -> None:
     token = api.sandbox.oomnitza.token
     api.sandbox.faults.add(Fault("echo_token", service="oomnitza"))
-    api.sandbox.faults.add(Fault("echo_token", service="slack", status=500))
     answer = api("GET", "v3/users")
     assert (answer.status_code, answer.json()["headers"]["Authorization2"]) == (400, token)
     assert token in answer.json()["error"]
     assert token.replace("-", "\\u002d") in answer.json()["error"]
+    oomnitza = api.sandbox.oomnitza
+    api.sandbox.faults.add(Fault("echo_token"))
+    login = {"login": oomnitza.username, "password": oomnitza.password}
+    assert oomnitza.password in api("POST", "request_token", headers={}, data=login).json()["error"]
+    api.sandbox.faults.add(Fault("echo_token", service="slack", status=500))
     slack = {"Authorization": f"Bearer {api.sandbox.slack.token}"}
     echoed = requests.get(f"{api.sandbox.slack_url}users.list", headers=slack, timeout=10)
     assert (echoed.status_code, api.sandbox.slack.token in echoed.text) == (500, True)

@@ -25,7 +25,7 @@ KINDS = frozenset(
         "timeout_before",  # nothing happens for `seconds`; then, if the client still waits, the request is processed
         "timeout_after",  # the service has acted; the answer comes after `seconds`
         "redirect",  # `status` (302 unless told) to `location`
-        "echo_token",  # `status` (400 unless told) with the request's token in the error, plain, escaped, URL-encoded
+        "echo_token",  # `status` (400 unless told) with the request's secrets in the error, plain, escaped, URL-encoded
     }
 )
 AFTER = frozenset({"reset_after", "truncated", "timeout_after"})
@@ -99,8 +99,10 @@ PASSING = (
     Fault("reset_before"),
     Fault("reset_after"),
     Fault("truncated"),
+    Fault("html", service="slack"),
+    Fault("slack_error", service="slack", code="internal_error"),
 )
-"""What passes by itself: the kinds that the random mode draws from."""
+"""What passes by itself: the kinds that the random mode draws from, of those for the service."""
 
 
 @dataclass(frozen=True)
@@ -163,4 +165,5 @@ class Faults:
         request = f"{service} {method} {path}?{query} {body!r}"
         self._occurrences[request] += 1
         dice = random.Random(f"{mode.seed} {self._occurrences[request]} {request}")
-        return replace(dice.choice(mode.kinds)) if dice.random() < mode.rate else None
+        kinds = [kind for kind in mode.kinds if kind.service in (None, service)]
+        return replace(dice.choice(kinds)) if kinds and dice.random() < mode.rate else None

@@ -233,7 +233,7 @@ class Cast:
                 "Bare Minimum",
                 profile={"title": "", "phone": "", "skype": "", "display_name": "", "pronouns": "", "fields": None},
             ),
-            made(team_id, "Fields List", profile={"fields": []}),
+            made(team_id, "Fields List", profile={"fields": [], "phone": None, "title": None}),
             made(team_id, "Fields Empty", profile={"fields": {}}),
             made(team_id, "Fields Full", profile={"fields": {"Xf0SANDBOX1": {"value": "E-1001", "alt": ""}}}),
             deactivated(made(team_id, "Left Without Address")),

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import orjson
 import uvicorn
@@ -161,11 +161,15 @@ def forged(fault: Fault, exchange: Exchange) -> Answer:
 
 
 def _echo(exchange: Exchange) -> bytes:
-    """An error that repeats the caller's secret in every spelling: as it is, JSON-escaped, URL-encoded."""
-    token = exchange.headers.get("authorization2") or exchange.headers.get("authorization", "").removeprefix("Bearer ")
-    escaped = json.dumps(token)[1:-1].replace("-", "\\u002d")
-    message = f"Token {token} (escaped {escaped}, encoded {quote(token, safe='')}) may not do this."
-    return orjson.dumps({"ok": False, "error": message, "headers": {"Authorization2": token}})
+    """An error that repeats the caller's secrets in every spelling: as they are, JSON-escaped, URL-encoded."""
+    header = exchange.headers.get("authorization2") or exchange.headers.get("authorization", "").removeprefix("Bearer ")
+    form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
+    secrets = [header, *(form[name] for name in ("password", "client_secret", "refresh_token") if name in form)]
+    spelled = [
+        f"{secret} (escaped {json.dumps(secret)[1:-1].replace('-', chr(92) + 'u002d')}, encoded {quote(secret, safe='')})"
+        for secret in filter(None, secrets)
+    ]
+    return orjson.dumps({"ok": False, "error": f"Refused: {', '.join(spelled)}", "headers": {"Authorization2": header}})
 
 
 async def _read(receive: Receive) -> bytes | None:
