@@ -1,5 +1,6 @@
 """What each of Slack's error codes means for a sync: the one table, and the sentences for who can mend it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,15 +76,20 @@ def refusal(method: str, answer: Mapping[str, Any], unknown: FailureType) -> Air
     `method` is the method of the Web API that was called, `answer` Slack's JSON, `unknown` the failure type for a code
     that the table does not have.
     """
-    code = str(answer.get("error"))
+    code = _word(answer.get("error"))
     rule = RULES.get(code)
     if rule is None:
         advice, failure_type = "This connector does not know the reason. Slack's documentation may.", unknown
     else:
         advice, failure_type = rule.advice, rule.failure_type or unknown
     if code == "missing_scope" and answer.get("needed"):
-        advice = scope_advice(str(answer["needed"]))
+        advice = scope_advice(_word(answer["needed"]))
     return failure(f"Slack refused {method} with {code}. {advice}", failure_type)
+
+
+def _word(value: Any) -> str:
+    """Codes and scopes are repeated in messages; anything else might repeat the token that was sent."""
+    return value if isinstance(value, str) and re.fullmatch(r"[a-z_.:,]{1,200}", value) else "an unknown reason"
 
 
 def scope_advice(scopes: str) -> str:

@@ -1,7 +1,6 @@
 """Signing requests with a token, and renewing a token that expires (Slack: token rotation)."""
 
 import copy
-import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -21,10 +20,6 @@ from source_slack_users.slack_api import Patience, SlackApi
 
 # A request that is sent within this time before the expiry might arrive after it.
 MARGIN = timedelta(minutes=1)
-
-# At --debug the CDK's client logs an answer before anybody can say that there are new tokens in it.
-_quiet = logging.getLogger("airbyte.slack.oauth")
-_quiet.setLevel(logging.INFO)
 
 
 def sign_in(config: Config, raw: Mapping[str, Any], patience: Patience) -> AuthBase:
@@ -59,7 +54,7 @@ class RotatingToken(AuthBase):
     def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, patience: Patience) -> None:
         self._credentials = credentials
         self._raw = copy.deepcopy(dict(raw))
-        self._api = SlackApi("oauth", api_url, None, patience=patience, logger=_quiet, unknown=FailureType.config_error)
+        self._api = SlackApi("oauth", api_url, None, patience=patience, unknown=FailureType.config_error)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request, with a renewed token if the present one is about to expire."""

@@ -19,12 +19,17 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.streams.http.http_client import HttpClient
 from airbyte_cdk.sources.streams.http.page_size_reduction_exception import PageSizeReductionRequiredException
 from airbyte_cdk.sources.streams.http.pagination_reset_exception import PaginationResetRequiredException
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.auth import AuthBase
 
 from source_slack_users.errors import RULES, config_error, refusal, transient_error
 
 Answer = dict[str, Any]
 Paging = Callable[[int, Answer | None], Answer | None]
+
+# At --debug the CDK's client would log whole answers: people, and new tokens before anybody can mask them.
+_logger = logging.getLogger("airbyte.slack")
+_logger.setLevel(logging.INFO)
 
 MOST_RESTARTS = 5
 MOST_NUMBERED_PAGES = 100  # Slack: team.accessLogs
@@ -80,6 +85,8 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
             return self._retry(f"could not be reached ({type(response).__name__})")
         parsed = _parse(response)
         self.answer = answer = parsed if isinstance(parsed, dict) else {}
+        if 300 <= response.status_code < 400:
+            raise self._not_slack(response)
         if response.status_code == 429:
             return self._retry("limits the rate of requests", ResponseAction.RATE_LIMITED, response)
         if answer.get("ok") is False:
@@ -90,10 +97,7 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
             return ErrorResolution(ResponseAction.SUCCESS)
         if response.status_code == 200 and parsed is None:
             return self._retry("answered with something that is no JSON")
-        raise config_error(
-            f"{self._url(response)} is not the Slack Web API: it answered with HTTP {response.status_code} and not as "
-            "Slack does. Set `api_url` to https://slack.com/api/, or for GovSlack to https://slack-gov.com/api/."
-        )
+        raise self._not_slack(response)
 
     def backoff_time(
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
@@ -135,8 +139,12 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
         return ErrorResolution(action, FailureType.transient_error, f"Slack's {self._method} {what}.")
 
     @staticmethod
-    def _url(response: requests.Response) -> str:
-        return response.url.partition("?")[0]
+    def _not_slack(response: requests.Response) -> AirbyteTracedException:
+        return config_error(
+            f"{response.url.partition('?')[0]} is not the Slack Web API: it answered with HTTP {response.status_code} "
+            "and not as Slack does. Set `api_url` to https://slack.com/api/, or for GovSlack to "
+            "https://slack-gov.com/api/."
+        )
 
 
 class SlackApi:
@@ -150,7 +158,6 @@ class SlackApi:
         *,
         patience: Patience,
         page_size: int = 1000,
-        logger: logging.Logger | None = None,
         unknown: FailureType = FailureType.system_error,
     ) -> None:
         """`name` is the stream's, for its status; `unknown` the failure type of an error code without a rule."""
@@ -159,7 +166,7 @@ class SlackApi:
         self._errors = SlackErrors(patience, can_refresh=hasattr(auth, "refresh_and_set_access_token"), unknown=unknown)
         self._client = HttpClient(
             name=name,
-            logger=logger or logging.getLogger("airbyte"),
+            logger=_logger,
             error_handler=self._errors,
             backoff_strategy=self._errors,
             authenticator=auth,

@@ -1,0 +1,134 @@
+"""Fixtures: a Slack that answers inside the process, and a clock that nobody waits for."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import requests
+import requests_mock
+
+API = "https://slack.com/api/"
+TOKEN = "token-of-the-bot-1"
+Answer = dict[str, Any]
+
+MEMBERS: list[Answer] = [
+    {
+        "id": f"U{number}",
+        "team_id": "T1",
+        "name": f"user{number}",
+        "deleted": False,
+        "is_bot": False,
+        "updated": 1_700_000_000 + number,
+        "profile": {"email": f"user{number}@example.com", "real_name": f"First{number} Last{number}", "phone": ""},
+    }
+    for number in range(5)
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of the CDK's image tests, which are left out: there may be no engine that runs images."""
+    config.addinivalue_line("markers", "image_tests: the CDK's tests of the connector's image")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the CDK's standard tests their scenarios."""
+    from airbyte_cdk.test.standard_tests.pytest_hooks import pytest_generate_tests as scenarios
+
+    scenarios(metafunc)
+
+
+@dataclass
+class Slack:
+    """Answers each method with what `answers` holds for it: a dict, or a function of the request's parameters.
+
+    `failures` come first, one for each request of a method: keyword arguments of requests-mock, or a dict of Slack's.
+    """
+
+    scopes: str | None = "users:read,users:read.email,admin"
+    failures: dict[str, list[Answer]] = field(default_factory=dict)
+    calls: list[tuple[str, Answer, str]] = field(default_factory=list)
+    answers: dict[str, Answer | Callable[[Answer], Answer]] = field(
+        default_factory=lambda: {
+            "auth.test": {"team_id": "T1", "team": "Acme", "is_enterprise_install": False},
+            "users.list": {"members": copy.deepcopy(MEMBERS), "response_metadata": {"next_cursor": ""}},
+            "team.accessLogs": {
+                "logins": [
+                    {"user_id": "U1", "username": "user1", "date_first": 5, "date_last": 1_700_000_000, "count": 2}
+                ],
+                "paging": {"page": 1, "pages": 1},
+            },
+            "team.billableInfo": {"billable_info": {"U1": {"billing_active": True}}},
+        }
+    )
+
+    def matcher(self, request: requests.PreparedRequest) -> requests.Response:
+        """Answer a request."""
+        method = request.url.split("/api/")[1].split("?")[0]
+        pairs = parse_qs(request.text or "") or parse_qs(request.url.partition("?")[2])
+        params = {name: values[-1] for name, values in pairs.items()}
+        authorization = request.headers.get("Authorization", "")
+        self.calls.append((method, params, authorization))
+        planned = self.failures.get(method)
+        if planned:
+            return requests_mock.create_response(request, **planned.pop(0))
+        answer = self.answers[method]
+        content = answer(params) if callable(answer) else copy.deepcopy(answer)
+        headers = {} if self.scopes is None else {"x-oauth-scopes": self.scopes}
+        return requests_mock.create_response(request, json={"ok": True, **content}, headers=headers)
+
+    def fail(self, method: str, *failures: Answer | str) -> None:
+        """Let the next requests of a method fail; a text is an error code of Slack's."""
+        planned = [{"json": {"ok": False, "error": f}} if isinstance(f, str) else f for f in failures]
+        self.failures.setdefault(method, []).extend(planned)
+
+    def asked(self, method: str) -> list[Answer]:
+        """The parameters of each request of a method."""
+        return [params for name, params, _ in self.calls if name == method]
+
+
+@pytest.fixture
+def slack() -> Iterator[Slack]:
+    """Slack at its own address, inside this process."""
+    server = Slack()
+    with requests_mock.Mocker() as mocker:
+        mocker.add_matcher(lambda request: server.matcher(request) if request.url.startswith(API) else None)
+        yield server
+
+
+@dataclass
+class Clock:
+    """A clock that moves when somebody sleeps."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        if seconds:
+            self.slept.append(seconds)
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that retries wait for."""
+    clock = Clock()
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    monkeypatch.setattr("source_slack_users.slack_api.time", clock)
+    return clock
+
+
+@pytest.fixture
+def config() -> Answer:
+    """A configuration with nothing but what must be there."""
+    return {"credentials": {"auth_type": "api_token", "api_token": TOKEN}}

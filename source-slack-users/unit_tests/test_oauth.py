@@ -1,0 +1,176 @@
+"""Signing in, and renewing tokens."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from source_slack_users.config import parse_config
+from source_slack_users.oauth import mask, sign_in
+from source_slack_users.slack_api import Patience, SlackApi
+
+API = "https://slack.com/api/"
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_left_behind() -> Any:
+    update_secrets([])
+    yield
+    update_secrets([])
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    return {
+        "credentials": {
+            "auth_type": "oauth2.0",
+            "client_id": "1.2",
+            "client_secret": "made-up/secret+1",
+            "access_token": "access-0",
+            "refresh_token": "refresh-0",
+        },
+        "page_size": 200,
+        "of_the_platform": True,
+    }
+
+
+@pytest.fixture
+def rotating(slack: Any) -> Any:
+    """Slack that knows one access token at a time."""
+    slack.valid = 1
+    plain = dict(slack.answers)
+
+    def renew(params: dict[str, str]) -> dict[str, Any]:
+        assert params["refresh_token"] == f"refresh-{slack.valid - 1}"
+        number = slack.valid
+        slack.valid += 1
+        return {"access_token": f"access-{number}", "refresh_token": f"refresh-{number}", "expires_in": 43200}
+
+    def guarded(_params: dict[str, str]) -> dict[str, Any]:
+        known = slack.calls[-1][2] == f"Bearer access-{slack.valid - 1}" and slack.valid > 1
+        return plain["users.list"] if known else {"ok": False, "error": "token_expired"}
+
+    slack.answers |= {"oauth.v2.access": renew, "users.list": guarded}
+    return slack
+
+
+def api_for(raw: dict[str, Any]) -> SlackApi:
+    return SlackApi("users", API, sign_in(parse_config(raw), raw, Patience()), patience=Patience())
+
+
+def controls(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    messages = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [m["control"]["connectorConfig"]["config"] for m in messages if m["type"] == "CONTROL"]
+
+
+def expiring(raw: dict[str, Any], seconds: float) -> dict[str, Any]:
+    moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    return {**raw, "credentials": {**raw["credentials"], "token_expiry_date": moment.isoformat()}}
+
+
+def test_without_an_expiry_date_the_token_is_used_until_slack_says_so(
+    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer, _ = api_for(raw).call("users.list")
+    assert len(answer["members"]) == 5
+    assert [method for method, _, _ in rotating.calls] == ["users.list", "oauth.v2.access", "users.list"]
+    (handed_over,) = controls(capsys)
+    expiry = datetime.fromisoformat(handed_over["credentials"].pop("token_expiry_date").replace("Z", "+00:00"))
+    assert timedelta(hours=11) < expiry - datetime.now(timezone.utc) <= timedelta(hours=12)
+    tokens = {"access_token": "access-1", "refresh_token": "refresh-1"}
+    assert handed_over == {**raw, "credentials": {**raw["credentials"], **tokens}}
+
+
+def test_a_token_past_its_date_is_renewed_before_it_is_used(
+    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = api_for(expiring(raw, -60))
+    api.call("users.list")
+    api.call("users.list")
+    assert [method for method, _, _ in rotating.calls] == ["oauth.v2.access", "users.list", "users.list"]
+    assert len(controls(capsys)) == 1
+
+
+def test_a_token_before_its_date_is_used(slack: Any, raw: dict[str, Any]) -> None:
+    api_for(expiring(raw, 3600)).call("users.list")
+    assert [method for method, _, _ in slack.calls] == ["users.list"]
+
+
+def test_the_secrets_are_sent_in_the_body_alone_and_unsigned(rotating: Any, raw: dict[str, Any]) -> None:
+    api_for(raw).call("users.list")
+    _, form, authorization = rotating.calls[1]
+    assert authorization == ""
+    assert form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "refresh-0",
+        "client_id": "1.2",
+        "client_secret": "made-up/secret+1",
+    }
+
+
+@pytest.mark.parametrize("code", ["invalid_refresh_token", "bad_client_secret", "who_knows"])
+def test_a_refusal_is_a_config_error_without_a_control_message(
+    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    rotating.fail("oauth.v2.access", code)
+    with pytest.raises(AirbyteTracedException) as caught:
+        api_for(raw).call("users.list")
+    assert caught.value.failure_type is FailureType.config_error
+    assert code in str(caught.value)
+    assert controls(capsys) == []
+
+
+def test_an_answer_without_a_token_is_a_config_error(
+    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rotating.answers["oauth.v2.access"] = {"access_token": None, "refresh_token": None}
+    with pytest.raises(AirbyteTracedException) as caught:
+        api_for(raw).call("users.list")
+    assert caught.value.failure_type is FailureType.config_error
+    assert controls(capsys) == []
+
+
+def test_a_passing_fault_while_renewing_is_borne_with(rotating: Any, raw: dict[str, Any]) -> None:
+    rotating.fail("oauth.v2.access", {"status_code": 503}, "internal_error")
+    assert len(api_for(raw).call("users.list")[0]["members"]) == 5
+
+
+def test_a_new_token_that_is_refused_too_is_not_renewed_for_ever(rotating: Any, raw: dict[str, Any]) -> None:
+    rotating.fail("users.list", *["token_expired"] * 5)
+    with pytest.raises(AirbyteTracedException) as caught:
+        api_for(raw).call("users.list")
+    assert caught.value.failure_type is FailureType.config_error
+    assert len(rotating.asked("oauth.v2.access")) == 1
+
+
+def test_without_a_refresh_token_an_expired_token_is_a_config_error(slack: Any, raw: dict[str, Any]) -> None:
+    slack.fail("users.list", "token_expired")
+    with pytest.raises(AirbyteTracedException) as caught:
+        api_for({**raw, "credentials": {**raw["credentials"], "refresh_token": ""}}).call("users.list")
+    assert caught.value.failure_type is FailureType.config_error
+    assert "Authenticate anew" in str(caught.value)
+
+
+def test_a_user_token_is_taken_from_where_slack_puts_it(rotating: Any, raw: dict[str, Any]) -> None:
+    rotating.answers["oauth.v2.access"] = {"authed_user": {"access_token": "user-1", "refresh_token": "refresh-1"}}
+    api = api_for(expiring(raw, -1))
+    rotating.answers["auth.test"] = {"team_id": "T1"}
+    api.call("auth.test")
+    assert rotating.calls[-1][2] == "Bearer user-1"
+
+
+def test_what_was_renewed_is_masked(rotating: Any, raw: dict[str, Any]) -> None:
+    api_for(raw).call("users.list")
+    assert "access-1" not in filter_secrets("access-0 access-1 refresh-0 refresh-1")
+    assert "refresh" not in filter_secrets("access-0 access-1 refresh-0 refresh-1")
+
+
+@pytest.mark.parametrize("form", ['a/b+c"d', 'a/b+c\\"d', "a%2Fb%2Bc%22d"])
+def test_secrets_are_masked_in_every_spelling(form: str) -> None:
+    mask('a/b+c"d', "")
+    assert filter_secrets(f"<{form}>") == "<****>"
