@@ -7,13 +7,16 @@ Python 3.11 and the same user 1000 "airbyte", stands in for it. Packages come fr
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from integration_tests.sandbox import Sandbox
 from registration.bundle import Connector, load_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,29 +42,34 @@ TOOLS = {
     "mypy",
     "duckdb",
 }
-# Nobody listens on port 9: a check must say so, and not crash.
-CONFIGURATIONS = {
-    "source-slack-users": {
-        "credentials": {"auth_type": "api_token", "api_token": "made-up"},
-        "api_url": "http://127.0.0.1:9/api/",
-    },
-    "destination-oomnitza": {
-        "instance_url": "http://127.0.0.1:9",
-        "credentials": {"auth_type": "api_token", "api_token": "made-up"},
-        "default_role": 25,
-    },
+CATALOG = {
+    "streams": [
+        {
+            "stream": {
+                "name": "users",
+                "json_schema": {},
+                "supported_sync_modes": ["full_refresh", "incremental"],
+                "source_defined_primary_key": [["id"]],
+            },
+            "sync_mode": "incremental",
+            "destination_sync_mode": "append_dedup",
+            "cursor_field": ["updated"],
+            "primary_key": [["id"]],
+        }
+    ]
 }
+Message = dict[str, Any]
 
 
-def run(*command: str) -> str:
+def run(*command: str, stdin: str = "") -> str:
     """Run a command and give its standard output; its errors go to the terminal. Raises CalledProcessError."""
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, input=stdin, text=True).stdout
 
 
-def buildah(*arguments: str) -> str:
+def buildah(*arguments: str, stdin: str = "") -> str:
     """Run buildah on a storage of our own: plain directories, which any file system can hold."""
     places = ("--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), "--storage-driver", "vfs")
-    return run("buildah", *places, *arguments).strip()
+    return run("buildah", *places, *arguments, stdin=stdin).strip()
 
 
 def stand_in_base() -> str:
@@ -125,7 +133,22 @@ def look_into(connector: Connector, base: str, image: str) -> None:
     assert {path.split("/")[0] for path in added} <= ADDED, sorted(added)[:20]
     names = {Path(path).name for path in added}
     assert not names & TOOLS, names & TOOLS
-    print(f"  user 1000, labels, entry point; {len(added):,} paths more than its base, no build tools among them")
+    packages = {path.parts[-1] for path in map(Path, added) if path.parts[-2:-1] == ("site-packages",)}
+    installed = {_distribution(name) for name in packages if name.endswith(".dist-info")}
+    assert installed - pins() == {(f"airbyte-{connector.directory}", connector.tag)}, installed - pins()
+    print(f"  user 1000, labels, entry point; {len(installed)} packages as constraints.txt pins them, no build tools")
+
+
+def _distribution(folder: str) -> tuple[str, ...]:
+    """Give name and version, as constraints.txt writes them, of a folder such as Jinja2-3.1.6.dist-info."""
+    name, version = folder.removesuffix(".dist-info").rsplit("-", 1)
+    return re.sub(r"[-_.]+", "-", name).lower(), version
+
+
+def pins() -> set[tuple[str, ...]]:
+    """Give the names and versions of constraints.txt, those for other Pythons too."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return {tuple(line.split(";")[0].strip().split("==")) for line in lines}
 
 
 def files(image: str) -> set[str]:
@@ -137,30 +160,72 @@ def files(image: str) -> set[str]:
         buildah("rm", container)
 
 
-def run_inside(connector: Connector, image: str, folder: Path) -> None:
-    """Run spec and check as Airbyte does, `eval "$AIRBYTE_ENTRYPOINT ..."`, as the image's own user."""
-    (folder / "config.json").write_text(json.dumps(CONFIGURATIONS[connector.directory]), encoding="utf-8")
-    container = buildah("from", "--pull-never", image)
+class Container:
+    """A container of an image, and commands in it as Airbyte gives them, as the image's own user."""
 
-    def inside(script: str) -> str:
-        mount = f"{folder}:/config:ro"
-        return buildah("run", "--isolation", "chroot", "-v", mount, container, "--", "sh", "-c", script)
+    def __init__(self, image: str, folder: Path, configuration: Message) -> None:
+        self.image = image
+        self.folder = folder / image.rpartition(":")[0].rpartition("/")[2]
+        self.folder.mkdir()
+        # A port on which nobody listens: a check must say so, and not crash.
+        address = {key: value for key, value in configuration.items() if key in {"api_url", "instance_url"}}
+        self._write("nobody.json", {**configuration, **dict.fromkeys(address, "http://127.0.0.1:9/api/")})
+        self._write("config.json", configuration)
+        self._write("catalog.json", CATALOG)
 
-    def message(command: str, kind: str) -> Any:
-        lines = [json.loads(line) for line in inside(f'eval "$AIRBYTE_ENTRYPOINT {command}"').splitlines()]
-        (found,) = [line for line in lines if line["type"] == kind]
-        return found
+    def __enter__(self) -> "Container":
+        self.name = buildah("from", "--pull-never", self.image)
+        return self
 
-    try:
-        assert inside("id -u") == "1000"
-        settings = message("spec", "SPEC")["spec"]["connectionSpecification"]["properties"]
-        assert "credentials" in settings
-        status = message("check --config /config/config.json", "CONNECTION_STATUS")["connectionStatus"]
-        assert status["status"] == "FAILED"
-        assert status["message"]
-        print(f"  spec: {len(settings)} settings; check, nobody listening: {status['message']}")
-    finally:
-        buildah("rm", container)
+    def __exit__(self, *_: object) -> None:
+        buildah("rm", self.name)
+
+    def shell(self, script: str, stdin: str = "") -> str:
+        """Run a shell script in the container, with the files of this test under /config; give what it prints."""
+        mount = f"{self.folder}:/config:ro"
+        command = ("run", "--isolation", "chroot", "-v", mount, self.name, "--", "sh", "-c", script)
+        return buildah(*command, stdin=stdin)
+
+    def airbyte(self, command: str, kind: str, stdin: str = "") -> list[Message]:
+        """Run a command of the protocol; give its messages of one kind."""
+        output = self.shell(f'eval "$AIRBYTE_ENTRYPOINT {command}"', stdin)
+        return [message for message in map(json.loads, output.splitlines()) if message["type"] == kind]
+
+    def spec_and_check(self) -> None:
+        """Run spec, and check twice: where nobody listens, and against the sandbox."""
+        assert self.shell("id -u") == "1000"
+        (spec,) = self.airbyte("spec", "SPEC")
+        settings = spec["spec"]["connectionSpecification"]["properties"]
+        for file, expected in (("nobody.json", "FAILED"), ("config.json", "SUCCEEDED")):
+            (message,) = self.airbyte(f"check --config /config/{file}", "CONNECTION_STATUS")
+            assert message["connectionStatus"]["status"] == expected, message
+        print(f"  spec tells {len(settings)} settings; check fails where nobody listens, and succeeds with the sandbox")
+
+    def _write(self, file: str, content: Message) -> None:
+        (self.folder / file).write_text(json.dumps(content), encoding="utf-8")
+
+
+def configurations(sandbox: Sandbox) -> tuple[Message, Message]:
+    """Give the source's and the destination's configuration for the sandbox."""
+    slack = {"auth_type": "api_token", "api_token": sandbox.slack.token}
+    oomnitza = {"auth_type": "api_token", "api_token": sandbox.oomnitza.token}
+    return (
+        {"credentials": slack, "api_url": sandbox.slack_url},
+        {"credentials": oomnitza, "instance_url": sandbox.oomnitza_url, "default_role": "Employee"},
+    )
+
+
+def sync(source: Container, destination: Container) -> None:
+    """Sync the sandbox's Slack into its Oomnitza, from one container into the other."""
+    files = "--config /config/config.json --catalog /config/catalog.json"
+    output = source.shell(f'eval "$AIRBYTE_ENTRYPOINT read {files}"')
+    passed = [line for line in output.splitlines() if json.loads(line)["type"] in {"RECORD", "STATE", "TRACE"}]
+    logs = destination.airbyte(f"write {files}", "LOG", "\n".join(passed) + "\n")
+    (report,) = [log["log"]["message"] for log in logs if "sync_report" in log["log"]["message"]]
+    outcomes = json.loads(report[report.index("{") :])["sync_report"]["users"]
+    assert outcomes["added"] > 0, outcomes
+    assert outcomes["failed"] == 0, outcomes
+    print(f"A sync from one image into the other: {outcomes}")
 
 
 def main() -> int:
@@ -168,25 +233,26 @@ def main() -> int:
     base = os.environ.get("BASE_IMAGE")
     missing = [tool for tool in ("buildah", *(() if base else ("debootstrap",))) if not shutil.which(tool)]
     if missing or os.geteuid() != 0:
-        print(
-            "make image-test needs root, and from Debian's packages: apt-get install buildah debootstrap",
-            file=sys.stderr,
-        )
+        print("make image-test needs root, and of Debian's packages buildah and debootstrap.", file=sys.stderr)
         return 1
     bundle = load_bundle(ROOT)
     CACHE.mkdir(parents=True, exist_ok=True)
     if base:
         buildah("pull", "--quiet", base)
     base = base or stand_in_base()
-    with tempfile.TemporaryDirectory() as name:
+    connectors = (bundle.connectors.source, bundle.connectors.destination)
+    with tempfile.TemporaryDirectory() as name, Sandbox(people=60) as sandbox, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)  # read by user 1000 inside
-        for connector in (bundle.connectors.source, bundle.connectors.destination):
+        containers = []
+        for connector, configuration in zip(connectors, configurations(sandbox), strict=True):
             image = build(connector, base, folder)
             look_into(connector, base, image)
-            run_inside(connector, image, folder)
+            container = stack.enter_context(Container(image, folder, configuration))
+            container.spec_and_check()
+            containers.append(container)
+        sync(*containers)
     buildah("rmi", "--prune")
-    print("Both images build, and run spec and check as Airbyte runs them.")
     return 0
 
 
