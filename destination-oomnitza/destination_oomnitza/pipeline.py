@@ -45,8 +45,12 @@ class Writer(Protocol):
     def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
         """Note a record that is not written (filtered or skipped), for it counts as appearing."""
 
-    def finish(self, complete: set[StreamKey], refused: bool) -> None:
-        """End a sync that was read whole. `complete`: the streams whose source said COMPLETE. Raises as `write`."""
+    def finish(self, complete: set[StreamKey], broken: set[StreamKey], refused: bool) -> None:
+        """End a sync whose input came to its end, when all of it is written.
+
+        `complete`: the streams of which the source said COMPLETE; `broken`: those that it began, and of which it did not. `refused`:
+        whether any record was refused. Raises as `write`.
+        """
 
 
 @dataclass(slots=True)
@@ -57,6 +61,12 @@ class _Lot:
     owners: dict[Mark, int] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     accepted: bool = False
+    inactive: bool = False
+
+    @property
+    def place(self) -> tuple[StreamKey, bool]:
+        """What tells open lots apart: their stream and, where the writer wants it, whether they are of inactive accounts."""
+        return self.plan.stream.key, self.inactive
 
 
 class Pipeline:
@@ -89,8 +99,9 @@ class Pipeline:
         self._under_way = 0
         self._busy: set[Mark] = set()
         self._failure: BaseException | None = None
-        self._open: dict[StreamKey, _Lot] = {}
+        self._open: dict[tuple[StreamKey, bool], _Lot] = {}
         self._complete: set[StreamKey] = set()
+        self._begun: set[StreamKey] = set()
 
     def run(self, lines: Iterable[list[bytes]]) -> None:
         """Take everything in, and return when all of it is written. An empty list of lines means that the source is silent.
@@ -110,9 +121,19 @@ class Pipeline:
                     self._changed.wait(1)
                     self._raise_if_over()
             self._raise_if_over()
-            self._writer.finish(self._complete, refused=self._report.failed() > 0)
+            self._finish()
         finally:
             self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _finish(self) -> None:
+        # A source that speaks of no status at all is taken at its word that it came to its end.
+        broken = self._begun - self._complete
+        for key in broken:
+            logger.warning(
+                f"The source did not read {self._plans[key].stream.title} to the end. What came is written, and nothing "
+                "is concluded from what did not come."
+            )
+        self._writer.finish(self._complete, broken, refused=self._report.failed() > 0)
 
     def _raise_if_over(self) -> None:
         if self._failure is not None:
@@ -155,9 +176,7 @@ class Pipeline:
         if plan is None:
             self._report.complain(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
             return
-        lot = self._open.get(key)
-        if lot is None:
-            lot = self._open[key] = _Lot(plan, self._ledger.open(key))
+        lot = self._lot(plan)
         data = record.get("data")
         try:
             if not isinstance(data, dict):
@@ -175,10 +194,22 @@ class Pipeline:
             self._report.count(plan.stream.title, Outcome.SKIPPED)
             self._writer.seen(plan, data)
             return
-        self._add(lot, row)
+        self._add(plan, row)
 
-    def _add(self, lot: _Lot, row: Row) -> None:
+    def _lot(self, plan: StreamPlan, inactive: bool = False) -> _Lot:
+        lot = self._open.get((plan.stream.key, inactive))
+        if lot is None:
+            lot = _Lot(plan, self._ledger.open(plan.stream.key), inactive=inactive)
+            self._open[lot.place] = lot
+        return lot
+
+    def _add(self, plan: StreamPlan, row: Row) -> None:
         marks = [(place, folded(value)) for place, value in enumerate(row.keys) if value is not None]
+        inactive = plan.inactive_apart and row.inactive
+        other = self._open.get((plan.stream.key, not inactive))
+        if other is not None and any(mark in other.owners for mark in marks):
+            self._close(other)  # the earlier record of the same person is written first
+        lot = self._lot(plan, inactive)
         owners = {lot.owners[mark] for mark in marks if mark in lot.owners}
         if len(owners) == 1 and lot.owners.get(marks[0]) in owners:
             # The same person again: the last record wins.
@@ -189,7 +220,7 @@ class Pipeline:
             if owners:
                 # Another person with a further key in common: not at the same time.
                 self._close(lot)
-                lot = self._open[lot.plan.stream.key] = _Lot(lot.plan, self._ledger.open(lot.plan.stream.key))
+                lot = self._lot(plan, inactive)
             place = len(lot.rows)
             lot.rows.append(row)
         for mark in marks:
@@ -214,8 +245,10 @@ class Pipeline:
         try:
             status = trace["stream_status"]
             key = (status["stream_descriptor"].get("namespace") or None, status["stream_descriptor"]["name"])
-            if status["status"] == "COMPLETE" and key in self._plans:
-                self._complete.add(key)
+            if key in self._plans:
+                self._begun.add(key)
+                if status["status"] == "COMPLETE":
+                    self._complete.add(key)
         except (TypeError, KeyError, AttributeError):
             return  # another kind of trace
 
@@ -225,7 +258,7 @@ class Pipeline:
 
     def _close(self, lot: _Lot) -> None:
         """Hand a lot to the workers, when there is room and none of its keys is in flight."""
-        del self._open[lot.plan.stream.key]
+        del self._open[lot.place]
         if not lot.rows and not lot.refusals:
             self._ledger.settle(lot.entry, 0, lot.accepted)
             return
