@@ -51,10 +51,11 @@ lock: $(STAMP) ## pin constraints.txt anew, for every supported Python
 	@env -u PIP_CONSTRAINT $(BIN)/uv pip compile --native-tls --universal --python-version 3.10 --upgrade --quiet --no-emit-index-url \
 	  --no-annotate --no-header $(CONNECTORS:%=%/pyproject.toml) --group pyproject.toml:dev -o constraints.txt
 
-register: $(STAMP) ## put the connectors and the daily connection into an Airbyte: SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=--dry-run]
+register: $(STAMP) ## put both connectors and the daily connection into an Airbyte (docs/airbyte-ui.md)
+	@$(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),,$(error Name both configurations: make register SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=--dry-run]))
 	@$(BIN)/python -m registration "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)" $(FLAGS)
 
-image-test: $(STAMP) ## build both images with buildah, look into them, run spec and check (root)
+image-test: $(STAMP) ## build both images with buildah, look into them, sync from one into the other (root)
 	@$(BIN)/python -m integration_tests.images
 
 clean: ## remove what make made
