@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -48,6 +49,10 @@ class StreamPlan:
     override_edit_only: bool = False
     """A mapped field is edit-only elsewhere, so `Oomnitza-Ignore-Meta-Restriction` is sent."""
     update_sync_keys: bool = False
+    inactive_apart: bool = False
+    """Inactive accounts go in lots of their own: ingest sends them in a portion that creates nobody."""
+    remarks: tuple[str, ...] = ()
+    """What the administrator should know of this write method, in sentences."""
 
 
 class _Problems:
@@ -78,7 +83,9 @@ def plan_stream(config: Config, metadata: Metadata, stream: Stream) -> StreamPla
     problems = _Problems()
     plan = (_activation if stream.object_name else _configured)(config, metadata, stream, problems)
     _check_rules(plan, metadata, problems)
-    _check_ingest(config, plan, problems)
+    if isinstance(config.write_method, IngestWriting):
+        _check_ingest(config, plan, problems)
+        plan = replace(plan, inactive_apart=True, remarks=tuple(_ingest_remarks(plan)))
     problems.raise_if_any()
     return plan
 
@@ -91,6 +98,10 @@ def _configured(config: Config, metadata: Metadata, stream: Stream, problems: _P
         rule = _explicit(entry, metadata, problems)
         if rule is not None:
             rules[entry.field] = rule
+    if isinstance(config.write_method, IngestWriting):
+        # It names fields by internal ids: what smart mapping offers without one is left out, what was asked for is refused.
+        asked_for = {entry.field for entry in config.field_mapping} | set(config.sync_keys)
+        rules = {name: rule for name, rule in rules.items() if rule.field.internal_id or name in asked_for}
     create = config.write_mode != "update_only"
     mapping = RecordMapping(
         rules.values(),
@@ -256,18 +267,35 @@ def _check_rules(plan: StreamPlan, metadata: Metadata, problems: _Problems) -> N
 
 def _check_ingest(config: Config, plan: StreamPlan, problems: _Problems) -> None:
     """Refuse what only REST can honour: it must never be ignored."""
-    if not isinstance(config.write_method, IngestWriting):
-        return
     only_rest = "which only the write method REST can do; choose it, or switch this off."
     for rule in plan.mapping.rules.values():
         if rule.if_empty_only:
             problems.add(f"Field mapping, entry for {rule.field.id}: only if empty (if_empty_only) is on, {only_rest}")
-        if rule.field.internal_id is None:
+        if not rule.field.internal_id:
             problems.add(
                 f"Field mapping, entry for {rule.field.id}: Oomnitza does not tell its internal id, by which the write "
-                "method ingest names fields."
+                "method ingest names fields; choose REST, or leave the field out."
             )
     if config.update_sync_keys:
         problems.add(f"Update sync keys (update_sync_keys) is on, {only_rest}")
+    if config.on_failed_record == "fail_after_sync":
+        problems.add(
+            "When a record is refused (on_failed_record) is fail_after_sync, which only the write method REST can do, for "
+            "connector ingest tells what it refused when the states have left; choose REST, or continue."
+        )
     if plan.stream.object_name == SAAS_USER:
         problems.add(f"The stream {plan.stream.title} writes the object saas_user of data activation, {only_rest}")
+
+
+def _ingest_remarks(plan: StreamPlan) -> Iterator[str]:
+    if plan.create and plan.update and plan.mapping.defaults:
+        names = " and ".join(f"default_{name}" for name in plan.mapping.defaults)
+        yield (
+            f"{names}: for new people only, and connector ingest cannot tell who is new. So the people in Oomnitza are listed "
+            "first, and nobody who is found there gets it. With write_mode create_only this is not needed."
+        )
+    if plan.saas:
+        yield (
+            "Connector ingest assigns the SaaS users of active accounts. Their ids and roles in the application are not "
+            "written, and nobody is deactivated: that needs the write method REST."
+        )
