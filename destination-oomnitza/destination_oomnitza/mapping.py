@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,6 +187,9 @@ class RecordMapping:
     def __call__(self, record: Record) -> Row | None:
         """Return what the record says of a person, or None where it has no value for any sync key.
 
+        A record of an inactive account that has the account's id in the application is a row without it, too: such accounts often
+        lose their e-mail address, and the SaaS user is found by that id.
+
         Raises Refused, with the field's name and the reason, for a value that its field cannot take and a template that fails.
         """
         if self._dynamic is not None and not record.keys() <= self._seen:
@@ -213,7 +216,24 @@ class RecordMapping:
         key = next(
             (f"{name}={value}" for name, value in zip(self.sync_keys, keys, strict=True) if value is not None), None
         )
-        return None if key is None else Row(keys, fields, inactive, external_id, role, key)
+        if key is None:
+            if not inactive or external_id is None:
+                return None
+            key = f"id={external_id}"
+        return Row(keys, fields, inactive, external_id, role, key)
+
+    def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
+        """Yield what a record that is not written tells of whose it is: `(field of a SaaS user, value)`, as far as it can be read."""
+        rules = {name: self.rules[name].value for name in ("email", "username", *self.sync_keys) if name in self.rules}
+        if self._saas is not None:
+            rules["user_external_id"] = self._saas.external_id
+        for name, read in rules.items():
+            try:
+                value = read(record) if read is not None else None
+            except TemplateFailure:
+                continue
+            if isinstance(value, (str, int)) and not is_empty(value):
+                yield name, value
 
     def describe(self, record: Any) -> str:
         """Name a record that could not be mapped: its first sync key as it came, or its `id`."""
