@@ -1,0 +1,62 @@
+"""docs/source-slack-users.md is true: its fields, its settings, its manifests and its errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from source_slack_users.errors import RULES
+from source_slack_users.slack_api import by_number
+from source_slack_users.workspaces import NEEDED_SCOPES
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "source-slack-users" / "source_slack_users"
+PAGE = (ROOT / "docs" / "source-slack-users.md").read_text(encoding="utf-8")
+WORDS = {"array": "array of strings"}
+
+
+def section(title: str) -> str:
+    """Give the page from a heading to the next one of the same level or above."""
+    level = len(title) - len(title.lstrip("#"))
+    return re.split(rf"\n#{{1,{level}}} ", PAGE.split(f"\n{title}\n")[1])[0]
+
+
+@pytest.mark.parametrize("stream", ["users", "last_logins", "billable_info"])
+def test_the_fields_are_those_of_the_schema(stream: str) -> None:
+    schema = json.loads((PACKAGE / "schemas" / f"{stream}.json").read_text())["properties"]
+    told = dict(re.findall(r"^\| `(\w+)` \| ([a-z -]+) \|", section(f"### {stream}"), re.MULTILINE))
+    declared = {}
+    for name, field in schema.items():
+        (kind,) = set(field["type"] if isinstance(field["type"], list) else [field["type"]]) - {"null"}
+        declared[name] = field.get("format") or WORDS.get(kind, kind)
+    assert told == declared
+
+
+def test_the_settings_are_those_of_the_form() -> None:
+    fields: dict[str, Any] = yaml.safe_load((PACKAGE / "spec.yaml").read_text())["connectionSpecification"][
+        "properties"
+    ]
+    told = re.findall(r"^\| ([^|`]+) \| `(\w+)` \|", section("### Step 2: Set up the source in Airbyte"), re.MULTILINE)
+    assert {name: title for title, name in told} == {name: field["title"] for name, field in fields.items()}
+
+
+def test_the_manifests_ask_for_the_scopes_that_check_wants() -> None:
+    manifests = [
+        json.loads(text) for text in re.findall(r"```json\n(.*?)```", section("#### Slack app manifest"), re.DOTALL)
+    ]
+    assert [manifest["oauth_config"]["scopes"]["bot"] for manifest in manifests] == [list(NEEDED_SCOPES)] * 2
+    assert [manifest["settings"]["token_rotation_enabled"] for manifest in manifests] == [False, True]
+
+
+def test_every_code_that_somebody_must_mend_is_explained() -> None:
+    told = section("### Troubleshooting by message")
+    assert [code for code, rule in RULES.items() if rule.advice and f"`{code}`" not in told] == []
+
+
+def test_the_number_of_log_pages_is_the_one_that_is_read() -> None:
+    assert "100 newest pages" in PAGE
+    assert by_number(1000, {"paging": {"page": 100, "pages": 101}}) is None
