@@ -248,7 +248,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, filters: Mapping[str, Callable[..., Any]], functions: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(self, filters: Mapping[str, Any], functions: Mapping[str, Any]) -> None:
         # `optimized` would run constant filters while compiling, where there is no budget.
         super().__init__(optimized=False, finalize=_finalize)
         all_filters = {**self.filters, **filters, "regex_replace": _regex_replace}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -26,30 +23,31 @@ from airbyte_cdk.models import (
     Status,
     Type,
 )
-from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_oomnitza import protocol
-from destination_oomnitza.client import Client, Patience, Refusal, config_error
-from destination_oomnitza.config import Config, IngestWriting, connection_specification
+from destination_oomnitza.client import Client, Refusal, config_error
+from destination_oomnitza.config import Config, IngestWriting
 from destination_oomnitza.discover import destination_catalog
+from destination_oomnitza.form import specification
 from destination_oomnitza.ingest import IngestWriter
 from destination_oomnitza.ledger import Ledger
 from destination_oomnitza.mapping import table
 from destination_oomnitza.metadata import Metadata
+from destination_oomnitza.patience import Patience
 from destination_oomnitza.people import USERS, People
 from destination_oomnitza.pipeline import SILENCE, Pipeline
 from destination_oomnitza.plan import StreamPlan, plan_stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.rest import RestWriter
 from destination_oomnitza.saas import APPLICATIONS, SaasUsers
-from destination_oomnitza.secrets import mask
+from destination_oomnitza.secrets import mask, masked
 
 logger = logging.getLogger("airbyte")
 
 DOCUMENTATION = "https://github.com/airbyte-oomnitza/airbyte-oomnitza/blob/main/docs/destination-oomnitza.md"
-CHECK_SECONDS = 25.0
-"""A check answers within this time, whatever Oomnitza does (configuration.md: within 30 seconds)."""
+CHECK_SECONDS = 20.0
+"""A check answers within this time, whatever Oomnitza does (configuration.md: within 30 seconds, the start of the process included)."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,11 +78,15 @@ class DestinationOomnitza(Destination):
     # `Config.parse` does it, in plain sentences and without quoting the configuration.
     check_config_against_spec = False
 
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        """`stop`: set from outside, it ends a write with a transient_error."""
+        self._stop = stop or threading.Event()
+
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         """Return the form of the Airbyte UI."""
         return ConnectorSpecification(
             documentationUrl=DOCUMENTATION,
-            connectionSpecification=connection_specification(),
+            connectionSpecification=specification(Config),
             supportsIncremental=True,
             supported_destination_sync_modes=[
                 DestinationSyncMode.append_dedup,
@@ -120,8 +122,12 @@ class DestinationOomnitza(Destination):
         elif parsed_args.command == "discover":
             self.discover(_read_config(parsed_args.config))
         else:
-            yield from self._run_write(
-                _read_config(parsed_args.config), parsed_args.catalog, io.TextIOWrapper(sys.stdin.buffer)
+            _write(
+                Config.parse(_read_config(parsed_args.config)),
+                protocol.read_catalog(parsed_args.catalog),
+                protocol.read_lines(sys.stdin.fileno(), SILENCE),
+                protocol.send,
+                self._stop,
             )
 
     def _check_file(self, path: str) -> AirbyteConnectionStatus:
@@ -165,13 +171,9 @@ class DestinationOomnitza(Destination):
         metadata = read_metadata(client)
         try:
             if not isinstance(config.write_method, IngestWriting):
-                people = client.get(f"{USERS}?limit=1").json
-                if not isinstance(people, list):
-                    raise config_error(
-                        f"{config.instance_url} does not answer as an Oomnitza instance does: {USERS} gave no list. Check the address."
-                    )
+                client.get_list(f"{USERS}?limit=1")
                 if config.saas is not None:
-                    client.get(f"{APPLICATIONS}?limit=1")
+                    client.get_list(f"{APPLICATIONS}?limit=1")
         except Refusal as refusal:
             raise config_error(
                 f"{config.instance_url} does not answer as an Oomnitza instance does: {refusal}. Check the address."
@@ -184,20 +186,6 @@ class DestinationOomnitza(Destination):
         client = Client(parsed)
         client.sign_in()
         protocol.send(destination_catalog(read_metadata(client), parsed.default_role is not None))
-
-    def _run_write(
-        self, config: Mapping[str, Any], configured_catalog_path: str, input_stream: io.TextIOWrapper
-    ) -> Iterable[AirbyteMessage]:
-        stop = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        _write(
-            Config.parse(config),
-            protocol.read_catalog(configured_catalog_path),
-            protocol.read_lines(input_stream.fileno(), SILENCE),
-            protocol.send,
-            stop,
-        )
-        return ()
 
     def write(
         self,
@@ -216,7 +204,7 @@ class DestinationOomnitza(Destination):
             protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(message)),
-            threading.Event(),
+            self._stop,
         )
         return sent
 

@@ -37,9 +37,7 @@ class TemplateFailure(ValueError):
 
 def _environment() -> BoundedEnvironment:
     # The CDK's `string` writes what its interpolation reads back as Python; here text is text, so Jinja's own stays.
-    filters: dict[str, Callable[..., Any]] = {name: each for name, each in cdk_filters.items() if name != "string"}
-    functions: dict[str, Callable[..., Any]] = {**cdk_macros}
-    return BoundedEnvironment(filters, functions)
+    return BoundedEnvironment({name: each for name, each in cdk_filters.items() if name != "string"}, cdk_macros)
 
 
 _ENVIRONMENT = _environment()
