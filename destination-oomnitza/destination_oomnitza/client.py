@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,43 +15,28 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError
-from urllib3.util import Retry
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from destination_oomnitza.config import ApiTokenCredentials, Config
-from destination_oomnitza.secrets import mask
+from destination_oomnitza.patience import Patience, Tries
+from destination_oomnitza.secrets import mask, masked
 
 logger = logging.getLogger("airbyte")
+# Its warnings quote whole URLs, and look-ups have e-mail addresses in them.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 USER_AGENT = "airbyte-destination-oomnitza"
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+OF_A_SYNC = Patience()
+MAX_ANSWER = 128 << 20
+"""Bytes of an answer beyond which it is none of Oomnitza's, whose longest is a page of 500 people."""
+
+_PROBE = "/api/v2/mappings?name=AuthTest"
+_TOKENS = "/api/request_token"
+_META = "/api/v3/users/meta"
+_PASSING = frozenset({408, 425, 429})  # and every 5xx
+_NO_SUCH_PLACE = frozenset({404, 405, 410})
+_CHUNK = 1 << 16
 _MAX_RETRY_LOGS = 20
-
-
-def _rules(*, tries: int, factor: float, longest: float, longest_asked_for: int) -> Retry:
-    """Return urllib3's rules: waits in seconds that double up to `longest`, or what Retry-After asks for."""
-    return Retry(
-        total=tries,
-        allowed_methods=None,
-        backoff_factor=factor,
-        backoff_max=longest,
-        backoff_jitter=factor / 2,
-        retry_after_max=longest_asked_for,
-    )
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for an answer, in seconds, and how often to ask again."""
-
-    connect: float = 10
-    read: float = 60
-    retry: Retry = field(default_factory=lambda: _rules(tries=9, factor=0.5, longest=60, longest_asked_for=600))
-
-    @classmethod
-    def of_a_check(cls) -> Patience:
-        """Somebody sits in front of the form and waits."""
-        return cls(connect=4, read=8, retry=_rules(tries=2, factor=0.25, longest=1, longest_asked_for=2))
 
 
 class Refusal(Exception):
@@ -61,17 +47,24 @@ class Refusal(Exception):
         self.status = status
 
 
-class Stopped(Exception):
+class Stopped(AirbyteTracedException):
     """The sync is ending: nothing is asked any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            message="The sync was stopped from outside. What was acknowledged is in Oomnitza; the next sync does the rest.",
+            internal_message="SIGTERM or SIGINT",
+            failure_type=FailureType.transient_error,
+        )
 
 
 class _Fault(Exception):
     """Something that may pass. `sent`: the request may have been processed all the same."""
 
-    def __init__(self, what: str, sent: bool, response: requests.Response | None = None) -> None:
+    def __init__(self, what: str, sent: bool, retry_after: str | None = None) -> None:
         super().__init__(what)
         self.sent = sent
-        self.response = response
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -94,30 +87,26 @@ class Client:
 
     Never more than `num_workers` requests are under way at once. Reads and edits are asked again after faults that may pass; a creation
     (`create`) is looked up before it is asked again. Every method raises AirbyteTracedException: config_error where the administrator
-    must do something, transient_error after the last try; and Refusal where Oomnitza refuses the content of a request.
+    must do something, transient_error after the last try, Stopped once `stop` is set; and Refusal where Oomnitza refuses the content of
+    a request.
     """
 
-    def __init__(self, config: Config, patience: Patience | None = None) -> None:
+    def __init__(self, config: Config, patience: Patience | None = None, stop: threading.Event | None = None) -> None:
         self._origin = config.instance_url
         self._credentials = config.credentials
-        self._patience = patience or Patience()
+        self._patience = patience or OF_A_SYNC
+        self._stop = stop or threading.Event()
         self._permits = threading.BoundedSemaphore(config.num_workers)
-        self._stopped = threading.Event()
         self._retry_logs = 0
+        self._headers: dict[str, str] = {}  # replaced, never changed: threads read it
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
         self._session.auth = lambda request: request  # else requests would send what a .netrc holds
-        self._session.mount(
-            f"{self._origin}/", HTTPAdapter(pool_maxsize=config.num_workers, pool_block=False, max_retries=0)
-        )
-
-    def stop(self) -> None:
-        """Wake whoever waits for another try, and ask nothing any more."""
-        self._stopped.set()
+        self._session.mount(f"{self._origin}/", HTTPAdapter(pool_maxsize=config.num_workers, max_retries=0))
 
     def pause(self, seconds: float) -> bool:
         """Wait between two questions. Returns False where the sync is ending."""
-        return not self._stopped.wait(seconds)
+        return not self._stop.wait(seconds)
 
     def sign_in(self) -> None:
         """Get a token, if the credentials are a password, and prove it with the probe that Oomnitza's own connector uses."""
@@ -131,31 +120,40 @@ class Client:
             raise config_error(
                 "The API token holds characters that no token has. Copy it from Oomnitza again (Configuration > Security > API tokens)."
             )
-        self._session.headers["Authorization2"] = token
+        self._headers = {**self._headers, "Authorization2": token}
         try:
-            self.get("/api/v2/mappings?name=AuthTest")
+            self.get(_PROBE)
         except Refusal as refusal:
-            if refusal.status == 404:
-                raise self._no_oomnitza(f"HTTP 404 for /api/v2/mappings: {refusal}") from None
+            if refusal.status in _NO_SUCH_PLACE:
+                raise self._no_oomnitza(f"HTTP {refusal.status} for {_PROBE}") from None
             # The probe is about the token alone; what its role may do shows where it is done.
 
     def _exchange(self, username: str, password: str) -> str:
         try:
-            answer = self._persist("POST", "/api/request_token", data={"login": username, "password": password})
+            answer = self._persist("POST", _TOKENS, data={"login": username, "password": password})
         except Refusal as refusal:
+            if refusal.status in _NO_SUCH_PLACE:
+                raise self._no_oomnitza(f"HTTP {refusal.status} for {_TOKENS}") from None
             raise config_error(
                 "Oomnitza does not accept this user name and password. "
                 "Check them, or use an API token (single sign-on users have no password).",
-                f"HTTP {refusal.status} for /api/request_token",
+                f"HTTP {refusal.status} for {_TOKENS}",
             ) from None
         token = answer.json.get("token") if isinstance(answer.json, dict) else None
         if not isinstance(token, str) or not token.strip():
-            raise self._no_oomnitza("the answer of /api/request_token holds no token")
+            raise self._no_oomnitza(f"the answer of {_TOKENS} holds no token")
         return token.strip()
 
     def get(self, path: str) -> Answer:
         """Read. `path` begins with /api and holds its query, encoded."""
         return self._persist("GET", path)
+
+    def get_list(self, path: str) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
+        """Read a listing: its rows, and the headers. Anything but a list is an error, for it must not look like "nobody"."""
+        answer = self.get(path)
+        if not isinstance(answer.json, list):
+            raise self._no_oomnitza(f"{path.partition('?')[0]} gave no list")
+        return [row for row in answer.json if isinstance(row, dict)], answer.headers
 
     def edit(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """Change something in a way that does no harm when it happens twice."""
@@ -169,119 +167,152 @@ class Client:
         After a time-out, a cut connection or a 5xx, `find` is asked first: what it returns (anything but None) is taken for what this
         call created. Returns the JSON of the answer, or what `find` found, and whether it was found.
         """
-        retry = self._patience.retry
+        tries = Tries(self._patience)
+        doubtful = False
         while True:
             try:
                 return self._send("POST", path, body=body, headers=headers).json, False
             except _Fault as fault:
-                retry = self._wait(retry, "POST", path, fault)
-                if fault.sent:
-                    found = find()
-                    if found is not None:
-                        return found, True
+                doubtful = doubtful or fault.sent
+                self._wait(tries, "POST", path, fault)
+            except Refusal:
+                # An earlier try may have been processed after it was looked up; then this one is refused as a double.
+                found = find() if doubtful else None
+                if found is None:
+                    raise
+                return found, True
+            if doubtful:
+                found = find()
+                if found is not None:
+                    return found, True
 
     def _persist(self, method: str, path: str, **request: Any) -> Answer:
-        retry = self._patience.retry
+        tries = Tries(self._patience)
         while True:
             try:
                 return self._send(method, path, **request)
             except _Fault as fault:
-                retry = self._wait(retry, method, path, fault)
+                self._wait(tries, method, path, fault)
 
-    def _wait(self, retry: Retry, method: str, path: str, fault: _Fault) -> Retry:
-        """Wait as long as urllib3's rules, or Retry-After, say. Raises transient_error when the tries are used up."""
-        raw = fault.response.raw if fault.response is not None else None
-        try:
-            retry = retry.increment(method, path, response=raw, error=None if raw is not None else fault)
-        except MaxRetryError:
+    def _wait(self, tries: Tries, method: str, path: str, fault: _Fault) -> None:
+        """Wait before the next try. Raises transient_error when there is to be none."""
+        place = f"{method} {path.partition('?')[0]}"  # the query holds e-mail addresses
+        seconds = tries.wait_after(fault, fault.retry_after)
+        if seconds is None:
             raise AirbyteTracedException(
                 message=f"Oomnitza at {self._origin} could not be used, also after several tries: {fault}. "
                 "See whether it is up and whether "
                 "this is its address. What was acknowledged stays; the next sync does the rest.",
-                internal_message=f"{method} {path.partition('?')[0]}: {fault}",
+                internal_message=f"{place}: {fault}",
                 failure_type=FailureType.transient_error,
             ) from None
-        seconds = (retry.get_retry_after(raw) if raw is not None else None) or retry.get_backoff_time()
         if self._retry_logs < _MAX_RETRY_LOGS:
             self._retry_logs += 1
-            logger.info(f"{method} {path.partition('?')[0]}: {fault}. Trying again in {seconds:g} seconds.")
-        if self._stopped.wait(seconds):
+            logger.info(f"{place}: {fault}. Trying again in {seconds:.3g} seconds.")
+        if self._stop.wait(seconds):
             raise Stopped
-        return retry
 
     def _send(
         self, method: str, path: str, *, body: Any = None, data: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        if self._stopped.is_set():
-            raise Stopped
-        content = data
-        headers = dict(headers or {})
+        """Ask once. Raises _Fault for what may pass, Refusal, and config_error."""
+        sent_headers = {**self._headers, **(headers or {})}
         if body is not None:
-            content = orjson.dumps(body)
-            headers["Content-Type"] = "application/json"
+            try:
+                data = orjson.dumps(body)
+            except orjson.JSONEncodeError as error:
+                raise Refusal(400, f"a value cannot be sent ({error})") from None
+            sent_headers["Content-Type"] = "application/json"
         try:
             with self._permits:
+                if self._stop.is_set():
+                    raise Stopped
+                deadline = time.monotonic() + self._patience.answer
                 response = self._session.request(
                     method,
                     self._origin + path,
-                    data=content,
-                    headers=headers,
-                    timeout=(self._patience.connect, self._patience.read),
+                    data=data,
+                    headers=sent_headers,
+                    timeout=(self._patience.connect, self._patience.silence),
                     allow_redirects=False,  # the token's header would go along
+                    stream=True,
                 )
-        except requests.exceptions.SSLError as error:
-            raise config_error(
-                f"The certificate of {self._origin} cannot be verified, so nothing was sent to it. Check the address; "
+                content = _content(response, deadline)
+        except (requests.exceptions.RequestException, HTTPError) as error:
+            raise self._meaning(error) from None
+        return self._read(method, path, response, content)
+
+    def _meaning(self, error: Exception) -> Exception:
+        """Return what an exception of requests or urllib3 means: a config_error or a _Fault."""
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        if isinstance(error, requests.exceptions.SSLError) and not _passes(str(error)):
+            return config_error(
+                f"No safe connection to {self._origin} could be made, so nothing was sent to it: its certificate cannot be verified, "
+                "or it does not speak TLS. Check the address; "
                 "if your company inspects its traffic, its certificate has to be known to Airbyte.",
                 type(error).__name__,
-            ) from None
-        except requests.exceptions.ConnectTimeout:
-            raise _Fault("no connection in time", sent=False) from None
-        except requests.exceptions.Timeout:
-            raise _Fault("no answer in time", sent=True) from None
-        except requests.exceptions.RequestException as error:
-            refused = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
-            raise _Fault("no connection" if refused else "the connection was cut", sent=not refused) from None
-        return self._read(method, path, response)
+            )
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return config_error(f"{self._origin} is not an address that can be reached. Check it.")
+        if isinstance(error, requests.exceptions.ConnectTimeout):
+            return _Fault("no connection in time", sent=False)
+        if isinstance(error, requests.exceptions.Timeout):
+            return _Fault("no answer in time", sent=True)
+        if isinstance(error, requests.exceptions.ProxyError):
+            return _Fault("the proxy of the environment (HTTPS_PROXY) made no connection", sent=True)
+        if isinstance(reason, NewConnectionError):
+            return _Fault("no connection", sent=False)
+        return _Fault("the connection was cut", sent=True)
 
-    def _read(self, method: str, path: str, response: requests.Response) -> Answer:
+    def _read(self, method: str, path: str, response: requests.Response, content: bytes) -> Answer:
         status = response.status_code
-        token = response.headers.get("X-CSRF-Token")
-        if token:  # Oomnitza's own connector sends it back on the requests that follow
-            self._session.headers["X-CSRF-Token"] = token
+        place = f"HTTP {status} for {method} {path.partition('?')[0]}"
+        csrf = response.headers.get("X-CSRF-Token")
+        if csrf and csrf != self._headers.get("X-CSRF-Token"):
+            # Oomnitza's own connector sends it back on the requests that follow.
+            self._headers = {**self._headers, "X-CSRF-Token": csrf}
         if 300 <= status < 400:
-            target = urlsplit(urljoin(self._origin, response.headers.get("Location", "")))
             raise config_error(
-                f"{self._origin} redirects to {target.scheme}://{target.netloc}. "
+                f"{self._origin} redirects to {self._target(response)}. "
                 "Redirects are not followed, because the token would go along: "
                 "give the new address if it is your Oomnitza.",
-                f"HTTP {status} for {method} {path.partition('?')[0]}",
+                place,
             )
-        if status == 401:
+        if status == 401 and path != _TOKENS:
             raise config_error(
                 "Oomnitza does not accept the token (HTTP 401): it, or its user, was revoked or archived. "
                 "Make a new one under Configuration > Security > API tokens.",
-                f"HTTP 401 for {method} {path.partition('?')[0]}",
+                place,
             )
-        if status == 403 and not path.startswith(("/api/v2/mappings", "/api/v3/users/meta", "/api/request_token")):
+        if status == 403 and path not in (_PROBE, _META, _TOKENS):
             raise config_error(
                 f"The role of the token's user may not do this in Oomnitza: {method} {path.partition('?')[0]} (HTTP 403). "
                 "Give the role access to it under Configuration > Security > Roles.",
-                f"HTTP 403: {_reason(response)}",
+                f"{place}: {_reason(status, content)}",
             )
-        if status in _PASSING:
+        if status >= 500 or status in _PASSING:
             # Only 429 says for certain that nothing was done.
-            raise _Fault(f"Oomnitza answered HTTP {status}", sent=status != 429, response=response)
+            raise _Fault(f"Oomnitza answered HTTP {status}", status != 429, response.headers.get("Retry-After"))
         if status >= 400:
-            raise Refusal(status, _reason(response))
+            raise Refusal(status, _reason(status, content))
+        if not content.strip():
+            if method == "GET" and path != _PROBE:
+                raise _Fault(f"Oomnitza answered HTTP {status} and nothing more", sent=True)
+            return Answer(None, response.headers)
         try:
-            return Answer(orjson.loads(response.content) if response.content.strip() else None, response.headers)
+            return Answer(orjson.loads(content), response.headers)
         except orjson.JSONDecodeError:
-            if "/api/v2/mappings" in path or "/api/request_token" in path:
-                raise self._no_oomnitza(f"HTTP {status} without JSON for {path.partition('?')[0]}") from None
-            raise _Fault(
-                f"Oomnitza answered HTTP {status} with something that is not JSON", sent=True, response=None
-            ) from None
+            if path in (_PROBE, _TOKENS):
+                raise self._no_oomnitza(f"{place}, without JSON") from None
+            raise _Fault(f"Oomnitza answered HTTP {status} with something that is not JSON", sent=True) from None
+
+    def _target(self, response: requests.Response) -> str:
+        """Return the address that a redirect names, without anything that could be a secret."""
+        try:
+            target = urlsplit(urljoin(self._origin, response.headers.get("Location", "")))
+            return f"{target.scheme}://{target.hostname}" + (f":{target.port}" if target.port else "")
+        except ValueError:
+            return "another address"
 
     def _no_oomnitza(self, internal: str) -> AirbyteTracedException:
         return config_error(
@@ -291,13 +322,31 @@ class Client:
         )
 
 
-def _reason(response: requests.Response) -> str:
-    """Return Oomnitza's own words about a refusal, at most 300 characters."""
+def _passes(ssl_error: str) -> bool:
+    """Say whether a TLS error is a cut connection rather than a certificate or a server that is not to be trusted."""
+    return "EOF" in ssl_error or "ZERO_RETURN" in ssl_error or "timed out" in ssl_error
+
+
+def _content(response: requests.Response, deadline: float) -> bytes:
+    """Read an answer to its end, however slowly it drips, until the deadline (`time.monotonic`). Raises as requests and urllib3."""
+    parts: list[bytes] = []
+    size = 0
+    while part := response.raw.read1(_CHUNK, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER or time.monotonic() > deadline:
+            response.close()
+            raise requests.exceptions.ReadTimeout("the answer has no end")
+    return b"".join(parts)
+
+
+def _reason(status: int, content: bytes) -> str:
+    """Return Oomnitza's own words about a refusal, at most 300 characters, without the secrets that it may repeat."""
     try:
-        told = orjson.loads(response.content)
+        told = orjson.loads(content)
     except orjson.JSONDecodeError:
-        return f"HTTP {response.status_code}"
+        return f"HTTP {status}"
     if isinstance(told, dict):
         told = next((told[key] for key in ("error", "errors", "message", "detail", "details") if told.get(key)), told)
-    text = told if isinstance(told, str) else orjson.dumps(told).decode()
-    return text[:300] if text else f"HTTP {response.status_code}"
+    text = masked(told if isinstance(told, str) else orjson.dumps(told).decode())
+    return text[:300] if text else f"HTTP {status}"

@@ -204,7 +204,7 @@ class DestinationOomnitza(Destination):
             protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(message)),
-            self._stop,
+            threading.Event(),
         )
         return sent
 
@@ -216,7 +216,8 @@ def _write(
     send: Callable[[dict[str, Any]], None],
     stop: threading.Event,
 ) -> None:
-    client = Client(config)
+    """Write everything that comes. `stop` ends it early, and is set when it has ended."""
+    client = Client(config, stop=stop)
     client.sign_in()
     metadata = read_metadata(client)
     plans = [plan_stream(config, metadata, stream) for stream in streams]
@@ -224,17 +225,26 @@ def _write(
         log_mapping(plan)
     report = Report([plan.stream.title for plan in plans], config.test_run)
     writer = _writer(config, client, report)
-    ledger = Ledger(send, fail_on_refused=config.on_failed_record == "fail_after_sync")
+    # A state is a receipt, and in a test run nothing was written.
+    ledger = Ledger(_withhold if config.test_run else send, config.on_failed_record == "fail_after_sync")
     pipeline = Pipeline(
         plans, writer, report, ledger, batch_size=config.batch_size, num_workers=config.num_workers, stop=stop
     )
     try:
         pipeline.run(lines)
+    except Refusal as refusal:  # of a request that is about no record, or it would have been counted
+        raise config_error(
+            f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
+        ) from None
     finally:
-        client.stop()
+        stop.set()  # what is still waiting for another try must not go on
         writer.close()
         report.finish()
     _fail_if_refused(config, report)
+
+
+def _withhold(state: dict[str, Any]) -> None:
+    """Send nothing."""
 
 
 def _writer(config: Config, client: Client, report: Report) -> RestWriter | IngestWriter:
@@ -264,15 +274,19 @@ def _fail_if_refused(config: Config, report: Report) -> None:
 
 
 def _failed(message: str) -> AirbyteConnectionStatus:
-    return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(message))
+    return AirbyteConnectionStatus(status=Status.FAILED, message=masked(message))
 
 
 def _read_config(path: str) -> Mapping[str, Any]:
     """Read the configuration file and have its secrets masked. Raises AirbyteTracedException (config_error)."""
     try:
-        config = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise config_error(f"The configuration {path} cannot be read as JSON.", type(error).__name__) from None
+        config = orjson.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise config_error(
+            f"The configuration {path} cannot be read ({error.strerror}).", type(error).__name__
+        ) from None
+    except ValueError as error:
+        raise config_error(f"The configuration {path} is not JSON.", type(error).__name__) from None
     if not isinstance(config, dict):
         raise config_error(f"The configuration {path} is not a JSON object.")
     _mask_configuration(config)
@@ -281,12 +295,14 @@ def _read_config(path: str) -> Mapping[str, Any]:
 
 def _mask_configuration(config: Mapping[str, Any]) -> None:
     """Mask everything that stands under the credentials but for user names, also where it does not fit the form."""
-
-    def texts(node: Any, name: str) -> Iterable[str]:
+    found: list[str] = []
+    nodes = [config.get("credentials")]
+    while nodes:
+        node = nodes.pop()
         if isinstance(node, dict):
-            for key, value in node.items():
-                yield from texts(value, key)
-        elif isinstance(node, (str, int)) and name not in ("auth_type", "username") and not isinstance(node, bool):
-            yield str(node)
-
-    mask(*texts(config.get("credentials"), "credentials"))
+            nodes += [value for name, value in node.items() if name not in ("auth_type", "username")]
+        elif isinstance(node, list):
+            nodes += node
+        elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
+            found.append(str(node))
+    mask(*found)

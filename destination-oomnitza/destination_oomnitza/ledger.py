@@ -38,20 +38,25 @@ class Ledger:
         self._fail_on_refused = fail_on_refused
         self._lock = threading.Lock()
         self._entries: deque[Entry | _Waiting] = deque()
-        self._taken: Counter[StreamKey] = Counter()  # since the stream's last state, as read
+        self._taken: Counter[StreamKey | None] = Counter()  # since the stream's last state, as read
         self._refused: Counter[StreamKey] = Counter()  # since the stream's last state, as settled
         self._total_refused = 0
         self._accepted = False
+        self._over = False
 
-    def take(self, stream: StreamKey) -> None:
-        """Count a record that was read. Called by the reading thread alone, as are `open` and `add_state`."""
+    def take(self, stream: StreamKey | None) -> None:
+        """Count a record that was read; None for one of no stream of the catalog.
+
+        Called by the reading thread alone, as are `open` and `add_state`.
+        """
         self._taken[stream] += 1
 
     def open(self, stream: StreamKey) -> Entry:
         """Return the place of a new lot."""
         entry = Entry(stream)
         with self._lock:
-            self._entries.append(entry)
+            if not self._over:
+                self._entries.append(entry)
         return entry
 
     def add_state(self, state: State) -> None:
@@ -62,8 +67,9 @@ class Ledger:
         else:
             records = self._taken.pop(state.scope, 0)
         with self._lock:
-            self._entries.append(_Waiting(state, records))
-            self._release()
+            if not self._over:
+                self._entries.append(_Waiting(state, records))
+                self._release()
 
     def settle(self, entry: Entry, refused: int, accepted: bool) -> None:
         """Note that a lot is written: how many of its records were refused, and whether any was not."""
@@ -71,6 +77,10 @@ class Ledger:
             entry.settled, entry.refused = True, refused
             self._accepted = self._accepted or accepted
             self._release()
+
+    def waiting(self) -> int:
+        """Return how many lots and states are kept."""
+        return len(self._entries)
 
     def _release(self) -> None:
         while self._entries:
@@ -80,14 +90,21 @@ class Ledger:
                     return
                 self._refused[head.stream] += head.refused
                 self._total_refused += head.refused
+            elif self._total_refused and self._fail_on_refused:
+                # No state leaves any more, so there is nothing to keep.
+                self._over = True
+                self._entries.clear()
+                return
+            elif self._total_refused and not self._accepted:
+                return
             else:
-                if self._total_refused and (self._fail_on_refused or not self._accepted):
-                    return
-                scope = head.state.scope
-                if scope == "every stream":
-                    rejected = sum(self._refused.values())
-                    self._refused.clear()
-                else:
-                    rejected = self._refused.pop(scope, 0)
-                self._send(head.state.receipt(head.records, rejected))
+                self._send(head.state.receipt(head.records, self._rejected(head.state)))
             self._entries.popleft()
+
+    def _rejected(self, state: State) -> int:
+        """Return, and forget, how many records that a state stands for were refused."""
+        if state.scope != "every stream":
+            return self._refused.pop(state.scope, 0)
+        rejected = sum(self._refused.values())
+        self._refused.clear()
+        return rejected

@@ -40,15 +40,14 @@ def failed(reason: str) -> Result:
 def pages(client: Client, path: str, query: str) -> Iterator[Sequence[Person]]:
     """Yield the pages of a listing of `/api/v3`. `query` is encoded, and holds neither limit nor skip.
 
-    Ends where the header X-Total-Count says so or, without it, with a page that is not full. Raises as Client.get.
+    Ends where the header X-Total-Count says so or, without it, with a page that is not full. Raises as Client.get_list.
     """
     skip = 0
     while True:
-        answer = client.get(f"{path}?limit={PAGE}&skip={skip}{query and '&'}{query}")
-        rows = [row for row in answer.json if isinstance(row, dict)] if isinstance(answer.json, list) else []
+        rows, headers = client.get_list(f"{path}?limit={PAGE}&skip={skip}{query and '&'}{query}")
         yield rows
         skip += len(rows)
-        total = answer.headers.get("X-Total-Count", "")
+        total = headers.get("X-Total-Count", "")
         if not rows or (skip >= int(total) if total.isdigit() else len(rows) < PAGE):
             return
 
@@ -177,12 +176,15 @@ class People:
         people: dict[str, list[Person]] = {}
         refusals: dict[str, str] = {}
         wanted = {folded(value) for value in values}
+        listed: set[str | None] = set()
         for some, expression in look_ups(key, values, self._room):
             try:
                 for page in pages(self._client, USERS, f"filter={expression}"):
                     for person in page:
-                        value = folded(person.get(key))
-                        if value in wanted:
+                        value, user_id = folded(person.get(key)), _user_id(person)
+                        # Somebody who moves between two pages while others are added is listed twice, and is one person.
+                        if value in wanted and (user_id is None or user_id not in listed):
+                            listed.add(user_id)
                             people.setdefault(value, []).append(person)
             except Refusal as refusal:
                 if len(some) == 1:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import orjson
-from airbyte_cdk.models import FailureType
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-
+from destination_oomnitza.client import Stopped
 from destination_oomnitza.ledger import Entry, Ledger
 from destination_oomnitza.mapping import Refused, Row
 from destination_oomnitza.plan import StreamPlan
-from destination_oomnitza.protocol import StreamKey, read_state
+from destination_oomnitza.protocol import BrokenText, NoMessage, StreamKey, read_message, read_state
 from destination_oomnitza.report import Outcome, Report, Result
 from destination_oomnitza.templates import TemplateFailure
 from destination_oomnitza.values import folded
@@ -26,10 +23,11 @@ logger = logging.getLogger("airbyte")
 SILENCE = 2.0
 """Seconds without input after which what is there is written, so that a slow source is not held back."""
 
-_OTHER_MESSAGES = frozenset({"LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "TRACE", "DESTINATION_CATALOG"})
+MAX_WAITING = 10_000
+"""Lots and states that may wait for a slow lot before them, until reading waits too."""
 
-Mark = tuple[int, str]
-"""A sync key's place and value, as values are compared."""
+Mark = tuple[str, str]
+"""A sync key and its value, as values are compared."""
 
 
 class Writer(Protocol):
@@ -58,6 +56,7 @@ class _Lot:
     plan: StreamPlan
     entry: Entry
     rows: list[Row] = field(default_factory=list)
+    marks: list[list[Mark]] = field(default_factory=list)
     owners: dict[Mark, int] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     accepted: bool = False
@@ -116,11 +115,7 @@ class Pipeline:
                 if not some:
                     self._close_lots()
             self._close_lots()
-            with self._changed:
-                while self._under_way and self._failure is None:
-                    self._changed.wait(1)
-                    self._raise_if_over()
-            self._raise_if_over()
+            self._wait_while(lambda: self._under_way > 0)
             self._finish()
         finally:
             self._workers.shutdown(wait=False, cancel_futures=True)
@@ -136,25 +131,19 @@ class Pipeline:
         self._writer.finish(self._complete, broken, refused=self._report.failed() > 0)
 
     def _raise_if_over(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
         if self._failure is not None:
             raise self._failure
-        if self._stop.is_set():
-            raise AirbyteTracedException(
-                message="The sync was stopped from outside. What was acknowledged is in Oomnitza; the next sync does the rest.",
-                internal_message="SIGTERM",
-                failure_type=FailureType.transient_error,
-            )
 
     def _take_line(self, line: bytes) -> None:
         try:
-            message = orjson.loads(line)
-            kind = message["type"]
-        except orjson.JSONDecodeError:
-            if line.strip():
-                self._report.complain("a line that is not JSON")
+            kind, message = read_message(line)
+        except NoMessage as error:
+            self._report.complain(str(error))
             return
-        except (TypeError, KeyError, IndexError):
-            self._report.complain("a line that is not a message of the Airbyte protocol")
+        except BrokenText as error:
+            self._take_record(error.record, broken=True)
             return
         if kind == "RECORD":
             self._take_record(message.get("record"))
@@ -162,31 +151,28 @@ class Pipeline:
             self._take_state(message)
         elif kind == "TRACE":
             self._take_trace(message.get("trace"))
-        elif kind not in _OTHER_MESSAGES:
-            self._report.complain("a line that is not a message of the Airbyte protocol")
 
-    def _take_record(self, record: Any) -> None:
+    def _take_record(self, record: Any, broken: bool = False) -> None:
         try:
             key = (record.get("namespace") or None, record["stream"])
             plan = self._plans.get(key)
         except (AttributeError, KeyError, TypeError):
+            self._ledger.take(None)
             self._report.complain("a record without a stream")
             return
-        self._ledger.take(key)
         if plan is None:
+            self._ledger.take(None)
             self._report.complain(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
             return
+        self._ledger.take(key)
         lot = self._lot(plan)
         data = record.get("data")
         try:
-            if not isinstance(data, dict):
-                raise Refused("the record's data is not an object")
-            row = plan.mapping(data) if plan.filter is None or plan.filter(data) else None
-        except (Refused, TemplateFailure) as refusal:
-            reason = str(refusal) if isinstance(refusal, Refused) else f"record_filter: {refusal}"
+            row = _map(plan, data, broken)
+        except Refused as refusal:
             described = plan.mapping.describe(data)
-            lot.refusals.append(f"{described}: {reason}")
-            self._report.refuse(plan.stream.title, described, reason)
+            lot.refusals.append(f"{described}: {refusal}")
+            self._report.refuse(plan.stream.title, described, str(refusal))
             self._close_if_full(lot)
             return
         if row is None:
@@ -204,7 +190,8 @@ class Pipeline:
         return lot
 
     def _add(self, plan: StreamPlan, row: Row) -> None:
-        marks = [(place, folded(value)) for place, value in enumerate(row.keys) if value is not None]
+        keys = plan.mapping.sync_keys
+        marks = [(key, folded(value)) for key, value in zip(keys, row.keys, strict=True) if value is not None]
         inactive = plan.inactive_apart and row.inactive
         other = self._open.get((plan.stream.key, not inactive))
         if other is not None and any(mark in other.owners for mark in marks):
@@ -213,8 +200,10 @@ class Pipeline:
         owners = {lot.owners[mark] for mark in marks if mark in lot.owners}
         if len(owners) == 1 and lot.owners.get(marks[0]) in owners:
             # The same person again: the last record wins.
-            place = owners.pop()
-            lot.rows[place] = row
+            (place,) = owners
+            for mark in [mark for mark in lot.marks[place] if mark not in marks]:
+                del lot.owners[mark]
+            lot.rows[place], lot.marks[place] = row, marks
             self._report.count(lot.plan.stream.title, Outcome.SKIPPED)
         else:
             if owners:
@@ -223,6 +212,7 @@ class Pipeline:
                 lot = self._lot(plan, inactive)
             place = len(lot.rows)
             lot.rows.append(row)
+            lot.marks.append(marks)
         for mark in marks:
             lot.owners[mark] = place
         self._close_if_full(lot)
@@ -239,6 +229,7 @@ class Pipeline:
             self._report.complain(f"a state of the stream {state.scope[1][:100]}, which is not in the catalog")
         else:
             self._close_lots()
+            self._wait_while(lambda: bool(self._under_way) and self._ledger.waiting() > MAX_WAITING)
             self._ledger.add_state(state)
 
     def _take_trace(self, trace: Any) -> None:
@@ -262,14 +253,21 @@ class Pipeline:
         if not lot.rows and not lot.refusals:
             self._ledger.settle(lot.entry, 0, lot.accepted)
             return
+        self._wait_while(
+            lambda: self._under_way >= self._most_lots or not self._busy.isdisjoint(lot.owners),
+        )
         with self._changed:
-            while self._under_way >= self._most_lots or not self._busy.isdisjoint(lot.owners):
-                self._raise_if_over()
-                self._changed.wait(1)
-            self._raise_if_over()
             self._under_way += 1
             self._busy.update(lot.owners)
         self._workers.submit(self._write, lot)
+
+    def _wait_while(self, held_up: Callable[[], bool]) -> None:
+        """Let the source wait. Raises where the sync is over."""
+        with self._changed:
+            while held_up():
+                self._raise_if_over()
+                self._changed.wait(1)
+            self._raise_if_over()
 
     def _write(self, lot: _Lot) -> None:
         try:
@@ -300,3 +298,16 @@ class Pipeline:
         for outcome, number in counts.items():
             self._report.count(stream, outcome, number)
         self._ledger.settle(lot.entry, refused, accepted)
+
+
+def _map(plan: StreamPlan, data: Any, broken: bool) -> Row | None:
+    """Return what a record says of a person, None where it is filtered out or has no key. Raises Refused."""
+    if broken:
+        raise Refused("the record is not valid JSON in UTF-8")
+    if not isinstance(data, dict):
+        raise Refused("the record's data is not an object")
+    try:
+        wanted = plan.filter is None or plan.filter(data)
+    except TemplateFailure as error:
+        raise Refused(f"record_filter: {error}") from None
+    return plan.mapping(data) if wanted else None

@@ -7,6 +7,7 @@ and only here: states are kept and sent back as the JSON that came.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,10 @@ from typing import Any, Literal
 
 import orjson
 from airbyte_cdk.logger import PRINT_BUFFER
-from airbyte_cdk.models import FailureType
+from airbyte_cdk.models import AirbyteMessageSerializer, FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from destination_oomnitza.secrets import masked
 
 StreamKey = tuple[str | None, str]
 """Namespace and name: what tells streams apart."""
@@ -53,7 +56,13 @@ def read_catalog(path: str) -> list[Stream]:
     """Read the configured catalog. Raises AirbyteTracedException (config_error) where it is none."""
     try:
         return parse_catalog(orjson.loads(Path(path).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise AirbyteTracedException(
+            message=f"The configured catalog {path} cannot be read ({error.strerror}).",
+            internal_message=type(error).__name__,
+            failure_type=FailureType.config_error,
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AirbyteTracedException(
             message=f"The file {path} is not a configured catalog of Airbyte; it comes from the platform, or from a source's discover.",
             internal_message=f"{type(error).__name__}: {error}",
@@ -100,6 +109,55 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
         yield [b"".join(rest)]
 
 
+class NoMessage(ValueError):
+    """A line is no message of the Airbyte protocol; the message of the exception says what it is."""
+
+
+class BrokenText(ValueError):
+    """A line is a record whose text is not valid JSON in UTF-8 (or holds NaN). `record` is what can be read of it."""
+
+    def __init__(self, record: Any) -> None:
+        super().__init__()
+        self.record = record
+
+
+_KINDS = frozenset(
+    {"RECORD", "STATE", "LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "TRACE", "DESTINATION_CATALOG"}
+)
+
+
+def read_message(line: bytes) -> tuple[str, dict[str, Any]]:
+    """Return a line's type and the message. An empty line is a message of no type.
+
+    Raises NoMessage; and BrokenText for a record that can only be read with goodwill, so that it is refused and not lost.
+    """
+    try:
+        message = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if not line.strip():
+            return "", {}
+        message = _read_broken(line)
+        if _kind(message) == "RECORD":
+            raise BrokenText(message.get("record")) from None
+        raise NoMessage("a line that is not JSON") from None
+    kind = _kind(message)
+    if kind is None:
+        raise NoMessage("a line that is not a message of the Airbyte protocol")
+    return kind, message
+
+
+def _kind(message: Any) -> str | None:
+    kind = message.get("type") if isinstance(message, dict) else None
+    return kind if isinstance(kind, str) and kind in _KINDS else None
+
+
+def _read_broken(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
 @dataclass
 class State:
     """A STATE message, to be sent back as it came."""
@@ -134,3 +192,12 @@ def send(message: Mapping[str, Any]) -> None:
     with PRINT_BUFFER.lock:
         PRINT_BUFFER.write(orjson.dumps(message).decode() + "\n")
         PRINT_BUFFER.flush()
+
+
+def send_error(error: AirbyteTracedException) -> None:
+    """Send a TRACE ERROR message, its texts masked one by one: a secret that looks like JSON must not break the message."""
+    message = AirbyteMessageSerializer.dump(error.as_airbyte_message())
+    told = message["trace"]["error"]
+    for name in ("message", "internal_message", "stack_trace"):
+        told[name] = masked(told[name] or "")
+    send(message)

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from destination_oomnitza.secrets import masked
+
 logger = logging.getLogger("airbyte")
 
 MAX_TOLD = 50
 """Refused records that are logged in full; the others are counted by their reason."""
 MAX_EXAMPLES = 10
 _MAX_REASONS = 100
+_MAX_COMPLAINTS = 50
 _MAX_VALUE = 200
+_MAX_REASON = 500
 
 
 class Outcome(Enum):
@@ -65,6 +69,7 @@ class Report:
 
     def refuse(self, stream: str, key: str, reason: str) -> None:
         """Count a refused record, and log its key and the reason."""
+        reason = _short(masked(reason), _MAX_REASON)
         with self._lock:
             self._counts[stream][Outcome.FAILED.value] += 1
             self._told += 1
@@ -73,11 +78,13 @@ class Report:
                 known = reason in self._untold or len(self._untold) < _MAX_REASONS
                 self._untold[reason if known else "other reasons"] += 1
         if told:
-            logger.error(f"Refused: {stream}, {key}: {reason}")
+            logger.error(f"Refused: {stream}, {_short(key)}: {reason}")
 
     def complain(self, what: str) -> None:
         """Note input that is no record: told when it first comes, and counted."""
         with self._lock:
+            if what not in self._complaints and len(self._complaints) >= _MAX_COMPLAINTS:
+                what = "more input of other kinds"
             self._complaints[what] += 1
             first = self._complaints[what] == 1
         if first:
@@ -119,10 +126,14 @@ class Report:
             if number > 1:
                 logger.warning(f"Ignored: {what}, {number} times.")
         if self._test_run:
-            logger.info("Test run: nothing was written.\n" + "\n".join(self._examples))
+            logger.info(
+                "Test run: nothing was written, so no state is acknowledged, and the next sync brings all of it again.\n"
+                + "\n".join(self._examples)
+            )
         logger.info(json.dumps({"sync_report": self.as_dict()}))
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, longest: int = _MAX_VALUE) -> str:
     text = "(empty)" if value is None or value == "" else str(value)
-    return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + "…"
+    text = text.encode(errors="replace").decode()  # half a surrogate pair is no text, and cannot be logged
+    return text if len(text) <= longest else text[:longest] + "…"

@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
+import threading
+import time
+from typing import NoReturn
 
 from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from destination_oomnitza import protocol
+from destination_oomnitza.client import Stopped
 from destination_oomnitza.destination import DestinationOomnitza
+
+GRACE = 5.0
+"""Seconds after SIGTERM in which the command may end by itself; a request that is under way can take longer."""
 
 
 def run() -> None:
     """Run one command. The exit status is 0 on success, and 1 after a TRACE ERROR message."""
-    failed = False
-    with PRINT_BUFFER:
-        try:
-            DestinationOomnitza().run(sys.argv[1:])
-        except AirbyteTracedException as error:
-            error.emit_message()
-            failed = True
-        except Exception as error:
-            AirbyteTracedException(
-                message="The destination failed by a fault of its own. What was acknowledged is in Oomnitza. "
-                "Please report this with the log.",
-                internal_message=f"{type(error).__name__}: {error}",
-                failure_type=FailureType.system_error,
-                exception=error,
-            ).emit_message()
-            failed = True
-    if failed:
-        # At once: requests that are still under way must not keep the process.
-        sys.stdout.flush()
-        os._exit(1)
+    logging.raiseExceptions = False  # a line of the log that nobody reads any more must not become a traceback
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    try:
+        with PRINT_BUFFER:
+            try:
+                DestinationOomnitza(stop).run(sys.argv[1:])
+            except AirbyteTracedException as error:
+                _fail(error)
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                _fail(
+                    AirbyteTracedException(
+                        message="The destination failed by a fault of its own. What was acknowledged is in Oomnitza. "
+                        "Please report this with the log.",
+                        internal_message=f"{type(error).__name__}: {error}",
+                        failure_type=FailureType.system_error,
+                        exception=error,
+                    )
+                )
+    except BrokenPipeError:
+        os._exit(1)  # nobody reads any more, so there is nobody to tell
+
+
+def _fail(error: AirbyteTracedException) -> NoReturn:
+    """Send the TRACE ERROR message and end at once: requests that are still under way must not keep the process."""
+    protocol.send_error(error)
+    # Whoever sends a state holds this lock, so that no line is cut in the middle.
+    PRINT_BUFFER.lock.acquire(timeout=GRACE)
+    os._exit(1)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """Set `stop` on SIGTERM and SIGINT, and end the process where that does not.
+
+    A thread waits for them: a handler would run in the main thread, which could be in the middle of waiting for that very event.
+    """
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def wait() -> None:
+        signal.sigwait(signals)
+        stop.set()
+        time.sleep(GRACE)
+        _fail(Stopped())
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
