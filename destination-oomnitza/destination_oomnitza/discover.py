@@ -24,21 +24,24 @@ def destination_catalog(metadata: Metadata, has_default_role: bool) -> dict[str,
 
     A role is required of new people unless the configuration gives one.
     """
-    fields = [each for each in metadata.fields.values() if each.editable]
-    unique = [each for each in fields if each.unique]
-    needed = [name for name in REQUIRED if name != "role" or not has_default_role]
-    needed += [each.id for each in fields if not each.optional and each.id not in REQUIRED]
-    user = {each.id: _property(each) for each in fields}
+    fields = {each.id: each for each in metadata.fields.values() if each.editable}
+    unique = [each for each in metadata.fields.values() if each.unique]
+    needed = [name for name in REQUIRED if name in fields and (name != "role" or not has_default_role)]
+    needed += [name for name, each in fields.items() if not each.optional and name not in REQUIRED]
+    user = {name: _property(each) for name, each in fields.items()}
+    known_user = {**{each.id: _property(each) for each in unique}, **user}
     saas_user = {
         **{each.id: _property(each) for each in unique},
         "user_external_id": {"title": "Id in the application", "type": "string"},
         "role": {"title": "Role in the application", "type": "string"},
     }
     keys = [[each.id] for each in unique]
+    # Nobody can be added by a key that Oomnitza gives (user_id).
+    keys_of_new = [[each.id] for each in unique if each.editable]
     operations = [
-        _operation(USER, "append", user, needed, keys),
-        _operation(USER, "append_dedup", user, needed, keys),
-        _operation(USER, "update", user, [], keys),
+        _operation(USER, "append", user, needed, keys_of_new),
+        _operation(USER, "append_dedup", user, needed, keys_of_new),
+        _operation(USER, "update", known_user, [], keys),
         _operation(SAAS_USER, "append_dedup", saas_user, [], keys),
         _operation(SAAS_USER, "soft_delete", saas_user, [], keys),
     ]

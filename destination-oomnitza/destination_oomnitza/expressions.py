@@ -29,11 +29,15 @@ def path_steps(path: str) -> list[str | int]:
     return steps
 
 
+def field_value(name: str) -> Value:
+    """Return a function from a record to the value of one of its fields, whatever characters the field's name holds."""
+    return lambda record: record.get(name)
+
+
 def _compile_path(path: str) -> Value:
     steps = path_steps(path)
     if len(steps) == 1:
-        name = steps[0]
-        return lambda record: record.get(name)  # type: ignore[arg-type]  # the first step is a name
+        return field_value(str(steps[0]))
 
     def walk(record: Mapping[str, Any]) -> Any:
         current: Any = record
@@ -71,4 +75,4 @@ def compile_condition(text: str) -> Condition:
     return holds
 
 
-__all__ = ["Condition", "TemplateFailure", "Value", "compile_condition", "compile_value", "path_steps"]
+__all__ = ["Condition", "TemplateFailure", "Value", "compile_condition", "compile_value", "field_value", "path_steps"]

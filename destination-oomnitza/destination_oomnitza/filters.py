@@ -14,17 +14,22 @@ from urllib.parse import quote
 MAX_URL = 6000
 """The longest URL, in characters, that a look-up makes (design.md, decision 3)."""
 
+MAX_VALUE = 2500
+"""The longest value, URL-encoded, that is looked up: twice that, for the value and its lower case, fits into a URL."""
+
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def literal(value: Any) -> str:
-    """Return a value as a literal of the filter language: text in the quotes that it does not hold, a number bare.
+    """Return a value as a literal of the filter language: text in the quotes that it does not hold, a whole number bare.
 
     Raises ValueError, with the reason, for text that no quoting can hold safely.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = str(value)
+    if len(quote(text)) > MAX_VALUE:
+        raise ValueError("is too long, and cannot be looked up in Oomnitza")
     if not (text.isascii() and text.isprintable()) and any(
         unicodedata.category(char) in _UNSAFE_CATEGORIES for char in text
     ):
@@ -42,7 +47,7 @@ def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[lis
     """Yield `(values, filter)` pairs that ask for people by a field, the filters URL-encoded and no longer than `room` characters.
 
     Asks for each value and its lower case, for whether Oomnitza minds the case is not known. The values must be fit for
-    `literal`. A value too long for any URL gets a filter of its own.
+    `literal`.
     """
     head, tail = quote(f"{field} IN ["), quote("]")
     batch: list[Any] = []

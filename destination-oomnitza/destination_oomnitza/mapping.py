@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from destination_oomnitza.config import FieldMapping
-from destination_oomnitza.expressions import Condition, Value, compile_value
+from destination_oomnitza.expressions import Condition, Value, compile_value, field_value
 from destination_oomnitza.metadata import Kind, Metadata, PersonField
 from destination_oomnitza.templates import TemplateFailure
 from destination_oomnitza.values import Unfit, fit, is_empty
@@ -113,7 +113,8 @@ def field_fit(target: PersonField, metadata: Metadata) -> Callable[[Any], Any]:
 def smart_rules(metadata: Metadata, properties: Iterable[str]) -> list[Rule]:
     """Return the rules of smart mapping for a stream with these fields (`properties` of its JSON schema)."""
     sources = dict(SMART_FIELDS)
-    by_name = {normal(name): name for name in properties if name != NEVER_SMART}
+    # Names of signs alone are all the same once normal, and mean nothing.
+    by_name = {normal(name): name for name in properties if name != NEVER_SMART and normal(name)}
     by_label = {normal(label): source for label, source in SLACK_LABELS.items()}
     for each in metadata.fields.values():
         if each.standard or not each.editable:
@@ -123,7 +124,7 @@ def smart_rules(metadata: Metadata, properties: Iterable[str]) -> list[Rule]:
         if source is not None:
             sources[each.id] = source
     return [
-        Rule(metadata.fields[name], source, compile_value(source), field_fit(metadata.fields[name], metadata))
+        Rule(metadata.fields[name], source, field_value(source), field_fit(metadata.fields[name], metadata))
         for name, source in sources.items()
         if name in metadata.fields and metadata.fields[name].editable
     ]
@@ -179,6 +180,8 @@ class RecordMapping:
         self.sync_keys = tuple(sync_keys)
         self.defaults = dict(defaults or {})
         self.fields: Mapping[str, PersonField] = fields
+        # A key that Oomnitza keeps itself (user_id) finds a person, and is not written.
+        self._only_found_by = [key for key in sync_keys if key in fields and fields[key].system_kept]
         self._inactive = inactive
         self._saas = saas
         self._dynamic = dynamic
@@ -213,6 +216,8 @@ class RecordMapping:
         except (Unfit, TemplateFailure) as error:
             raise Refused(f"{name}: {error}") from None
         keys = tuple(None if is_empty(fields.get(key)) else fields[key] for key in self.sync_keys)
+        for name in self._only_found_by:
+            fields.pop(name, None)
         key = next(
             (f"{name}={value}" for name, value in zip(self.sync_keys, keys, strict=True) if value is not None), None
         )
@@ -274,7 +279,7 @@ class RecordMapping:
 
 
 def table(rules: Iterable[Rule], defaults: Mapping[str, Any]) -> str:
-    """Return the mapping in force as a table, for the log."""
+    """Return the mapping in force as a table, for the log: one line a field, its value, and who says so."""
     rows = [("Oomnitza field", "value", "set by")]
     for rule in rules:
         value = rule.expression if rule.expression is not None else f"always {rule.default!r}"

@@ -34,6 +34,12 @@ class PersonField:
     editable: bool = True
     optional: bool = True
     standard: bool = False
+    """Oomnitza's own: of the OpenAPI document, or said to be so by the metadata's flag `hardcode`."""
+
+    @property
+    def system_kept(self) -> bool:
+        """Whether nobody but Oomnitza itself writes the field: the header that opens edit-only fields opens others only."""
+        return self.standard and not self.editable
 
 
 # Oomnitza's OpenAPI document, schema "User": the fields of every instance. `external_id` and the like are text there.
@@ -66,7 +72,8 @@ _UNIQUE = frozenset({"username", "email", "user_id"})
 
 # Fields that a new person needs (oomnitza.md, "People").
 REQUIRED = ("username", "email", "role")
-NAMES = frozenset({"username", "email", "first_name", "last_name"})
+NAMES = frozenset({"username", "email", "first_name", "last_name", "full_name"})
+"""Fields that must be text, whatever the metadata says (configuration.md, "Values")."""
 
 
 def _flag(value: Any, default: bool) -> bool:
@@ -80,6 +87,7 @@ def _kind(data_type: Any) -> Kind:
     """Read a data type. Their names are not documented, so what they hold decides."""
     name = str(data_type or "").lower()
     for kind, marks in (
+        (Kind.UNKNOWN, ("enum", "list", "drop", "select")),
         (Kind.BOOLEAN, ("bool", "checkbox", "yesno")),
         (Kind.DATE, ("date", "time")),
         (Kind.NUMBER, ("int", "num", "float", "decimal", "double", "currency", "money")),
@@ -129,10 +137,10 @@ class Metadata:
                 label=str(told.get("label") or (base.label if base else name)),
                 kind=kind,
                 internal_id=told.get("internal_id") or (base.internal_id if base else None),
-                unique=_flag(told.get("unique"), default=name in _UNIQUE) or name in _UNIQUE,
+                unique=_flag(told.get("unique"), default=name in _UNIQUE),
                 editable=_flag(told.get("editable"), default=True) and name not in SERVER_KEPT,
                 optional=_flag(told.get("optional"), default=True),
-                standard=base is not None,
+                standard=base is not None or _flag(told.get("hardcode"), default=False),
             )
         role = document.get("role")
         helps = role.get("searchhelp") if isinstance(role, Mapping) else None
@@ -140,22 +148,22 @@ class Metadata:
         # A field that every instance has may be written even where the page leaves it out.
         return cls({**standard, **fields}, roles)
 
-    def role_id(self, given: int | str) -> int:
+    def role_id(self, given: float | str) -> int:
         """Return the id of a role that is given by id or by name.
 
         Raises ValueError, with a sentence, where there is no such role, or a name is given and the instance does not tell its roles.
         """
-        text = str(given).strip()
-        if text in self.roles and text.isdigit():
+        text = str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
+        if text in self.roles and text.isdecimal():
             return int(text)
         named = [key for key, name in self.roles.items() if name.strip().lower() == text.lower()]
-        if len(named) == 1 and named[0].isdigit():
+        if len(named) == 1 and named[0].isdecimal():
             return int(named[0])
         if len(named) > 1:
             raise ValueError(f"there are several roles named {text!r}; give the id of the one that is meant")
         if self.roles:
             known = ", ".join(f"{name} ({key})" for key, name in list(self.roles.items())[:20])
             raise ValueError(f"there is no role {text!r}; there are {known}")
-        if text.isdigit():
+        if text.isdecimal():
             return int(text)
         raise ValueError(f"this Oomnitza does not tell its roles by name; give the role's id instead of {text!r}")

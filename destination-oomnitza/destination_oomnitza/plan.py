@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -11,10 +12,11 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_oomnitza.config import Config, FieldMapping, IngestWriting, RestWriting
-from destination_oomnitza.expressions import Condition, compile_condition, compile_value
+from destination_oomnitza.expressions import Condition, compile_condition, compile_value, field_value
 from destination_oomnitza.mapping import RecordMapping, Rule, SaasRules, explicit_rule, field_fit, smart_rules
-from destination_oomnitza.metadata import REQUIRED, SERVER_KEPT, Metadata, PersonField
+from destination_oomnitza.metadata import REQUIRED, Kind, Metadata, PersonField
 from destination_oomnitza.protocol import Stream
+from destination_oomnitza.values import Unfit
 
 USER, SAAS_USER = "user", "saas_user"
 """The objects of data activation (configuration.md, "Sync modes")."""
@@ -109,7 +111,7 @@ def _configured(config: Config, metadata: Metadata, stream: Stream, problems: _P
         metadata.fields,
         inactive=_condition("Account is inactive when (inactive_when)", config.inactive_when, problems),
         saas=_saas_rules(config, problems),
-        defaults=_defaults(config, metadata, rules, problems) if create else {},
+        defaults=_defaults(config, metadata, rules.keys(), problems) if create else {},
     )
     return StreamPlan(
         stream=stream,
@@ -147,9 +149,10 @@ def _activation(config: Config, metadata: Metadata, stream: Stream, problems: _P
         target = metadata.fields.get(field)
         if target is None and metadata.known:
             return None
-        return _explicit(FieldMapping(field=field, value=field), metadata, problems, origin="data activation")
+        target = target or PersonField(field, field, Kind.UNKNOWN)
+        return Rule(target, field, field_value(field), field_fit(target, metadata), origin="data activation")
 
-    rules = [made for made in map(rule, {*(stream.properties or ()), *sync_keys}) if made is not None]
+    rules = [made for made in map(rule, dict.fromkeys([*sync_keys, *(stream.properties or ())])) if made is not None]
     for field in sorted(set(stream.properties or ()) - {made.field.id for made in rules}):
         if name == USER:
             problems.add(_unknown_field(f"The stream {stream.title}", field, metadata))
@@ -157,8 +160,11 @@ def _activation(config: Config, metadata: Metadata, stream: Stream, problems: _P
         rules,
         sync_keys,
         metadata.fields,
-        saas=SaasRules(compile_value("user_external_id"), compile_value("role")) if name == SAAS_USER else None,
-        defaults=_defaults(config, metadata, {made.field.id: made for made in rules}, problems) if create else {},
+        saas=SaasRules(field_value("user_external_id"), field_value("role")) if name == SAAS_USER else None,
+        # Without a schema, what a record has shows when it comes.
+        defaults=_defaults(config, metadata, {made.field.id for made in rules} if stream.properties else None, problems)
+        if create
+        else {},
         dynamic=None if stream.properties else rule,
     )
     return StreamPlan(
@@ -183,17 +189,15 @@ def _deactivates_missing(config: Config) -> bool:
     )
 
 
-def _explicit(entry: FieldMapping, metadata: Metadata, problems: _Problems, origin: str | None = None) -> Rule | None:
-    where = f"Field mapping, entry for {entry.field}:"
+def _explicit(entry: FieldMapping, metadata: Metadata, problems: _Problems) -> Rule | None:
     if metadata.known and entry.field not in metadata.fields:
         problems.add(_unknown_field("Field mapping", entry.field, metadata))
         return None
     try:
-        rule = explicit_rule(entry, metadata)
+        return explicit_rule(entry, metadata)
     except ValueError as error:
-        problems.add(f"{where} {error}.")
+        problems.add(f"Field mapping, entry for {entry.field}: {error}.")
         return None
-    return replace(rule, origin=origin) if origin else rule
 
 
 def _unknown_field(where: str, name: str, metadata: Metadata) -> str:
@@ -224,8 +228,8 @@ def _saas_rules(config: Config, problems: _Problems) -> SaasRules | None:
         return None
 
 
-def _defaults(config: Config, metadata: Metadata, rules: dict[str, Rule], problems: _Problems) -> dict[str, Any]:
-    """Return what new people get where the mapping gives nothing."""
+def _defaults(config: Config, metadata: Metadata, mapped: Set[str] | None, problems: _Problems) -> dict[str, Any]:
+    """Return what new people get where the mapping gives nothing. `mapped`: the fields that are mapped, None where nobody knows yet."""
     defaults: dict[str, Any] = {}
     if config.default_role is not None:
         try:
@@ -234,9 +238,12 @@ def _defaults(config: Config, metadata: Metadata, rules: dict[str, Rule], proble
             problems.add(f"Role of new people (default_role): {error}.")
             defaults["role"] = None
     if config.default_position is not None:
-        defaults["position"] = field_fit(metadata.fields["position"], metadata)(config.default_position)
-    missing = [_REQUIRED_NAMES[name] for name in REQUIRED if name not in rules and name not in defaults]
-    if missing:
+        try:
+            defaults["position"] = field_fit(metadata.fields["position"], metadata)(config.default_position)
+        except Unfit as error:
+            problems.add(f"Position of new people (default_position): {error}.")
+    missing = [_REQUIRED_NAMES[name] for name in REQUIRED if name not in defaults and name not in (mapped or ())]
+    if missing and mapped is not None:
         problems.add(
             f"To add people, Oomnitza needs {' and '.join(missing)}: add it to the field mapping"
             + (" or give a role of new people (default_role)." if "a role" in missing else ".")
@@ -246,15 +253,15 @@ def _defaults(config: Config, metadata: Metadata, rules: dict[str, Rule], proble
 
 def _check_rules(plan: StreamPlan, metadata: Metadata, problems: _Problems) -> None:
     for rule in plan.mapping.rules.values():
-        # Only what people call system fields stays closed: the header opens edit-only fields that are not the system's.
-        if rule.field.id in SERVER_KEPT - set(plan.mapping.sync_keys) or (
-            rule.field.standard and not rule.field.editable
-        ):
+        # They may find a person all the same.
+        if rule.field.system_kept and rule.field.id not in plan.mapping.sync_keys:
             problems.add(f"Field mapping: {rule.field.id} is kept by Oomnitza itself and cannot be written.")
     for key in plan.mapping.sync_keys:
         field: PersonField | None = metadata.fields.get(key)
         if field is None and metadata.known:
             problems.add(_unknown_field("Sync keys", key, metadata))
+        elif not re.fullmatch(r"\w+", key):  # it becomes part of a filter
+            problems.add(f"Sync keys: {key!r} is not the id of a field.")
         elif key not in plan.mapping.rules:
             problems.add(
                 f"Sync keys: {key} is not mapped, so no record has a value for it; add an entry for it to the field mapping."

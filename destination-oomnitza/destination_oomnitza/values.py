@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
+from math import isfinite
 from typing import Any
+
+from airbyte_cdk.sources.declarative.interpolation.macros import str_to_datetime
 
 from destination_oomnitza.metadata import NAMES, Kind, PersonField
 
@@ -13,11 +17,18 @@ class Unfit(ValueError):
     """A value that its field cannot take; the message says why, without the value."""
 
 
+_NUMBER = re.compile(r"[-+]?\d{1,40}(\.\d{1,40})?([eE][-+]?\d{1,3})?", re.ASCII)
+_FIRST_SECOND, _END_OF_TIME = -30_610_224_000, 253_402_300_800
+"""Unix seconds of the years 1000 and 10000: what can be written as YYYY-MM-DD."""
 _TYPE_NAMES = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
+def _is(value: Any) -> str:
+    return f"is {_TYPE_NAMES.get(type(value), 'text that cannot be read')}"
+
+
 def _unfit(value: Any, needs: str) -> Unfit:
-    return Unfit(f"is {_TYPE_NAMES.get(type(value), 'text that cannot be read')}, and the field needs {needs}")
+    return Unfit(f"{_is(value)}, and the field needs {needs}")
 
 
 def _name(value: Any) -> Any:
@@ -37,22 +48,22 @@ def _text(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
+    number: int | float | None = None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        for read in (int, float):
-            try:
-                return read(value.strip())
-            except ValueError:
-                continue
-    raise _unfit(value, "a number")
+        number = value
+    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        number = float(value) if set(value) & set(".eE") else int(value)
+    if number is None or (isinstance(number, float) and not isfinite(number)):
+        raise _unfit(value, "a number")
+    # Sources of tables write whole numbers as 25.0.
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _boolean(value: Any) -> Any:
     if isinstance(value, bool):
         return value
-    if isinstance(value, (int, str)):
-        word = str(value).strip().lower()
+    if isinstance(value, (int, float, str)):
+        word = str(int(value) if value in (0, 1) else value).strip().lower()
         if word in ("true", "1", "yes"):
             return True
         if word in ("false", "0", "no"):
@@ -69,37 +80,30 @@ def _seconds(value: Any) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    try:
+    # Eight digits are a date without hyphens, which is ISO 8601, too; as seconds they would lie in 1970.
+    if _NUMBER.fullmatch(text) and not re.fullmatch(r"\d{8}", text):
         return float(text)
-    except ValueError:
-        pass
     try:
-        # Before Python 3.11, `fromisoformat` knows no Z.
-        read = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
-    except ValueError:
+        return str_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (read if read.tzinfo else read.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _date(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     seconds = _seconds(value)
-    if seconds is None:
-        raise _unfit(value, "a date (ISO 8601, or Unix seconds)")
-    try:
-        # Oomnitza ignores time zones in ISO 8601 (OpenAPI document, "Date type fields"), so the time is given in UTC.
-        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        raise _unfit("", "a date (ISO 8601, or Unix seconds)") from None
+    if seconds is None or not _FIRST_SECOND <= seconds < _END_OF_TIME:
+        # Milliseconds are far beyond the end.
+        raise Unfit(f"{_is(value)}, and the field needs a date (ISO 8601, or Unix seconds)")
+    if isinstance(value, int):
+        return value
+    # Oomnitza ignores time zones in ISO 8601 (OpenAPI document, "Date type fields"), so the time is given in UTC.
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _any(value: Any) -> Any:
     if isinstance(value, (str, int, float)):
         return value
-    raise Unfit(
-        f"is {_TYPE_NAMES.get(type(value), 'of an unknown type')}, and a field takes one value; name one of its elements"
-    )
+    raise Unfit(f"{_is(value)}, and a field takes one value; name one of its elements")
 
 
 def fit(field: PersonField) -> Callable[[Any], Any]:
@@ -141,7 +145,9 @@ def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool) ->
             return bool(_number(current) != _number(wanted))
     except Unfit:
         return True
-    if kind is Kind.DATE:
+    # Where the type is not known, a date still comes back as Unix seconds.
+    if kind is Kind.DATE or (kind is Kind.UNKNOWN and isinstance(current, int) and isinstance(wanted, str)):
         before, after = _seconds(current), _seconds(wanted)
-        return before is None or after is None or int(before) != int(after)
+        if before is not None and after is not None:
+            return int(before) != int(after)
     return str(current) != str(wanted)
