@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -60,8 +61,9 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
     max_retries = 100
     max_time = 7 * 24 * 3600
 
-    def __init__(self, patience: Patience, *, can_refresh: bool, unknown: FailureType) -> None:
+    def __init__(self, host: str, patience: Patience, *, can_refresh: bool, unknown: FailureType) -> None:
         self.answer: Answer = {}
+        self._host = host
         self._patience = patience
         self._can_refresh = can_refresh
         self._unknown = unknown
@@ -82,7 +84,7 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
         """
         self._tries += 1
         if not isinstance(response, requests.Response):
-            return self._retry(f"could not be reached ({type(response).__name__})")
+            return self._retry(f"could not be reached at {self._host} ({type(response).__name__})")
         parsed = _parse(response)
         self.answer = answer = parsed if isinstance(parsed, dict) else {}
         if 300 <= response.status_code < 400:
@@ -136,6 +138,7 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
                 "succeed. If it never does, check `api_url` and the network between this machine and Slack."
             )
         self._deadline += asked or 0
+        _logger.warning(f"Slack's {self._method} {what}. Trying again in {self._wait + 1:.0f} seconds.")
         return ErrorResolution(action, FailureType.transient_error, f"Slack's {self._method} {what}.")
 
     @staticmethod
@@ -163,7 +166,12 @@ class SlackApi:
         """`name` is the stream's, for its status; `unknown` the failure type of an error code without a rule."""
         self._api_url = api_url
         self._page_size = page_size
-        self._errors = SlackErrors(patience, can_refresh=hasattr(auth, "refresh_and_set_access_token"), unknown=unknown)
+        self._errors = SlackErrors(
+            urlsplit(api_url).netloc,
+            patience,
+            can_refresh=hasattr(auth, "refresh_and_set_access_token"),
+            unknown=unknown,
+        )
         self._client = HttpClient(
             name=name,
             logger=_logger,

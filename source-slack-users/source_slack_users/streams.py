@@ -75,6 +75,9 @@ class SlackStream(Stream, ABC):
         except AirbyteTracedException as failure:
             self.failure = failure
             raise
+        except Exception as surprise:
+            self.failure = AirbyteTracedException.from_exception(surprise)  # a system_error
+            raise
         state_manager.update_state_for_stream(self.name, self.namespace, self.next_state(state))
         yield state_manager.create_state_message(self.name, self.namespace)
 

@@ -188,6 +188,13 @@ def test_a_failure_that_passes_is_told_as_one(tmp_path: Path, slack: Any, config
     assert caught.value.failure_type is FailureType.transient_error
 
 
+def test_what_nobody_foresaw_is_a_system_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+    slack.answers["users.list"] = {"members": [{"name": "without an id"}]}
+    with pytest.raises(AirbyteTracedException) as caught:
+        read(tmp_path, config, "users")
+    assert caught.value.failure_type is FailureType.system_error
+
+
 def test_the_spec_tells_the_ui_how_to_authenticate(tmp_path: Path) -> None:
     (spec,) = [m["spec"] for m in command(tmp_path, "spec") if m["type"] == "SPEC"]
     auth = spec["advanced_auth"]
