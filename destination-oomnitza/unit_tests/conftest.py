@@ -1,0 +1,17 @@
+"""What the CDK's standard tests need of pytest."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of the CDK's image tests, which are left out: there may be no engine that runs images."""
+    config.addinivalue_line("markers", "image_tests: the CDK's tests of the connector's image")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the CDK's standard tests their scenarios."""
+    from airbyte_cdk.test.standard_tests.pytest_hooks import pytest_generate_tests as scenarios
+
+    scenarios(metafunc)
