@@ -126,7 +126,7 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
         except BaseException as error:
             done.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name="check", daemon=True).start()
     try:
         done.result(seconds)
     except FutureTimeoutError:

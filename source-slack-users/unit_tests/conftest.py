@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 import requests_mock
+from hypothesis import settings
 
 API = "https://slack.com/api/"
 TOKEN = "token-of-the-bot-1"
@@ -29,6 +30,11 @@ MEMBERS: list[Answer] = [
     }
     for number in range(5)
 ]
+
+
+# No test is about time; the first example of one pays for what is read at first use.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import source_slack_users.source
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import FailureType, Status
@@ -135,11 +134,14 @@ def test_check_says_so_where_the_name_server_hangs(
 
     def hang(_params: dict[str, str]) -> dict[str, Any]:
         released.wait(10)
-        raise requests.exceptions.ConnectionError
+        return {"ok": False, "error": "invalid_auth"}
 
     slack.answers["auth.test"] = hang
     status, message = check(tmp_path, config)
     released.set()
+    for thread in threading.enumerate():
+        if thread.name == "check":
+            thread.join(10)
     assert status == "FAILED"
     assert "did not answer within" in message
 
