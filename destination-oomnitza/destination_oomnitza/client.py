@@ -101,7 +101,9 @@ class Client:
         self._headers: dict[str, str] = {}  # replaced, never changed: threads read it
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
-        self._session.auth = lambda request: request  # else requests would send what a .netrc holds
+        # The environment's proxies and certificates are read once; and a .netrc, whose password requests would send, never.
+        self._environment = self._session.merge_environment_settings(self._origin, {}, True, None, None)
+        self._session.trust_env = False
         self._session.mount(f"{self._origin}/", HTTPAdapter(pool_maxsize=config.num_workers, max_retries=0))
 
     def pause(self, seconds: float) -> bool:
@@ -147,6 +149,15 @@ class Client:
     def get(self, path: str) -> Answer:
         """Read. `path` begins with /api and holds its query, encoded."""
         return self._persist("GET", path)
+
+    def glance(self, path: str) -> Any:
+        """Read once what is only good to know: the JSON, or None where no whole answer came or Oomnitza does not give it."""
+        try:
+            return self._send("GET", path).json
+        except Stopped:
+            raise
+        except (_Fault, Refusal, AirbyteTracedException):
+            return None
 
     def get_list(self, path: str) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
         """Read a listing: its rows, and the headers. Anything but a list is an error, for it must not look like "nobody"."""
@@ -228,19 +239,24 @@ class Client:
                 if self._stop.is_set():
                     raise Stopped
                 deadline = time.monotonic() + self._patience.answer
-                response = self._session.request(
-                    method,
-                    self._origin + path,
-                    data=data,
-                    headers=sent_headers,
+                response = self._session.send(
+                    self._prepared(method, path, data, sent_headers),
                     timeout=(self._patience.connect, self._patience.silence),
                     allow_redirects=False,  # the token's header would go along
-                    stream=True,
+                    **self._environment,
                 )
                 content = _content(response, deadline)
         except (requests.exceptions.RequestException, HTTPError) as error:
             raise self._meaning(error) from None
         return self._read(method, path, response, content)
+
+    def _prepared(self, method: str, path: str, data: Any, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        place, mark, query = path.partition("?")
+        request = requests.Request(method, self._origin + place, data=data, headers=headers)
+        prepared = self._session.prepare_request(request)
+        # The query is encoded; requests would look at each of its thousands of characters once more.
+        prepared.url = f"{prepared.url}{mark}{query}"
+        return prepared
 
     def _meaning(self, error: Exception) -> Exception:
         """Return what an exception of requests or urllib3 means: a config_error or a _Fault."""
