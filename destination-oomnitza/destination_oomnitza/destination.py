@@ -34,13 +34,15 @@ from destination_oomnitza.ingest import IngestWriter
 from destination_oomnitza.ledger import Ledger
 from destination_oomnitza.mapping import table
 from destination_oomnitza.metadata import Metadata
+from destination_oomnitza.missing import Missing
 from destination_oomnitza.patience import Patience
 from destination_oomnitza.people import USERS, People
 from destination_oomnitza.pipeline import SILENCE, Pipeline
 from destination_oomnitza.plan import StreamPlan, plan_stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.rest import RestWriter
-from destination_oomnitza.saas import APPLICATIONS, SaasUsers
+from destination_oomnitza.saas import SaasUsers
+from destination_oomnitza.saas_application import SaasApplication
 from destination_oomnitza.secrets import mask, masked
 
 logger = logging.getLogger("airbyte")
@@ -70,6 +72,8 @@ def read_metadata(client: Client) -> Metadata:
 def log_mapping(plan: StreamPlan) -> None:
     """Log the mapping in force as a table, so that nobody has to guess."""
     logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
+    for remark in plan.remarks:
+        logger.info(remark)
 
 
 class DestinationOomnitza(Destination):
@@ -173,7 +177,7 @@ class DestinationOomnitza(Destination):
             if not isinstance(config.write_method, IngestWriting):
                 client.get_list(f"{USERS}?limit=1")
                 if config.saas is not None:
-                    client.get_list(f"{APPLICATIONS}?limit=1")
+                    SaasApplication(client, config.saas).find()
         except Refusal as refusal:
             raise config_error(
                 f"{config.instance_url} does not answer as an Oomnitza instance does: {refusal}. Check the address."
@@ -224,7 +228,7 @@ def _write(
     for plan in plans:
         log_mapping(plan)
     report = Report([plan.stream.title for plan in plans], config.test_run)
-    writer = _writer(config, client, report)
+    writer = _writer(config, client, report, [plan.stream for plan in plans if plan.whole])
     # A state is a receipt, and in a test run nothing was written.
     ledger = Ledger(_withhold if config.test_run else send, config.on_failed_record == "fail_after_sync")
     pipeline = Pipeline(
@@ -247,17 +251,20 @@ def _withhold(state: dict[str, Any]) -> None:
     """Send nothing."""
 
 
-def _writer(config: Config, client: Client, report: Report) -> RestWriter | IngestWriter:
-    """Choose between the two writers: the only place that does."""
+def _writer(
+    config: Config, client: Client, report: Report, whole: list[protocol.Stream]
+) -> RestWriter | IngestWriter:
+    """Choose between the two writers: the only place that does. `whole`: streams that are the whole truth about SaaS users."""
     if isinstance(config.write_method, IngestWriting):
         return IngestWriter(client, config, config.write_method, report)
     people = People(client, report, len(config.instance_url), config.test_run)
-    saas = (
-        SaasUsers(client, config.saas, config.write_method, report, config.test_run)
-        if config.saas is not None
-        else None
-    )
-    return RestWriter(people, saas, config.num_workers)
+    saas = missing = None
+    if config.saas is not None:
+        application = SaasApplication(client, config.saas, config.test_run)
+        saas = SaasUsers(application, config.write_method, report)
+        if whole:
+            missing = Missing(application, report, whole, config.write_method.max_deactivated_percent)
+    return RestWriter(people, saas, missing, config.num_workers, config.test_run)
 
 
 def _fail_if_refused(config: Config, report: Report) -> None:
