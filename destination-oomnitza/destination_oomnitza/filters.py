@@ -6,6 +6,7 @@ escaped is not known, so nothing is ever escaped: a value that could end its own
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,6 +18,8 @@ MAX_URL = 6000
 MAX_VALUE = 2500
 """The longest value, URL-encoded, that is looked up: twice that, for the value and its lower case, fits into a URL."""
 
+# Most values are of these characters alone, which mean nothing in a filter and stand as they are in a URL: they go a short way.
+_PLAIN = re.compile(r"[A-Za-z0-9@._~-]{1,250}")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -28,6 +31,8 @@ def literal(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = str(value)
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
     if len(quote(text)) > MAX_VALUE:
         raise ValueError("is too long, and cannot be looked up in Oomnitza")
     if not (text.isascii() and text.isprintable()) and any(
@@ -55,7 +60,7 @@ def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[lis
     length = 0
     for value in values:
         forms = [value, value.lower()] if isinstance(value, str) and value != value.lower() else [value]
-        part = "%2C".join(quote(literal(form), safe="@") for form in forms)
+        part = "%2C".join(map(_encoded, forms))
         if parts and length + len(part) + 3 > room - len(head) - len(tail):
             yield batch, head + "%2C".join(parts) + tail
             batch, parts, length = [], [], 0
@@ -64,3 +69,9 @@ def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[lis
         length += len(part) + 3
     if parts:
         yield batch, head + "%2C".join(parts) + tail
+
+
+def _encoded(value: Any) -> str:
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return f"%22{value}%22"
+    return quote(literal(value), safe="@")
