@@ -96,14 +96,14 @@ def weigh(value: Any) -> int:
 
     Raises SecurityError for a value beyond MAX_CHARACTERS, one that is nested too deeply, and for what is no value (a method, a loop).
     """
-    weight = len(value) + 1 if value.__class__ is str else 0
+    weight = len(value) or 1 if value.__class__ is str else 0
     allow(weight, MAX_CHARACTERS)
     pending: list[tuple[Any, int]] = [] if weight else [(value, 0)]  # text is the usual case
     while pending:
         each, depth = pending.pop()
         inner: Collection[Any] = ()
         if isinstance(each, (str, bytes)):
-            weight += len(each) + 1
+            weight += len(each) or 1
         elif isinstance(each, int):
             weight += each.bit_length() // 3 + 1
         elif isinstance(each, dict):

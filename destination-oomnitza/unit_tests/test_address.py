@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from destination_oomnitza.address import instance_origin
 from hypothesis import given
 from hypothesis import strategies as st
-
-from destination_oomnitza.address import instance_origin
 
 
 @pytest.mark.parametrize(

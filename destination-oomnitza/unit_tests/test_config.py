@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
-
-from destination_oomnitza.config import Config
 
 SECRET = "a-made-up-secret-71"
 LEAST: dict[str, Any] = {

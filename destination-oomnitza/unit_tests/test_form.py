@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from airbyte_cdk.test.standard_tests._spec_lint import find_secret_marking_errors
 from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets
-from jsonschema import Draft7Validator
-
 from destination_oomnitza.config import Config
 from destination_oomnitza.form import specification
+from jsonschema import Draft7Validator
 
 FORM = specification(Config)
 
