@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import requests
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -23,8 +24,10 @@ def _secret(value: str) -> str:
 def _address(value: str) -> str:
     """Check the address of the Web API, and let it end with a slash."""
     try:
+        requests.PreparedRequest().prepare_url(value, None)
         url = urlsplit(value)
         host, _ = url.hostname, url.port
+        (host or "").encode("idna")  # as the look-up of the name does: no label is empty, or longer than 63 letters
     except ValueError:
         host = None
     if not host or url.query or url.fragment or url.username is not None:

@@ -128,13 +128,11 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
     ) -> ErrorResolution:
         asked = _retry_after(response)
         self._wait = 2.0**self._tries - 1 if asked is None else max(asked, 0.01)
-        if (
-            self._tries >= self._patience.tries
-            or time.monotonic() >= self._deadline
-            or self._wait > self._patience.longest_wait
-        ):
+        too_long = asked is not None and asked > self._patience.longest_wait
+        if too_long or self._tries >= self._patience.tries or time.monotonic() >= self._deadline:
+            asks = f" and asks to wait {asked:.0f} seconds" if too_long else ""
             raise transient_error(
-                f"Slack's {self._method} {what}, {self._tries} times in a row. Given up for now; a later attempt may "
+                f"Slack's {self._method} {what}{asks} (tries: {self._tries}). Given up for now; a later attempt may "
                 "succeed. If it never does, check `api_url` and the network between this machine and Slack."
             )
         self._deadline += asked or 0

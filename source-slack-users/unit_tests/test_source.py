@@ -114,7 +114,7 @@ def test_check_gives_up_in_time(tmp_path: Path, slack: Any, config: dict[str, An
     slack.fail("auth.test", *["internal_error"] * 9)
     status, message = check(tmp_path, config)
     assert status == "FAILED"
-    assert "auth.test answered with internal_error, 3 times in a row" in message
+    assert "auth.test answered with internal_error (tries: 3)" in message
     assert sum(clock.slept) < 10
 
 
