@@ -148,6 +148,10 @@ class Metadata:
         # A field that every instance has may be written even where the page leaves it out.
         return cls({**standard, **fields}, roles)
 
+    def edit_only(self) -> frozenset[str]:
+        """Return the fields that the metadata says are not editable."""
+        return frozenset(name for name, each in self.fields.items() if not each.editable)
+
     def role_id(self, given: float | str) -> int:
         """Return the id of a role that is given by id or by name.
 

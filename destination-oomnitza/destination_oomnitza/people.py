@@ -126,14 +126,16 @@ class People:
         if user_id is None:
             return failed("Oomnitza's answer has no user_id for this person")
         try:
-            self._client.edit("PATCH", f"{USERS}/{quote(user_id, safe='')}", changes, _headers(plan))
+            self._client.edit("PATCH", f"{USERS}/{quote(user_id, safe='')}", changes, _headers(plan, changes))
         except Refusal as refusal:
             return failed(f"Oomnitza refused to change {', '.join(changes)}: {refusal}")
         return Result(Outcome.UPDATED)
 
     def _create(self, plan: StreamPlan, row: Row, body: dict[str, Any]) -> Written:
         try:
-            created, was_found = self._client.create(USERS, body, lambda: self._find_again(plan, row), _headers(plan))
+            created, was_found = self._client.create(
+                USERS, body, lambda: self._find_again(plan, row), _headers(plan, body)
+            )
         except Refusal as refusal:
             return failed(f"Oomnitza refused to add this person: {refusal}"), None
         if isinstance(created, Result):
@@ -203,8 +205,8 @@ def _user_id(person: Person) -> str | None:
     return None if user_id is None or user_id == "" else str(user_id)
 
 
-def _headers(plan: StreamPlan) -> dict[str, str] | None:
-    return _OVERRIDE if plan.override_edit_only else None
+def _headers(plan: StreamPlan, body: Mapping[str, Any]) -> dict[str, str] | None:
+    return None if plan.edit_only.isdisjoint(body) else _OVERRIDE
 
 
 def _last_wins(found: list[Person | Result | None]) -> list[Person | Result | None]:

@@ -48,8 +48,8 @@ class StreamPlan:
     """Every record is of an account that is to be deactivated."""
     whole: bool = False
     """The stream is the whole truth: SaaS users that are missing from it are deactivated."""
-    override_edit_only: bool = False
-    """A mapped field is edit-only elsewhere, so `Oomnitza-Ignore-Meta-Restriction` is sent."""
+    edit_only: Set[str] = frozenset()
+    """Fields that are edit-only elsewhere: writing one needs `Oomnitza-Ignore-Meta-Restriction`."""
     update_sync_keys: bool = False
     inactive_apart: bool = False
     """Inactive accounts go in lots of their own: ingest sends them in a portion that creates nobody."""
@@ -123,7 +123,7 @@ def _configured(config: Config, metadata: Metadata, stream: Stream, problems: _P
         whole=stream.destination_sync_mode == "overwrite"
         and stream.sync_mode == "full_refresh"
         and _deactivates_missing(config),
-        override_edit_only=any(not rule.field.editable for rule in rules.values()),
+        edit_only=metadata.edit_only(),
         update_sync_keys=config.update_sync_keys,
     )
 
@@ -178,6 +178,7 @@ def _activation(config: Config, metadata: Metadata, stream: Stream, problems: _P
         soft_delete=mode == "soft_delete",
         # For a person of a further key, a data activation says what every field shall be.
         update_sync_keys=True,
+        edit_only=metadata.edit_only(),
     )
 
 
