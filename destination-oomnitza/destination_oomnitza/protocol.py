@@ -77,6 +77,8 @@ def parse_catalog(document: Mapping[str, Any]) -> list[Stream]:
 
 def _stream(configured: Mapping[str, Any]) -> Stream:
     stream = configured["stream"]
+    if not isinstance(stream["name"], str):
+        raise TypeError("a stream's name is no text")
     keys = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
     return Stream(
         name=stream["name"],
@@ -167,9 +169,7 @@ class State:
 
     def receipt(self, records: int, rejected: int) -> dict[str, Any]:
         """Return the message with the destination's counts since the last state."""
-        stats: dict[str, Any] = {"recordCount": float(records)}
-        if rejected:
-            stats["rejectedRecordCount"] = float(rejected)
+        stats = {"recordCount": float(records), "rejectedRecordCount": float(rejected)}
         return {**self.message, "state": {**self.message["state"], "destinationStats": stats}}
 
 
