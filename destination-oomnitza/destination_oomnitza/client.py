@@ -82,6 +82,11 @@ def config_error(message: str, internal: str | None = None) -> AirbyteTracedExce
     )
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow no redirect, for the token's header would go along; nor look where one leads."""
+
+
 class Client:
     """A client of one Oomnitza instance, for use from many threads.
 
@@ -99,7 +104,7 @@ class Client:
         self._permits = threading.BoundedSemaphore(config.num_workers)
         self._retry_logs = 0
         self._headers: dict[str, str] = {}  # replaced, never changed: threads read it
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
         # The environment's proxies and certificates are read once; and a .netrc, whose password requests would send, never.
         self._environment = self._session.merge_environment_settings(self._origin, {}, True, None, None)
@@ -242,7 +247,6 @@ class Client:
                 response = self._session.send(
                     self._prepared(method, path, data, sent_headers),
                     timeout=(self._patience.connect, self._patience.silence),
-                    allow_redirects=False,  # the token's header would go along
                     **self._environment,
                 )
                 content = _content(response, deadline)

@@ -377,7 +377,6 @@ def test_any_interleaving_keeps_the_promises(
         fail_on_refused=fail_on_refused,
         record_filter="{{ not record['is_bot'] }}",
     )
-    refused_before: dict[int, int] = {}
 
     def check(message: dict[str, Any]) -> None:
         """Hold a state that leaves against what is written by now."""
@@ -390,7 +389,6 @@ def test_any_interleaving_keeps_the_promises(
         for place, stream, key, _ in before:
             if key and last[stream, key] == place:
                 assert place in done, f"state {number} left before record {place} was written"
-        refused_before[number] = sync.report.failed()
 
     sync.on_send = check
 
@@ -403,43 +401,37 @@ def test_any_interleaving_keeps_the_promises(
                 yield [] if message is None else [orjson.dumps(message)]
 
     sync.pipeline.run(lines())
-
     assert not tasks.waiting
     assert tasks.most <= 2 * num_workers
-    # Every record has one outcome, and the last record of each person is the one that stands.
+    check_outcomes(model, sync)
+    check_states(model, sync, fail_on_refused)
+
+
+def check_outcomes(model: Model, sync: Sync) -> None:
+    """Every record has one outcome, and the last record of each person is the one that stands."""
     counts = sync.report.as_dict()
+    standing = {row.fields["email"].lower(): row.fields["phone_number"] for row in sync.writer.written}
     for stream in ("users", "others"):
-        number_taken = sum(1 for _, of, _, _ in model.records if of == stream)
-        assert sum(n for name, n in counts[stream].items() if name != "saas") == number_taken
-    standing: dict[str, str] = {}
-    for row in sync.writer.written:
-        standing[row.fields["email"].lower()] = row.fields["phone_number"]
-    for stream in ("users", "others"):
-        mine = [r for r in model.records if r[1] == stream and r[2]]
-        others = {key for _, of, key, _ in model.records if of != stream}
-        for number, _, key, _ in mine:
-            if key not in others and number == max(n for n, _, k, _ in mine if k == key):
-                assert standing[f"{key}@acme.example"] == str(number)
-    # States: as they came, in order, with the right counts; all of them unless refusals keep some back.
+        taken = sum(1 for _, of, _, _ in model.records if of == stream)
+        assert sum(n for name, n in counts[stream].items() if name != "saas") == taken
+        elsewhere = {key for _, of, key, _ in model.records if of != stream}
+        last = {key: number for number, of, key, _ in model.records if of == stream and key}
+        for key in last.keys() - elsewhere:
+            assert standing[f"{key}@acme.example"] == str(last[key])
+
+
+def check_states(model: Model, sync: Sync, fail_on_refused: bool) -> None:
+    """States come back as they came, in order, with the right counts; all of them unless refusals keep some back."""
     acknowledged = sync.numbers()
     known = [number for number, scope in model.scope.items() if scope != "strangers"]
     assert acknowledged == known[: len(acknowledged)]
     for message, number in zip(sync.sent, acknowledged, strict=True):
-        original = model.messages[number]
         stats = message["state"].pop("destinationStats")
-        assert message == original
+        assert message == model.messages[number]
         assert stats["recordCount"] == model.taken_since_last_state(number)
-    failed = sync.report.failed()
-    if not failed:
-        assert acknowledged == known
-    elif not fail_on_refused:
-        everything = failed == sum(1 for _, stream, _, _ in model.records if stream)
-        refused_first = {number: _refused_by(model, number, sync) for number in known}
-        assert acknowledged == (
-            [n for n in known if not any(refused_first[m] for m in known if m <= n)] if everything else known
-        )
-    else:
-        assert not any(_refused_by(model, number, sync) for number in acknowledged)
+    without_refused = [number for number in known if not _refused_by(model, number, sync)]
+    everything = sync.report.failed() == sum(1 for _, stream, _, _ in model.records if stream)
+    assert acknowledged == (without_refused if fail_on_refused or everything else known)
 
 
 def _refused_by(model: Model, number: int, sync: Sync) -> int:

@@ -1,0 +1,116 @@
+"""What is told of a sync: bounded logs, and one line with the counts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from destination_oomnitza.report import MAX_TOLD, Outcome, Report
+from destination_oomnitza.secrets import mask
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level("INFO", "airbyte")
+    return caplog
+
+
+def lines(log: pytest.LogCaptureFixture, beginning: str) -> list[str]:
+    return [record.getMessage() for record in log.records if record.getMessage().startswith(beginning)]
+
+
+def test_the_first_fifty_refused_records_are_told_in_full_and_then_counts_by_reason(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    report = Report(["users"])
+    for number in range(1000):
+        report.refuse("users", f"email=p{number}@acme.example", "too long" if number % 4 else "too short")
+    report.finish()
+    told = lines(log, "Refused")
+    assert told[0] == "Refused: users, email=p0@acme.example: too short"
+    assert len(told) == MAX_TOLD + 2
+    assert told[MAX_TOLD:] == ["Refused: 713 more: too long", "Refused: 237 more: too short"]
+    assert report.failed() == 1000
+
+
+def test_reasons_that_are_all_different_are_bounded(log: pytest.LogCaptureFixture) -> None:
+    report = Report(["users"])
+    for number in range(10_000):
+        report.refuse("users", "email=p@acme.example", f"reason {number}")
+    report.finish()
+    assert len(log.records) < 200
+    assert lines(log, "Refused")[50].endswith("other reasons")
+
+
+def test_a_huge_key_and_a_huge_reason_are_cut_and_a_secret_in_them_is_masked(log: pytest.LogCaptureFixture) -> None:
+    mask("made-up-token")
+    report = Report(["users"])
+    report.refuse("users", "email=" + "x" * 5_000_000, "made\\u002dup-token " + "y" * 5_000_000)
+    (told,) = lines(log, "Refused")
+    assert len(told) < 1000
+    assert "****" in told
+
+
+def test_half_a_surrogate_pair_can_be_logged(log: pytest.LogCaptureFixture) -> None:
+    Report(["users"]).refuse("users", "email=\ud800", "reason \udfff")
+    (told,) = lines(log, "Refused")
+    told.encode()
+
+
+def test_a_complaint_is_told_once_and_counted(log: pytest.LogCaptureFixture) -> None:
+    report = Report([])
+    for _ in range(1000):
+        report.complain("a line that is not JSON")
+    report.complain("something else")
+    report.finish()
+    assert lines(log, "Ignored") == [
+        "Ignored: a line that is not JSON. More of the same are counted, and told at the end.",
+        "Ignored: something else. More of the same are counted, and told at the end.",
+        "Ignored: a line that is not JSON, 1000 times.",
+    ]
+
+
+def test_the_report_is_the_last_line_and_has_every_stream_and_count(log: pytest.LogCaptureFixture) -> None:
+    report = Report(["users", "logins"])
+    report.count("users", Outcome.ADDED, 3)
+    report.count("users", Outcome.UPDATED)
+    report.refuse("users", "email=a@acme.example", "because")
+    report.count_saas("users", "assigned", 2)
+    report.finish()
+    nothing = {
+        **dict.fromkeys(("added", "updated", "unchanged", "skipped", "failed"), 0),
+        "saas": dict.fromkeys(("assigned", "activated", "deactivated", "roles_changed"), 0),
+    }
+    assert log.records[-1].levelname == "INFO"
+    assert json.loads(log.records[-1].getMessage()) == {
+        "sync_report": {
+            "users": {**nothing, "added": 3, "updated": 1, "failed": 1, "saas": {**nothing["saas"], "assigned": 2}},
+            "logins": nothing,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "everything"),
+    [([], False), ([Outcome.FAILED], True), ([Outcome.FAILED, Outcome.SKIPPED], False), ([Outcome.ADDED], False)],
+)
+def test_everything_failed_only_where_there_was_something_and_all_of_it_did(
+    outcomes: list[Outcome], everything: bool
+) -> None:
+    report = Report(["users"])
+    for outcome in outcomes:
+        if outcome is Outcome.FAILED:
+            report.refuse("users", "email=a@acme.example", "because")
+        else:
+            report.count("users", outcome)
+    assert report.everything_failed() is everything
+
+
+def test_a_test_run_shows_ten_examples_and_says_that_nothing_was_written(log: pytest.LogCaptureFixture) -> None:
+    report = Report(["users"], test_run=True)
+    for number in range(50):
+        report.example("users", f"email={number}", "updated", {"position": "Cook", "x": 1}, {"position": "Boss"})
+    report.finish()
+    (told,) = lines(log, "Test run")
+    assert told.count("would be updated") == 10
+    assert told.count("position: Cook -> Boss") == 10
