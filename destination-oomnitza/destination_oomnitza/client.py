@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -102,6 +103,7 @@ class Client:
         self._patience = patience or OF_A_SYNC
         self._stop = stop or threading.Event()
         self._permits = threading.BoundedSemaphore(config.num_workers)
+        self._over: AirbyteTracedException | None = None
         self._retry_logs = 0
         self._headers: dict[str, str] = {}  # replaced, never changed: threads read it
         self._session = _Session()
@@ -187,7 +189,8 @@ class Client:
         doubtful = False
         while True:
             try:
-                return self._send("POST", path, body=body, headers=headers).json, False
+                with self._ending_all():
+                    return self._send("POST", path, body=body, headers=headers).json, False
             except _Fault as fault:
                 doubtful = doubtful or fault.sent
                 self._wait(tries, "POST", path, fault)
@@ -206,22 +209,33 @@ class Client:
         tries = Tries(self._patience)
         while True:
             try:
-                return self._send(method, path, **request)
+                with self._ending_all():
+                    return self._send(method, path, **request)
             except _Fault as fault:
                 self._wait(tries, method, path, fault)
+
+    @contextmanager
+    def _ending_all(self) -> Iterator[None]:
+        """Let an error that ends the sync end it for all threads: none may ask on, or create anew what is in doubt."""
+        try:
+            yield
+        except AirbyteTracedException as error:
+            self._over = self._over or error
+            raise
 
     def _wait(self, tries: Tries, method: str, path: str, fault: _Fault) -> None:
         """Wait before the next try. Raises transient_error when there is to be none."""
         place = f"{method} {path.partition('?')[0]}"  # the query holds e-mail addresses
         seconds = tries.wait_after(fault, fault.retry_after)
         if seconds is None:
-            raise AirbyteTracedException(
+            self._over = AirbyteTracedException(
                 message=f"Oomnitza at {self._origin} could not be used, also after several tries: {fault}. "
                 "See whether it is up and whether "
                 "this is its address. What was acknowledged stays; the next sync does the rest.",
                 internal_message=f"{place}: {fault}",
                 failure_type=FailureType.transient_error,
-            ) from None
+            )
+            raise self._over from None
         if self._retry_logs < _MAX_RETRY_LOGS:
             self._retry_logs += 1
             logger.info(f"{place}: {fault}. Trying again in {seconds:.3g} seconds.")
@@ -243,6 +257,8 @@ class Client:
             with self._permits:
                 if self._stop.is_set():
                     raise Stopped
+                if self._over is not None:
+                    raise self._over
                 deadline = time.monotonic() + self._patience.answer
                 response = self._session.send(
                     self._prepared(method, path, data, sent_headers),

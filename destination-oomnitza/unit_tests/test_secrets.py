@@ -28,7 +28,7 @@ SECRETS = [
 
 USUAL: dict[str, Callable[[str], str]] = {
     "plain": str,
-    "json": lambda secret: json.dumps(secret),
+    "json": json.dumps,
     "json, not ascii": lambda secret: json.dumps(secret, ensure_ascii=False),
     "json in json": lambda secret: json.dumps(json.dumps(secret)),
     "python": repr,
