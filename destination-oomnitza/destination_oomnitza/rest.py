@@ -99,7 +99,8 @@ class RestWriter:
                     written[index] = (failed(reason), None)
                     continue
                 known = f"(new) {rows[index].key}"  # so that a test run tells what would become of them
-            if known is not None or result.outcome is not Outcome.FAILED:
+            # A leaver may be known by the id in the application alone; but a mode that changes nobody changes nobody here.
+            if known is not None or (result.outcome is Outcome.SKIPPED and (plan.update or plan.saas_user_only)):
                 members.append(Member(index, known, rows[index]))
         for index, result in self._saas.write(plan, members, self._pool).items():
             person, user_id = written[index]

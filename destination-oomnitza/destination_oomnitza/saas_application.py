@@ -28,8 +28,9 @@ Reasons = dict[str, str]
 class SaasApplication:
     """The application and its users. For use from many threads; every method raises as Client does.
 
-    It is found (or created), and its users are read, when the first record needs them; the list is kept true as it is written. What
-    is written, is written for many at a time; the methods that do return whom Oomnitza refused. In a test run nothing is written.
+    It is found, and its users are read, when the first record needs them; it is created when the first user is assigned, and the list
+    is kept true as it is written. What is written, is written for many at a time; the methods that do return whom Oomnitza refused. In
+    a test run nothing is written.
     """
 
     def __init__(self, client: Client, wanted: UserAndSaasUserRecords, test_run: bool = False) -> None:
@@ -109,9 +110,7 @@ class SaasApplication:
         with self._lock:
             if self._users is None:
                 saas_id = self.find()
-                if saas_id is None and not self._test_run:
-                    saas_id = self._create()
-                self._path = f"{APPLICATIONS}/{quote(saas_id, safe='')}" if saas_id is not None else ""
+                self._path = _path(saas_id) if saas_id is not None else ""
                 users: dict[str, SaasUser] = {}
                 shared: dict[tuple[str, ...], tuple[str, ...]] = {}
                 for row in self.rows():
@@ -148,14 +147,17 @@ class SaasApplication:
             self._by_external_id[ident] = None  # two people have it: whose it is cannot be said
 
     def assign(self, user_ids: Sequence[str]) -> Reasons:
-        """Assign people to the application (`POST /api/v3/saas/{id}/users`)."""
+        """Assign people to the application, which is created if it is absent (`POST /api/v3/saas/{id}/users`)."""
+        users = self.users()
+        with self._lock:
+            if user_ids and not self._path and not self._test_run:
+                self._path = _path(self._create())
 
         def call(some: Sequence[str]) -> None:
             body = [{"user_id": user_id, "assign": True} for user_id in some]
             _raise_for_errors(self._client.edit("POST", f"{self._path}/users", body).json)
 
         refused = self._write(user_ids, call)
-        users = self.users()
         users.update({user_id: SaasUser() for user_id in user_ids if user_id not in refused})
         return refused
 
@@ -294,6 +296,10 @@ class SaasApplication:
     def _all_but(self, refused: Reasons, user_ids: Sequence[str]) -> list[SaasUser]:
         users = self.users()
         return [users[user_id] for user_id in user_ids if user_id not in refused]
+
+
+def _path(saas_id: str) -> str:
+    return f"{APPLICATIONS}/{quote(saas_id, safe='')}"
 
 
 def _id_in(created: Any, name: str) -> str | None:

@@ -75,14 +75,14 @@ def test_a_refused_creation_tells_what_to_do(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, status_code=400, json={"error": "The name is taken."})
     with pytest.raises(AirbyteTracedException, match=r"refused to add the SaaS application Slack: The name is taken"):
-        application().users()
+        application().assign(["u1"])
 
 
 def test_an_application_that_is_created_and_never_listed_is_not_created_again(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, json={})
     with pytest.raises(AirbyteTracedException, match="does not list it"):
-        application().users()
+        application().assign(["u1"])
     assert len(calls(requests_mock, "POST")) == 1
 
 
@@ -101,8 +101,8 @@ def test_after_a_creation_in_doubt_it_is_looked_up_and_not_repeated(
 
     requests_mock.get(SAAS, json=lambda *_: there)
     requests_mock.post(SAAS, json=create)
-    requests_mock.get(f"{SAAS}/7/users", json=[])
-    assert application().users() == {}
+    requests_mock.post(f"{SAAS}/7/users", text="")
+    assert application().assign(["u1"]) == {}
     assert len(there) == 1
 
 
@@ -112,26 +112,36 @@ def test_after_a_creation_in_doubt_it_is_looked_up_and_not_repeated(
 def test_a_creation_may_answer_in_any_shape(requests_mock: Mocker, status: int, answer: Any) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, status_code=status, json=answer)
-    users = requests_mock.get(f"{SAAS}/7/users", json=[])
-    application().users()
+    users = requests_mock.post(f"{SAAS}/7/users", text="")
+    application().assign(["u1"])
     assert users.called
 
 
 def test_eight_workers_create_one_application_and_one_role(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, json={"saas_id": "7"})
-    requests_mock.get(f"{SAAS}/7/users", json=[])
+    requests_mock.post(f"{SAAS}/7/users", text="")
     requests_mock.get(f"{SAAS}/7/roles", json=[])
     requests_mock.post(f"{SAAS}/7/roles", status_code=201, json={"role_id": "r1"})
     slack = application()
 
     def role(_: int) -> str:
-        slack.users()
+        slack.assign(["u1"])
         return slack.role_id("Member")
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(role, range(16))) == {"r1"}
-    assert len(calls(requests_mock, "POST")) == 2
+    paths = [call.path for call in calls(requests_mock, "POST")]
+    assert (paths.count("/api/v3/saas"), paths.count("/api/v3/saas/7/roles")) == (1, 1)
+
+
+def test_no_application_is_created_before_somebody_uses_it(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[])
+    slack = application()
+    assert slack.users() == {}
+    assert slack.assign([]) == {}
+    assert list(slack.rows()) == []
+    assert not calls(requests_mock, "POST")
 
 
 def test_an_application_in_another_case_is_found_where_filters_mind_the_case(requests_mock: Mocker) -> None:
