@@ -186,6 +186,7 @@ class RecordMapping:
         self._saas = saas
         self._dynamic = dynamic
         self._seen: set[str] = set()
+        self._steps = self._compiled()
 
     def __call__(self, record: Record) -> Row | None:
         """Return what the record says of a person, or None where it has no value for any sync key.
@@ -200,32 +201,29 @@ class RecordMapping:
         fields: dict[str, Any] = {}
         name = ""
         try:
-            for name, rule in self.rules.items():
-                value = rule.value(record) if rule.value is not None else None
+            for name, read, fitting, rule in self._steps:
+                value = read(record)
                 if value is None or (value.__class__ is str and not value.strip()):
                     if rule.default is not None:
                         fields[name] = rule.default
                     elif rule.write_empty:
                         fields[name] = rule.empty
                 else:
-                    fields[name] = rule.fit(value)
+                    fields[name] = fitting(value)
             name = "inactive_when"
             inactive = self._inactive is not None and self._inactive(record)
             name = "the SaaS user"
-            external_id, role = self._saas_values(record)
+            external_id, role = (None, None) if self._saas is None else self._saas_values(self._saas, record)
         except (Unfit, TemplateFailure) as error:
             raise Refused(f"{name}: {error}") from None
-        keys = tuple(None if is_empty(fields.get(key)) else fields[key] for key in self.sync_keys)
+        # Of text, only what empties a field is empty here.
+        keys = tuple([None if (value := fields.get(key)) == "" else value for key in self.sync_keys])
         for name in self._only_found_by:
             fields.pop(name, None)
-        key = next(
-            (f"{name}={value}" for name, value in zip(self.sync_keys, keys, strict=True) if value is not None), None
-        )
-        if key is None:
-            if not inactive or external_id is None:
-                return None
-            key = f"id={external_id}"
-        return Row(keys, fields, inactive, external_id, role, key)
+        for name, value in zip(self.sync_keys, keys, strict=True):
+            if value is not None:
+                return Row(keys, fields, inactive, external_id, role, f"{name}={value}")
+        return Row(keys, fields, True, external_id, role, f"id={external_id}") if inactive and external_id else None
 
     def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
         """Yield what a record that is not written tells of whose it is: `(field of a SaaS user, value)`, as far as it can be read."""
@@ -259,11 +257,9 @@ class RecordMapping:
         """Return the body that creates the person of a row: its fields, and the defaults of new people."""
         return {**self.defaults, **{name: value for name, value in row.fields.items() if not is_empty(value)}}
 
-    def _saas_values(self, record: Record) -> tuple[str | None, str | None]:
-        if self._saas is None:
-            return None, None
+    def _saas_values(self, saas: SaasRules, record: Record) -> tuple[str | None, str | None]:
         values = []
-        for what, read in (("id", self._saas.external_id), ("role", self._saas.role)):
+        for what, read in (("id", saas.external_id), ("role", saas.role)):
             value = read(record) if read is not None else None
             if isinstance(value, (bool, list, dict)):
                 raise Unfit(f"the {what} in the application must be text or a number")
@@ -276,6 +272,11 @@ class RecordMapping:
             if rule is not None:
                 self.rules[name] = rule
             self._seen.add(name)
+        self._steps = self._compiled()
+
+    def _compiled(self) -> list[tuple[str, Value, Callable[[Any], Any], Rule]]:
+        """Return the rules as the loop over every record wants them."""
+        return [(name, rule.value or (lambda _: None), rule.fit, rule) for name, rule in self.rules.items()]
 
 
 def table(rules: Iterable[Rule], defaults: Mapping[str, Any]) -> str:

@@ -1,0 +1,140 @@
+"""docs/destination-oomnitza.md is true: its settings, its tables, its examples and its messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from destination_oomnitza.config import Config
+from destination_oomnitza.form import specification
+from destination_oomnitza.mapping import SLACK_LABELS, SMART_FIELDS
+from destination_oomnitza.metadata import Metadata
+from destination_oomnitza.plan import plan_stream
+from destination_oomnitza.protocol import Stream
+from jsonschema import Draft7Validator
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "destination-oomnitza" / "destination_oomnitza"
+PAGE = (ROOT / "docs" / "destination-oomnitza.md").read_text(encoding="utf-8")
+FORM = specification(Config)
+LEAST: dict[str, Any] = {
+    "instance_url": "acme",
+    "credentials": {"auth_type": "api_token", "api_token": "made up"},
+    "default_role": 25,
+}
+
+
+def section(title: str) -> str:
+    """Give the page from a heading to the next one of the same level or above."""
+    level = len(title) - len(title.lstrip("#"))
+    return re.split(rf"\n#{{1,{level}}} ", PAGE.split(f"\n{title}\n")[1])[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Give the cells of a table's rows, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines if not line.startswith("|---")
+    ]
+
+
+def test_the_form_is_told_field_by_field_in_its_order_with_its_defaults() -> None:
+    told = [row for row in rows(section("### Step 2: Set up the destination in Airbyte")) if row[0].startswith("**")]
+    fields = sorted(FORM["properties"].values(), key=lambda each: not isinstance(each, dict) or each["order"])
+    assert sorted(row[0].strip("*") for row in told) == sorted(each["title"] for each in fields)
+    advanced = {each["title"] for each in fields if each.get("group") == "advanced"}
+    assert {row[0].strip("*") for row in told[-len(advanced) :]} == advanced
+    defaults = {each["title"]: each.get("default") for each in fields}
+    for title, _, default in told:
+        expected = defaults[title.strip("*")]
+        if isinstance(expected, bool):
+            assert default == ("on" if expected else "off")
+        elif isinstance(expected, (str, int)):
+            assert default.strip("`") == str(expected)
+
+
+def test_the_tables_of_smart_mapping_are_in_force() -> None:
+    told = section("### Smart mapping")
+    pairs = {
+        field: source
+        for fields, sources in rows(told)
+        for field, source in zip(re.findall(r"`(\w+)`", fields), re.findall(r"`(\w+)`", sources), strict=False)
+    }
+    assert pairs == SMART_FIELDS
+    assert {label: source.strip("`") for label, source in rows(told) if label in SLACK_LABELS} == SLACK_LABELS
+
+
+RULES = [
+    json.loads(rule.replace("\\|", "|")) for rule in re.findall(r"`(\{\"field\".*\})` \|", section("### Field mapping"))
+]
+EXAMPLES = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *[{"field_mapping": [rule]} for rule in RULES],
+        *[each for each in EXAMPLES if "sync_report" not in each],
+    ],
+)
+def test_every_example_fits_the_form_and_compiles(config: dict[str, Any]) -> None:
+    config = {**LEAST, **config}
+    Draft7Validator(FORM).validate(config)
+    roles = {"searchhelp": [{"key": "25", "value": "Employee"}, {"key": "12", "value": "Asset Manager"}]}
+    unique = {"data_type": "text", "unique": "1"}
+    instance = Metadata.parse(
+        {"role": roles, "employee_no": unique, "slack_user_id": {**unique, "label": "Slack User Id"}}
+    )
+    assert plan_stream(Config.parse(config), instance, Stream("users")).mapping.rules
+
+
+def test_the_examples_say_what_they_are_for() -> None:
+    assert len(RULES) == 10 and len(EXAMPLES) == 4
+    (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
+    assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "saas"]
+    made = plan_stream(
+        Config.parse({**LEAST, "field_mapping": RULES[-2:]}), Metadata.unknown(), Stream("users")
+    ).mapping
+    row = made(
+        {
+            "email": "a@b.example",
+            "phone": "+1 (555) 1234",
+            "fields": [{"name": "Desk"}, {"name": "Office", "value": "Rome"}],
+        }
+    )
+    assert row is not None and (row.fields["phone_number"], row.fields["address"]) == ("15551234", "Rome")
+
+
+def test_every_message_of_the_troubleshooting_is_one_of_ours() -> None:
+    code = " ".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py"))
+    # Sentences are broken over lines, and hold what only a sync knows.
+    code = re.sub(r'"\s*f?"', "", code)
+    others = {"has no attribute"}  # Jinja's
+    for message, _ in rows(section("## Troubleshooting"))[1:]:
+        for part in re.split(r"[.:;]", message.strip("`").removeprefix("Refused: ")):
+            words = part.strip(" ,.?")
+            pattern = re.sub(r"\\ ", r"\\s+", re.escape(words))
+            assert words in others or re.search(pattern, code), words
+
+
+def test_links_lead_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith("https://"):
+            assert (ROOT / "docs" / target).is_file(), target
+
+
+def test_the_readme_names_every_file_and_no_other() -> None:
+    readme = (ROOT / "destination-oomnitza" / "README.md").read_text(encoding="utf-8")
+    table = "\n".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("|"))
+    named = {path.name for pattern in re.findall(r"`([\w*]+\.py)`", table) for path in PACKAGE.glob(pattern)}
+    assert named == {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py"}
+    assert all(list(PACKAGE.glob(pattern)) for pattern in re.findall(r"`([\w*]+\.py)`", table))
