@@ -122,12 +122,12 @@ def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog:
 
 
 @contextmanager
-def running(configuration: Any, *streams: dict[str, Any]) -> Any:
-    """Start a `write` and yield the process, with pipes; `users` is the stream unless told."""
+def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
+    """Start a `write` and yield the process, with pipes (or what `pipes` says); `users` is the stream unless told."""
     files = {"config": configuration, "catalog": {"streams": list(streams) or [stream()]}}
     with (
         _arguments("write", files) as arguments,
-        subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+        subprocess.Popen(arguments, **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **pipes}) as process,
     ):
         yield process
         process.kill()
