@@ -34,6 +34,11 @@ def _blank_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _number_is_text(value: Any) -> Any:
+    """Ids that look like numbers are written as such by hand."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _text(value: str) -> str:
     if not value.strip():
         raise ValueError("is empty")
@@ -124,7 +129,7 @@ class UserAndSaasUserRecords(_Form):
         min_length=1,
         json_schema_extra=_ui(1),
     )
-    saas_id: OptionalText = Field(
+    saas_id: Annotated[OptionalText, BeforeValidator(_number_is_text)] = Field(
         default=None,
         title="SaaS application id",
         description="Only needed where several applications have the same name: the id of the one that is meant.",

@@ -1,8 +1,13 @@
-"""What the CDK's standard tests need of pytest."""
+"""What hypothesis and the CDK's standard tests need of pytest."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 
 def pytest_configure(config: pytest.Config) -> None:

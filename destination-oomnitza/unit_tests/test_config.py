@@ -117,8 +117,23 @@ def test_null_and_unknown_settings_are_as_if_they_were_not_there() -> None:
 
 
 def test_what_a_form_leaves_blank_is_not_set() -> None:
-    config = Config.parse({**LEAST, "default_role": "", "default_position": " ", "record_filter": "", "inactive_when": ""})
+    config = Config.parse(
+        {**LEAST, "default_role": "", "default_position": " ", "record_filter": "", "inactive_when": ""}
+    )
     assert (config.default_role, config.default_position, config.record_filter, config.inactive_when) == (None,) * 4
+
+
+def test_an_id_may_be_written_as_a_number() -> None:
+    saas = Config.parse(
+        {**LEAST, "record_type": {"type": "user_and_saas_user", "saas_name": "Slack", "saas_id": 12}}
+    ).saas
+    assert saas is not None and saas.saas_id == "12"
+
+
+@pytest.mark.parametrize("default", ["HQ", 5, 1.5, True, False, "5", "true"])
+def test_a_constant_keeps_its_type(default: Any) -> None:
+    (entry,) = Config.parse({**LEAST, "field_mapping": [{"field": "x", "default": default}]}).field_mapping
+    assert entry.default == default and type(entry.default) is type(default)
 
 
 def test_texts_are_trimmed() -> None:
