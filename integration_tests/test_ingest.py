@@ -178,3 +178,12 @@ def test_a_check_tells_about_the_defaults_of_new_people(sandbox: Sandbox) -> Non
     output = process.run("check", settings(sandbox))
     assert output.connection_status()[0] == "SUCCEEDED"
     assert "default_role: for new people only" in output.logs()
+
+
+def test_a_token_that_may_not_list_people_is_told_at_the_check(sandbox: Sandbox) -> None:
+    token = sandbox.oomnitza.issue_token(denied=["users"])
+    credentials = {"auth_type": "api_token", "api_token": token}
+    status, message = process.run("check", settings(sandbox, credentials=credentials)).connection_status()
+    assert (status, "/api/v3/users" in message) == ("FAILED", True)
+    output = process.run("check", settings(sandbox, credentials=credentials, write_mode="create_only"))
+    assert output.connection_status()[0] == "SUCCEEDED"

@@ -172,17 +172,18 @@ class DestinationOomnitza(Destination):
     def _prove(self, config: Config) -> None:
         client = Client(config, Patience.of_a_check())
         client.sign_in()
-        metadata = read_metadata(client)
+        plan = plan_stream(config, read_metadata(client), protocol.Stream("every stream"))
+        ingest = isinstance(config.write_method, IngestWriting)
         try:
-            if not isinstance(config.write_method, IngestWriting):
+            if not ingest or plan.defaults_need_known_people:
                 client.get_list(f"{USERS}?limit=1")
-                if config.saas is not None:
-                    SaasApplication(client, config.saas).find()
+            if not ingest and config.saas is not None:
+                SaasApplication(client, config.saas).find()
         except Refusal as refusal:
             raise config_error(
                 f"{config.instance_url} does not answer as an Oomnitza instance does: {refusal}. Check the address."
             ) from None
-        log_mapping(plan_stream(config, metadata, protocol.Stream("every stream")))
+        log_mapping(plan)
 
     def discover(self, config: Mapping[str, Any]) -> None:
         """Send a DESTINATION_CATALOG message: the objects, fields and keys of data activation. Raises AirbyteTracedException."""

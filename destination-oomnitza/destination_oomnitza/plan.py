@@ -56,6 +56,11 @@ class StreamPlan:
     remarks: tuple[str, ...] = ()
     """What the administrator should know of this write method, in sentences."""
 
+    @property
+    def defaults_need_known_people(self) -> bool:
+        """Whether a writer that does not look people up must know who is there: known people must not get the defaults of new ones."""
+        return self.create and self.update and bool(self.mapping.defaults)
+
 
 class _Problems:
     """Collects what is wrong with a configuration, so that the administrator hears of all of it at once."""
@@ -296,7 +301,7 @@ def _check_ingest(config: Config, plan: StreamPlan, problems: _Problems) -> None
 
 
 def _ingest_remarks(plan: StreamPlan) -> Iterator[str]:
-    if plan.create and plan.update and plan.mapping.defaults:
+    if plan.defaults_need_known_people:
         names = " and ".join(f"default_{name}" for name in plan.mapping.defaults)
         yield (
             f"{names}: for new people only, and connector ingest cannot tell who is new. So the people in Oomnitza are listed "
