@@ -89,8 +89,7 @@ class SaasUsers:
         for member in by_external_id:
             # Deactivated accounts often lose their e-mail address. Somebody who is here under a newer account stays as that one says.
             user_id = self._application.user_with(member.row.external_id)
-            if user_id is not None and not lot.users[user_id].appeared and user_id not in lot.active:
-                lot.users[user_id].appeared = True
+            if user_id is not None and not lot.users[user_id].appeared:
                 lot.inactive[user_id] = member
 
     def _assign(self, stream: str, lot: _Lot) -> None:

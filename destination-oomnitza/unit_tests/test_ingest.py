@@ -178,6 +178,13 @@ def test_a_record_that_is_refused_does_not_cost_the_lot(requests_mock: Mocker) -
     assert sync.write(*people) == [None, None, Outcome.FAILED, None]
 
 
+def test_a_lot_that_is_refused_whole_is_no_reason_to_end_a_run_that_goes(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    sync.write(ada())
+    requests_mock.post(BULK, status_code=400, json={"error": "Too long."})
+    assert sync.write(ada(name="b"), ada(name="c", email="c@acme.example")) == [Outcome.FAILED, Outcome.FAILED]
+
+
 def test_a_run_is_not_finalized_where_the_source_did_not_read_to_the_end(
     requests_mock: Mocker, caplog: pytest.LogCaptureFixture
 ) -> None:

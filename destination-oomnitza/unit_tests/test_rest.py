@@ -123,6 +123,33 @@ def test_whoever_came_is_not_missing_whatever_the_mode_does(requests_mock: Mocke
     assert sync.missing() == ["u2"]
 
 
+def test_who_is_found_by_a_field_that_the_application_does_not_list_is_not_missing(requests_mock: Mocker) -> None:
+    sync = Sync(
+        requests_mock,
+        write_mode="create_only",
+        sync_keys=["external_id"],
+        field_mapping=[{"field": "external_id", "value": "number"}],
+    )
+    requests_mock.get(USERS, json=[{"user_id": "u1", "external_id": "1"}])
+    assert sync.write(record("renamed", number="1")) == [(Outcome.SKIPPED, "")]
+    assert sync.missing() == ["u2"]
+
+
+def test_a_user_name_alone_tells_who_appeared(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    assert sync.write(record("else", deleted=True) | {"name": "ada"}) == [(Outcome.SKIPPED, "")]
+    assert sync.missing() == ["u2"]
+
+
+@pytest.mark.parametrize(("mode", "gone"), [("create_only", []), ("update_only", ["u1"])])
+def test_a_leaver_without_an_address_is_deactivated_by_modes_that_change_people(
+    requests_mock: Mocker, mode: str, gone: list[str]
+) -> None:
+    sync = Sync(requests_mock, write_mode=mode)
+    assert sync.write(record("ada", email=None, deleted=True)) == [(Outcome.SKIPPED, "")]
+    assert [request.json()["saas_user_ids"] for request in sync.deactivated.request_history] == ([gone] if gone else [])
+
+
 @pytest.mark.parametrize(
     "unwritten",
     [

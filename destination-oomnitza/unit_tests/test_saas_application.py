@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from destination_oomnitza.client import Client
+from destination_oomnitza.client import Client, Refusal
 from destination_oomnitza.config import Config, UserAndSaasUserRecords
+from destination_oomnitza.halves import in_halves
 from destination_oomnitza.patience import Patience
 from destination_oomnitza.saas_application import SaasApplication
 from destination_oomnitza.saas_user import activity, listed_roles
+from hypothesis import given
+from hypothesis import strategies as st
 from requests_mock import Mocker
 from urllib3.util import Retry
 
@@ -245,6 +249,20 @@ def test_a_refused_lot_is_halved_until_only_the_bad_one_is_left(requests_mock: M
     assert slack.assign(everybody) == {"u5": "There is no user u5."}
     assert slack.users().keys() == set(everybody) - {"u5"}
     assert len(calls(requests_mock, "POST")) == 9
+
+
+@given(bad=st.sets(st.integers(0, 63)), number=st.integers(0, 64))
+def test_halves_find_exactly_the_bad_ones_and_send_every_other(bad: set[int], number: int) -> None:
+    taken: list[int] = []
+
+    def call(some: Sequence[int]) -> None:
+        if bad.intersection(some):
+            raise Refusal(400, "bad")
+        taken.extend(some)
+
+    refused = in_halves(range(number), call)
+    assert [item for item, _ in refused] == sorted(item for item in bad if item < number)
+    assert taken == [item for item in range(number) if item not in bad]
 
 
 def test_errors_in_an_answer_of_200_are_errors(requests_mock: Mocker) -> None:
