@@ -243,7 +243,7 @@ class IngestWriter:
 
     def _wait_for_log(self, portion: Portion, deadline: float) -> RunLog:
         """Read the run's log until it is whole, less and less often."""
-        wait = 0.1
+        wait = 0.05
         while True:
             log = read_run_log(self._client, portion.id)
             if log.ended(portion.records + portion.error_count):
