@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: register image-test help demo test lint format bench lock clean python
+.PHONY: register image-test help demo test lint format bench soak lock clean python
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,12 +33,13 @@ demo: $(STAMP) ## sync a Slack workspace into an Oomnitza instance, both on this
 test: lint ## lint, types and all tests
 	@$(BIN)/python -m pytest -n auto
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## ruff, mypy, and pip-audit once a day
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy source-slack-users/source_slack_users
 	@$(BIN)/mypy destination-oomnitza/destination_oomnitza
 	@$(BIN)/mypy registration
+	@$(BIN)/python -m integration_tests.audit
 
 format: $(STAMP) ## let ruff mend and format
 	@$(BIN)/ruff check --fix .
@@ -46,6 +47,9 @@ format: $(STAMP) ## let ruff mend and format
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m integration_tests.bench
+
+soak: $(STAMP) ## 600 random syncs under random faults, by both connectors: nothing lost, nobody twice
+	@$(BIN)/python -m integration_tests.soak --syncs 600
 
 lock: $(STAMP) ## pin constraints.txt anew, for every supported Python
 	@env -u PIP_CONSTRAINT $(BIN)/uv pip compile --native-tls --universal --python-version 3.10 --upgrade --quiet --no-emit-index-url \

@@ -13,6 +13,7 @@ import pytest
 from integration_tests.destination_inside import AT_ONCE, Written, write
 from integration_tests.destination_process import config, person, record, state
 from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.soak import soak
 
 PEOPLE = [person("gone"), *(person(f"new{n}", title="Cook") for n in range(8))]
 PEOPLE += [
@@ -208,3 +209,10 @@ def test_workers_never_ask_more_at_once_than_they_may(quick: Sandbox) -> None:
         now += change
         most = max(most, now)
     assert most == 3
+
+
+def test_a_short_soak_of_both_connectors() -> None:
+    """`make soak` is the long one."""
+    tally = soak(syncs=10, seed=2026)
+    assert tally.faulty >= 10
+    assert sum(tally.faults.values()) > 10
