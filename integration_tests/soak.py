@@ -15,7 +15,9 @@ import random
 import sys
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -121,7 +123,7 @@ class History:
                 path.write_text(json.dumps(content))
                 arguments += [f"--{name}", str(path)]
             lines: list[list[bytes]] = []
-            with patch("time.sleep"):
+            with patch("time.sleep"), redirect_stdout(StringIO()):
                 try:
                     for line in AirbyteEntrypoint(SourceSlackUsers()).run(AirbyteEntrypoint.parse_args(arguments)):
                         lines += [[each.encode()] for each in line.splitlines()]

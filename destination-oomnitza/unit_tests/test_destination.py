@@ -1,0 +1,147 @@
+"""The destination as it is called from Python, and what it makes of a configuration before it asks anybody."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests_mock
+from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer, FailureType, Status
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza import destination as module
+from destination_oomnitza import secrets
+from destination_oomnitza.destination import DestinationOomnitza
+
+ORIGIN = "https://acme.oomnitza.com"
+CONFIG = {
+    "instance_url": "acme",
+    "credentials": {"auth_type": "api_token", "api_token": "made-up-token"},
+    "default_role": 25,
+}
+CATALOG = {
+    "streams": [
+        {
+            "stream": {"name": "users", "json_schema": {}, "supported_sync_modes": ["full_refresh"]},
+            "sync_mode": "full_refresh",
+            "destination_sync_mode": "append",
+        }
+    ]
+}
+
+
+@pytest.fixture
+def http() -> Any:
+    with requests_mock.Mocker() as mocker:
+        mocker.get(f"{ORIGIN}/api/v2/mappings?name=AuthTest", json=[])
+        mocker.get(f"{ORIGIN}/api/v3/users/meta", status_code=404)
+        mocker.get(f"{ORIGIN}/api/v3/users", json=[])
+        mocker.post(f"{ORIGIN}/api/v3/users", json={"user_id": "1"})
+        yield mocker
+
+
+def check(config: Any) -> tuple[Status, str]:
+    status = DestinationOomnitza().check(logging.getLogger("airbyte"), config)
+    return status.status, status.message or ""
+
+
+def test_a_check_that_meets_a_fault_of_our_own_still_answers(
+    http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("made-up-token")
+
+    monkeypatch.setattr(module, "plan_stream", fail)
+    status, message = check(CONFIG)
+    assert status is Status.FAILED
+    assert "fault of this connector" in message
+    assert "made-up-token" not in message
+
+
+@pytest.mark.parametrize("answer", [{"json": {}}, {"status_code": 404, "json": {"error": "no"}}])
+def test_a_check_of_a_host_without_people_fails(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+    http.get(f"{ORIGIN}/api/v3/users", **answer)
+    status, message = check(CONFIG)
+    assert status is Status.FAILED
+    assert "does not answer as an Oomnitza" in message
+
+
+def test_a_check_that_succeeds_has_no_message(http: requests_mock.Mocker) -> None:
+    assert check(CONFIG) == (Status.SUCCEEDED, "")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "told"),
+    [
+        ("made-up-one", "**** made-up-two ada"),
+        (["made-up-one", {"x": "made-up-two"}], "**** **** ada"),
+        ({"auth_type": "password", "username": "ada", "password": "made-up-one"}, "**** made-up-two ada"),
+        ({"auth_type": "magic", "username": "ada", "deep": [{"er": "made-up-two"}]}, "made-up-one **** ada"),
+    ],
+)
+def test_everything_under_the_credentials_is_masked_whatever_its_shape(
+    credentials: Any, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "_KNOWN", set())
+    module._mask_configuration({"credentials": credentials})
+    assert filter_secrets("made-up-one made-up-two ada") == told
+
+
+def test_a_very_deep_configuration_is_no_recursion(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"credentials":' + '{"a":' * 900 + '"secret-deep"' + "}" * 900 + "}")
+    module._read_config(str(path))
+    assert filter_secrets("secret-deep") == "****"
+
+
+def test_a_write_from_python_returns_the_states_after_all_is_written(http: requests_mock.Mocker) -> None:
+    messages = [
+        {
+            "type": "RECORD",
+            "record": {"stream": "users", "emitted_at": 0, "data": {"name": "ada", "email": "ada@acme.example"}},
+        },
+        {
+            "type": "STATE",
+            "state": {"type": "STREAM", "stream": {"stream_descriptor": {"name": "users"}, "stream_state": {"n": 1}}},
+        },
+    ]
+    destination = DestinationOomnitza()
+    for _ in range(2):  # one object may write twice
+        sent = destination.write(
+            CONFIG,
+            ConfiguredAirbyteCatalogSerializer.load(CATALOG),
+            [AirbyteMessageSerializer.load(message) for message in messages],
+        )
+        (state,) = [AirbyteMessageSerializer.dump(each)["state"] for each in sent]
+        assert state["stream"]["stream_state"] == {"n": 1}
+        assert state["destinationStats"] == {"recordCount": 1.0}
+
+
+def test_a_write_from_python_raises_what_ends_it(http: requests_mock.Mocker) -> None:
+    http.get(f"{ORIGIN}/api/v2/mappings?name=AuthTest", status_code=401)
+    with pytest.raises(AirbyteTracedException) as raised:
+        DestinationOomnitza().write(CONFIG, ConfiguredAirbyteCatalogSerializer.load(CATALOG), [])
+    assert raised.value.failure_type is FailureType.config_error
+
+
+def test_a_refusal_that_is_about_no_record_is_a_config_error(
+    http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.Pipeline, "_finish", lambda self: self._writer._people._client.get("/api/v3/odd"))
+    http.get(f"{ORIGIN}/api/v3/odd", status_code=422, json={"error": "odd"})
+    with pytest.raises(AirbyteTracedException, match="422") as raised:
+        DestinationOomnitza().write(CONFIG, ConfiguredAirbyteCatalogSerializer.load(CATALOG), [])
+    assert raised.value.failure_type is FailureType.config_error
+    assert "odd" in str(raised.value)
+
+
+def test_spec_offers_the_modes_that_there_are() -> None:
+    spec = DestinationOomnitza().spec(logging.getLogger("airbyte"))
+    assert {mode.value for mode in spec.supported_destination_sync_modes or []} >= {
+        "append",
+        "append_dedup",
+        "overwrite",
+    }
+    assert spec.connectionSpecification["type"] == "object"
