@@ -40,14 +40,13 @@ def _compile_path(path: str) -> Value:
         return field_value(str(steps[0]))
 
     def walk(record: Mapping[str, Any]) -> Any:
+        # A missing step is null, and so is every step after it.
         current: Any = record
         for step in steps:
             if isinstance(step, str):
                 current = current.get(step) if isinstance(current, dict) else None
             else:
                 current = current[step] if isinstance(current, list) and step < len(current) else None
-            if current is None:  # a missing step of a path is null
-                return None
         return current
 
     return walk

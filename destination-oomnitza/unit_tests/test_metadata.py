@@ -72,6 +72,11 @@ def test_what_the_metadata_says_of_a_standard_field_counts() -> None:
     assert (fields["email"].unique, fields["email"].editable, fields["email"].label) == (False, False, "Mail")
 
 
+def test_what_the_server_keeps_is_not_editable_whatever_the_metadata_says() -> None:
+    fields = Metadata.parse(page(user_id={"editable": "1"}, change_date={"editable": "1"})).fields
+    assert fields["user_id"].system_kept and fields["change_date"].system_kept
+
+
 def test_a_field_of_the_system_is_standard_also_where_the_document_does_not_know_it() -> None:
     fields = Metadata.parse(
         page(manager={"label": "Manager", "hardcode": "1"}, badge={"label": "Badge", "hardcode": "0"})

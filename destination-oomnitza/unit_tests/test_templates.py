@@ -243,7 +243,7 @@ def growing() -> Iterator[str]:
             + " %}{% endfor %}{{ ns.x }}"
         )
     yield "{% set s = 'a' * 90000 %}{% for a in s %}{% for b in s %}{% for c in s %}{% endfor %}{% endfor %}{% endfor %}"
-    yield "{% set s = 'a' * 9000 %}{% for a in s %}{% for b in s %}{{ (a * 9000) | length }}{% endfor %}{% endfor %}"
+    yield "{% set s = 'a' * 9000 %}{% for a in s %}{% for b in s %}{% if (a * 9000) | length %}{% endif %}{% endfor %}{% endfor %}"
     yield "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}"
 
 
