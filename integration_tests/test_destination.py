@@ -272,7 +272,7 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[str]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that has 1.5 seconds in all, instead of 20."""
+    """A check that has 1.5 seconds in all, instead of 15."""
     monkeypatch.setattr(destination, "CHECK_SECONDS", 1.5)
     monkeypatch.setattr(Patience, "of_a_check", lambda: Patience(0.3, 0.3, 0.6, 0.5, QUICK.waits))
 
@@ -298,11 +298,6 @@ def test_a_check_of_a_closed_port_and_of_a_host_that_is_not_there_fails_with_a_s
         status, message = check({"instance_url": address, "credentials": TOKEN, "default_role": 25})
         assert status == "FAILED"
         assert address in message
-
-
-def test_a_check_never_takes_longer_than_it_may() -> None:
-    """The real numbers: the start of the process is not more than a few seconds of the thirty."""
-    assert destination.CHECK_SECONDS <= 20
 
 
 @pytest.mark.parametrize("name", ["a slow drip", "a body without an end", "a black hole", "hangs up", "no HTTP"])

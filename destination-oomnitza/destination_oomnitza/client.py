@@ -230,8 +230,7 @@ class Client:
         if seconds is None:
             self._over = AirbyteTracedException(
                 message=f"Oomnitza at {self._origin} could not be used, also after several tries: {fault}. "
-                "See whether it is up and whether "
-                "this is its address. What was acknowledged stays; the next sync does the rest.",
+                "See whether it is up and whether this is its address.",
                 internal_message=f"{place}: {fault}",
                 failure_type=FailureType.transient_error,
             )

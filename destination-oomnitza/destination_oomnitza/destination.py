@@ -48,7 +48,7 @@ from destination_oomnitza.secrets import mask, masked
 logger = logging.getLogger("airbyte")
 
 DOCUMENTATION = "https://github.com/airbyte-oomnitza/airbyte-oomnitza/blob/main/docs/destination-oomnitza.md"
-CHECK_SECONDS = 20.0
+CHECK_SECONDS = 15.0
 """A check answers within this time, whatever Oomnitza does (configuration.md: within 30 seconds, the start of the process included)."""
 
 
@@ -252,9 +252,7 @@ def _withhold(state: dict[str, Any]) -> None:
     """Send nothing."""
 
 
-def _writer(
-    config: Config, client: Client, report: Report, whole: list[protocol.Stream]
-) -> RestWriter | IngestWriter:
+def _writer(config: Config, client: Client, report: Report, whole: list[protocol.Stream]) -> RestWriter | IngestWriter:
     """Choose between the two writers: the only place that does. `whole`: streams that are the whole truth about SaaS users."""
     if isinstance(config.write_method, IngestWriting):
         return IngestWriter(client, config, config.write_method, report)

@@ -40,7 +40,7 @@ class Patience:
     @classmethod
     def of_a_check(cls) -> Patience:
         """Somebody sits in front of the form and waits."""
-        return cls(connect=4, silence=8, answer=12, faults=8, waits=_waits(factor=0.25, longest=1, longest_asked_for=2))
+        return cls(connect=4, silence=6, answer=8, faults=6, waits=_waits(factor=0.25, longest=1, longest_asked_for=2))
 
 
 class Tries:
