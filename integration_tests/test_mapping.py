@@ -9,6 +9,7 @@ import pytest
 from airbyte_cdk.models import Status
 from destination_oomnitza import DestinationOomnitza
 
+from integration_tests import destination_inside
 from integration_tests.destination_process import config, person, record, run, state, stream, write
 from integration_tests.sandbox import Sandbox
 
@@ -17,6 +18,14 @@ SLACK = ["id", "name", "email", "first_name", "last_name", "title", "phone", "is
 
 def patches(sandbox: Sandbox) -> list[dict[str, Any]]:
     return [exchange.json for exchange in sandbox.requests.matching("oomnitza", "PATCH")]
+
+
+def sync(*arguments: Any) -> tuple[dict[str, int], str]:
+    """Write within this process, which is quicker. What became of the records, and the log."""
+    written = destination_inside.write(*arguments)
+    assert written.error is None
+    counts = written.report()["users"]
+    return {name: number for name, number in counts.items() if name != "saas" and number}, "\n".join(written.logs)
 
 
 def only_reads(sandbox: Sandbox) -> bool:
@@ -108,7 +117,7 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
     ]  # fmt: skip
     settings = config(sandbox, default_role=None, field_mapping=mapping)
     messages = [record(each) for each in people]
-    assert write(settings, messages, stream(properties=SLACK)).counts() == {"added": 1, "updated": 1}
+    assert sync(settings, messages, stream(properties=SLACK))[0] == {"added": 1, "updated": 1}
 
     ada, bob = sandbox.oomnitza.person(username="ada"), sandbox.oomnitza.person(user_id=known)
     assert ada is not None and bob is not None
@@ -129,7 +138,7 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
     assert {name: bob[name] for name in expected} == expected
 
     sandbox.requests.clear()
-    assert write(settings, messages, stream(properties=SLACK)).counts() == {"unchanged": 2}
+    assert sync(settings, messages, stream(properties=SLACK))[0] == {"unchanged": 2}
     assert only_reads(sandbox)
 
 
@@ -149,8 +158,8 @@ def test_whatever_is_open_a_second_sync_changes_nothing(sandbox: Sandbox, switch
     names = ["start", "admin", "shirt", "position"]
     settings = config(sandbox, field_mapping=[{"field": name, "value": name, "write_empty": True} for name in names])
     ada = person("Ada", start="2024-01-31T00:00:00Z", admin=True, shirt="M")
-    assert write(settings, [record(ada)]).counts() == {"added": 1}
-    assert write(settings, [record(ada)]).counts() == {"unchanged": 1}
+    assert sync(settings, [record(ada)])[0] == {"added": 1}
+    assert sync(settings, [record(ada)])[0] == {"unchanged": 1}
 
 
 def test_records_of_wrong_types_are_refused_one_by_one(sandbox: Sandbox) -> None:
@@ -184,7 +193,7 @@ def test_the_meta_restriction_is_lifted_for_the_requests_that_need_it_alone(sand
     sandbox.oomnitza.add_field("cost_centre", "Cost Centre", editable=False)
     settings = config(sandbox, field_mapping=[{"field": "cost_centre", "value": "cc"}])
     messages = [record(person("ada", cc="A1")), record(person("bob"))]
-    assert write(settings, messages, stream(properties=["cost_centre"])).counts() == {"added": 2}
+    assert sync(settings, messages, stream(properties=["cost_centre"]))[0] == {"added": 2}
     lifted = {
         exchange.json["username"]: exchange.headers.get("oomnitza-ignore-meta-restriction")
         for exchange in sandbox.requests.matching("oomnitza", "POST", "/users$")
@@ -203,7 +212,7 @@ def test_the_first_key_that_finds_somebody_wins(sandbox: Sandbox, update_sync_ke
     neither = sandbox.oomnitza.add_person(username="eve", email="eve@acme.example")
     settings = config(sandbox, sync_keys=["slack_user_id", "email"], update_sync_keys=update_sync_keys)
     messages = [record(person(name)) for name in ("ada", "bob", "new")]
-    assert write(settings, messages).counts() == {"added": 1, "updated": 2}
+    assert sync(settings, messages)[0] == {"added": 1, "updated": 2}
     ada = sandbox.oomnitza.person(user_id=by_id)
     bob = sandbox.oomnitza.person(user_id=by_email)
     assert ada is not None and bob is not None
@@ -229,10 +238,10 @@ def test_two_people_of_one_value_refuse_the_record_and_odd_values_find_nobody_el
     ]
     emails = ["twin@acme.example", *odd, "o'neil@acme.example"]
     messages = [record(person(f"p{number}", email=email, title="Hit")) for number, email in enumerate(emails)]
-    output = write(config(sandbox), messages)
-    assert output.counts()["failed"] >= 4
-    assert "email=twin@acme.example: 2 people in Oomnitza have this email; it must be one" in output.logs("ERROR")
-    assert "both single and double quotes" in output.logs("ERROR")
+    counts, log = sync(config(sandbox), messages)
+    assert counts["failed"] >= 4
+    assert "email=twin@acme.example: 2 people in Oomnitza have this email; it must be one" in log
+    assert "both single and double quotes" in log
     victim = sandbox.oomnitza.person(username="victim")
     assert victim is not None and victim["position"] == "Safe"
     assert sandbox.oomnitza.person(email="o'neil@acme.example")
@@ -246,7 +255,7 @@ def test_a_filter_and_a_template_for_inactive_accounts(sandbox: Sandbox) -> None
         inactive_when="{{ record['status'] != 'on' }}",
     )
     people = [person("bot", is_bot=True, status="on"), person("off", status="off"), person("on", status="on")]
-    assert write(settings, [record(each) for each in people]).counts() == {"added": 1, "skipped": 2}
+    assert sync(settings, [record(each) for each in people])[0] == {"added": 1, "skipped": 2}
     assert [each["username"] for each in sandbox.oomnitza.people()] == ["on"]
 
 
