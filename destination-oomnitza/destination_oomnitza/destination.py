@@ -172,7 +172,7 @@ class DestinationOomnitza(Destination):
     def _prove(self, config: Config) -> None:
         client = Client(config, Patience.of_a_check())
         client.sign_in()
-        plan = plan_stream(config, read_metadata(client), protocol.Stream("every stream"))
+        plan = plan_stream(config, read_metadata(client), protocol.Stream("every stream, before its fields are known"))
         ingest = isinstance(config.write_method, IngestWriting)
         try:
             if not ingest or plan.defaults_need_known_people:
