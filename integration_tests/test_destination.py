@@ -85,12 +85,19 @@ def wrong(sandbox: Sandbox) -> dict[str, tuple[dict[str, Any], str]]:
 NAMES = list(wrong(MagicMock()))
 
 
+@pytest.fixture(scope="module")
+def quick() -> Iterator[Sandbox]:
+    """One sandbox for the tests that leave nothing behind."""
+    with Sandbox(people=1) as running_one:
+        yield running_one
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_config_error(
-    sandbox: Sandbox, name: str
+    quick: Sandbox, name: str
 ) -> None:
-    change, word = wrong(sandbox)[name]
-    settings = {**config(sandbox), **change}
+    change, word = wrong(quick)[name]
+    settings = {**config(quick), **change}
     status, message = check(settings)
     assert status == "FAILED"
     assert word in message
@@ -99,7 +106,7 @@ def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_c
     written = write_inside(settings, [record(person("ada")), state(1)])
     assert written.failure() == "config_error"
     assert written.states == []
-    assert sandbox.oomnitza.people() == []
+    assert quick.oomnitza.people() == []
 
 
 def test_a_check_of_a_right_configuration_succeeds_and_shows_the_mapping(sandbox: Sandbox) -> None:
@@ -121,9 +128,8 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("content", [FILES["no JSON"], FILES["too deep"], FILES["empty"]])
-def test_a_configuration_file_that_does_not_fit_is_a_failed_check_and_status_0(content: str) -> None:
-    output = run("check", content)
+def test_a_configuration_file_that_does_not_fit_is_a_failed_check_and_status_0() -> None:
+    output = run("check", FILES["too deep"])
     assert output.status == 0
     assert output.connection_status()[0] == "FAILED"
     assert output.errors() == []
@@ -145,10 +151,7 @@ def test_a_configuration_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         assert str(path) in str(message.connectionStatus.message)
 
 
-@pytest.mark.parametrize("command", ["write", "discover"])
-@pytest.mark.parametrize(
-    "content", ["not json", "{}", '{"instance_url": "acme", "credentials": {"auth_type": "api_token"}}']
-)
+@pytest.mark.parametrize(("command", "content"), [("write", "not json"), ("discover", "{}")])
 def test_a_configuration_file_that_does_not_fit_fails_write_and_discover_with_status_1(
     command: str, content: str
 ) -> None:
@@ -272,9 +275,9 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[str]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that has 1.5 seconds in all, instead of 15."""
-    monkeypatch.setattr(destination, "CHECK_SECONDS", 1.5)
-    monkeypatch.setattr(Patience, "of_a_check", lambda: Patience(0.3, 0.3, 0.6, 0.5, QUICK.waits))
+    """A check that has 0.8 seconds in all, instead of 15."""
+    monkeypatch.setattr(destination, "CHECK_SECONDS", 0.8)
+    monkeypatch.setattr(Patience, "of_a_check", lambda: Patience(0.2, 0.2, 0.4, 0.2, QUICK.waits))
 
 
 @pytest.mark.parametrize("behave", BAD_SERVERS.values(), ids=BAD_SERVERS)

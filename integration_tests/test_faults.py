@@ -63,6 +63,13 @@ def quick() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Sandbox]:
+    """Another host, to which nothing must ever go."""
+    with Sandbox(people=1) as sandbox:
+        yield sandbox
+
+
 def fresh(sandbox: Sandbox) -> dict[str, Any]:
     """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
     sandbox.faults.clear()
@@ -118,7 +125,8 @@ def whole(method: str, path: str) -> dict[str, Any]:
 
 
 def test_a_sync_needs_all_these_endpoints(quick: Sandbox) -> None:
-    written = write(fresh(quick), messages())
+    settings = fresh(quick)
+    written = write(settings, messages())
     assert written.error is None
     assert written.report()["users"]["added"] == 9
     assert written.report()["users"]["updated"] == 4
@@ -128,6 +136,9 @@ def test_a_sync_needs_all_these_endpoints(quick: Sandbox) -> None:
         assert any(method == m and re.fullmatch(p, path) for m, p in ENDPOINTS), f"{method} {path} is not tested"
     for method, path in ENDPOINTS:
         assert any(method == m and re.fullmatch(path, p) for m, p in used), f"{method} {path} is not used"
+    again = write(settings, messages()[2:])
+    assert again.report()["users"]["unchanged"] == 12
+    assert not any(again.report()["users"]["saas"].values())
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -144,9 +155,6 @@ def test_a_fault_that_passes_costs_nothing_but_time(quick: Sandbox, method: str,
     check_promises(quick, written)
     report = written.report()["users"]
     assert (report["added"], report["updated"], report["failed"]) == (9, 4, 0)
-    again = write(settings, messages()[2:])
-    assert again.report()["users"]["unchanged"] == 12
-    assert not any(again.report()["users"]["saas"].values())
 
 
 @pytest.mark.parametrize("kind", ["status", "reset_after"])
@@ -183,15 +191,14 @@ def test_a_token_that_is_refused_is_a_config_error_at_once(quick: Sandbox, metho
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_a_redirect_is_not_followed_anywhere(quick: Sandbox, method: str, path: str) -> None:
+def test_a_redirect_is_not_followed_anywhere(quick: Sandbox, elsewhere: Sandbox, method: str, path: str) -> None:
     settings = fresh(quick)
-    with Sandbox(people=1) as elsewhere:
-        location = f"{elsewhere.oomnitza_url}/api/v3/users"
-        quick.faults.add(Fault("redirect", location=location, times=None, **whole(method, path)))
-        written = write(settings, messages())
-        assert written.failure() == "config_error"
-        assert elsewhere.oomnitza_url in str(written.error)
-        assert len(elsewhere.requests) == 0
+    location = f"{elsewhere.oomnitza_url}/api/v3/users"
+    quick.faults.add(Fault("redirect", location=location, times=None, **whole(method, path)))
+    written = write(settings, messages())
+    assert written.failure() == "config_error"
+    assert elsewhere.oomnitza_url in str(written.error)
+    assert len(elsewhere.requests) == 0
     check_promises(quick, written)
 
 

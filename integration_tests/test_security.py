@@ -98,30 +98,21 @@ def test_an_error_that_repeats_the_token_in_every_form_is_masked(sandbox: Sandbo
         assert "****" in output.text
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"error": PASSWORD},
-        {"error": f"{json.dumps(PASSWORD)} {quote(PASSWORD)}"},
-        {"errors": [PASSWORD, repr(PASSWORD)]},
-    ],
-)
-def test_a_password_that_is_repeated_is_masked_in_a_check_and_in_a_write(sandbox: Sandbox, body: Any) -> None:
+def test_a_password_that_is_repeated_is_masked_in_a_check_and_in_a_write(sandbox: Sandbox) -> None:
     settings = with_password(sandbox)
-    sandbox.faults.add(
-        Fault("status", service="oomnitza", path="users$", status=400, body=json.dumps(body), times=None)
-    )
+    body = json.dumps({"errors": list(forms(PASSWORD))})
+    sandbox.faults.add(Fault("status", service="oomnitza", path="users$", status=400, body=body, times=None))
     checked = run("check", settings)
     assert checked.connection_status()[0] == "FAILED"
+    assert "****" in checked.connection_status()[1]
     check_silence(sandbox, checked)
     check_silence(sandbox, write(settings, MESSAGES))
 
 
 def test_what_does_not_fit_the_form_is_not_quoted(sandbox: Sandbox) -> None:
-    for credentials in ([PASSWORD], {"auth_type": "magic", "x": [{"y": PASSWORD}]}):
-        checked = run("check", config(sandbox, credentials=credentials))
-        assert checked.connection_status()[0] == "FAILED"
-        check_silence(sandbox, checked)
+    checked = run("check", config(sandbox, credentials={"auth_type": "magic", "x": [{"y": PASSWORD}]}))
+    assert checked.connection_status()[0] == "FAILED"
+    check_silence(sandbox, checked)
 
 
 def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
