@@ -204,6 +204,7 @@ class Pipeline:
             for mark in [mark for mark in lot.marks[place] if mark not in marks]:
                 del lot.owners[mark]
             lot.rows[place], lot.marks[place] = row, marks
+            lot.accepted = True  # the earlier record counts as skipped, which is not refused
             self._report.count(lot.plan.stream.title, Outcome.SKIPPED)
         else:
             if owners:

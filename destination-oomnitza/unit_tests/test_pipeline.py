@@ -290,6 +290,14 @@ def test_a_stop_from_outside_ends_a_silent_sync_with_a_transient_error() -> None
     assert raised.value.failure_type is FailureType.transient_error
 
 
+def test_a_superseded_record_is_not_refused_so_the_state_leaves_when_the_last_one_is() -> None:
+    sync = Sync()
+    sync.run(record(1, "ada", "a"), record(2, "ada", "f"), state(3))
+    assert sync.counts() == {"skipped": 1, "failed": 1}
+    assert sync.stats() == [(2, 1)]
+    assert not sync.report.everything_failed()
+
+
 # -- the promises, in any interleaving -----------------------------------------------------------------------------------------
 
 
