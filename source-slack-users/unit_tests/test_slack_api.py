@@ -230,8 +230,10 @@ def test_every_request_has_a_time_out_and_follows_no_redirect(
         sent.append(options)
         return send(session, request, **options)
 
-    monkeypatch.setattr(requests.Session, "send", watched)
-    members(api)
+    # Undone here: after the test it would put back what `requests_mock` has by then taken away.
+    with monkeypatch.context() as watching:
+        watching.setattr(requests.Session, "send", watched)
+        members(api)
     assert [(options["timeout"], options["allow_redirects"]) for options in sent] == [((10, 60), False)]
 
 
