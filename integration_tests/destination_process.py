@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from integration_tests import preloaded
 from integration_tests.sandbox import Sandbox
 from integration_tests.source_process import Output as Messages
 
@@ -116,7 +117,7 @@ def _arguments(command: str, files: dict[str, Any]) -> Any:
 def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog: Any = None) -> Output:
     """Run a command to its end."""
     with _arguments(command, {"config": configuration, "catalog": catalog}) as arguments:
-        done = subprocess.run(arguments, input=stdin, capture_output=True, timeout=240, check=False)
+        done = preloaded.run(arguments, stdin)
     assert not done.stderr, done.stderr.decode()
     return Output(done.returncode, done.stdout.decode())
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from integration_tests import preloaded
 from integration_tests.sandbox import Sandbox
 
 COMMAND = Path(sys.executable).with_name("source-slack-users")
@@ -82,9 +82,9 @@ def run(command: str, configuration: dict[str, Any] | None = None, *more: str, *
                 path = Path(folder) / f"{name}.json"
                 path.write_text(json.dumps(content))
                 arguments += [f"--{name}", str(path)]
-        done = subprocess.run([*arguments, *more], capture_output=True, text=True, timeout=240, check=False)
-    assert not done.stderr, done.stderr
-    return Output(done.returncode, done.stdout)
+        done = preloaded.run([*arguments, *more])
+    assert not done.stderr, done.stderr.decode()
+    return Output(done.returncode, done.stdout.decode())
 
 
 def read(
