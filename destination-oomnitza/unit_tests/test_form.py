@@ -97,7 +97,12 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert FORM["required"] == ["instance_url", "credentials"]
     for name in set(EXAMPLE) - without:
         assert getattr(least, name) == getattr(full, name), name
-    assert (least.default_role, least.default_position, least.record_filter, least.field_mapping) == (None, None, None, [])
+    assert (least.default_role, least.default_position, least.record_filter, least.field_mapping) == (
+        None,
+        None,
+        None,
+        [],
+    )
 
 
 def test_every_property_is_told() -> None:
@@ -144,7 +149,9 @@ def test_choices_are_as_airbytes_form_needs_them() -> None:
 def test_nothing_that_the_form_cannot_show() -> None:
     keys = {key for node in nodes() if isinstance(node, dict) for key in node}
     assert not keys & {"$ref", "allOf", "anyOf", "$defs", "definitions", "discriminator", "not", "if"}
-    types = [each for node in nodes() if isinstance(node, dict) for each in [node.get("type")] if isinstance(each, list)]
+    types = [
+        each for node in nodes() if isinstance(node, dict) for each in [node.get("type")] if isinstance(each, list)
+    ]
     assert all("null" not in each for each in types)
 
 
