@@ -1,9 +1,8 @@
-"""`destination-oomnitza` called from Python, in this process: for tests with many syncs, where starting processes would take longest."""
+"""`destination-oomnitza` called from Python as others may: by `DestinationOomnitza.write`, with the CDK's messages."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalo
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.destination import DestinationOomnitza
 
+from integration_tests.destination_inside import kept_logs
 from integration_tests.destination_process import stream
 
 
@@ -38,35 +38,22 @@ class Synced:
         return json.loads(line)["sync_report"]
 
 
-class _Keep(logging.Handler):
-    def __init__(self, kept: list[str]) -> None:
-        super().__init__()
-        self._kept = kept
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._kept.append(record.getMessage())
-
-
 def write(configuration: dict[str, Any], messages: Iterable[dict[str, Any]], *streams: dict[str, Any]) -> Synced:
     """Write messages; `users` is the stream unless told. An error is kept, not raised."""
     synced = Synced()
-    handler = _Keep(synced.logs)
-    logger = logging.getLogger("airbyte")
-    logger.addHandler(handler)
-    try:
-        states = DestinationOomnitza().write(
-            configuration,
-            ConfiguredAirbyteCatalogSerializer.load({"streams": list(streams) or [stream()]}),
-            [AirbyteMessageSerializer.load(message) for message in messages],
-        )
-        for message in states:
-            assert message.state is not None
-            assert message.state.stream is not None
-            blob = message.state.stream.stream_state
-            synced.states.append(vars(blob) if blob is not None else None)
-    except AirbyteTracedException as error:
-        synced.error = str(error.message)
-        synced.failure_type = str(error.failure_type.value if error.failure_type else "")
-    finally:
-        logger.removeHandler(handler)
+    with kept_logs(synced.logs):
+        try:
+            states = DestinationOomnitza().write(
+                configuration,
+                ConfiguredAirbyteCatalogSerializer.load({"streams": list(streams) or [stream()]}),
+                [AirbyteMessageSerializer.load(message) for message in messages],
+            )
+            for message in states:
+                assert message.state is not None
+                assert message.state.stream is not None
+                blob = message.state.stream.stream_state
+                synced.states.append(vars(blob) if blob is not None else None)
+        except AirbyteTracedException as error:
+            synced.error = str(error.message)
+            synced.failure_type = str(error.failure_type.value if error.failure_type else "")
     return synced

@@ -61,7 +61,8 @@ class _Keep(logging.Handler):
 
 
 @contextmanager
-def _kept_logs(kept: list[str]) -> Iterator[None]:
+def kept_logs(kept: list[str]) -> Iterator[None]:
+    """Keep what the connector logs, and print none of it."""
     logger, handler = logging.getLogger("airbyte"), _Keep(kept)
     logger.addHandler(handler)
     before, logger.propagate = logger.propagate, False
@@ -79,7 +80,7 @@ def write(
     written = Written()
     catalog = protocol.parse_catalog({"streams": list(streams) or [stream()]})
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
-    with patch.object(client, "OF_A_SYNC", patience), _kept_logs(written.logs):
+    with patch.object(client, "OF_A_SYNC", patience), kept_logs(written.logs):
         try:
             destination._write(Config.parse(configuration), catalog, pieces, written.states.append, threading.Event())
         except AirbyteTracedException as error:
