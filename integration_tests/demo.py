@@ -130,7 +130,7 @@ def show(syncs: list[Sync]) -> None:
         table.add_row(f"people {name}", *(str(each.report[name]) for each in syncs))
     table.add_section()
     for name in ("assigned", "roles_changed", "activated", "deactivated"):
-        table.add_row(f"SaaS users {name.replace('_', ' ')}", *(str(each.report["saas"][name]) for each in syncs))
+        table.add_row(f"SaaS {name.replace('_', ' ')}", *(str(each.report["saas"][name]) for each in syncs))
     table.add_section()
     table.add_row("requests to Slack", *(str(each.slack_requests) for each in syncs))
     table.add_row("requests to Oomnitza", *(str(each.oomnitza_requests) for each in syncs))
@@ -150,10 +150,10 @@ def main() -> None:
         destination.check()
         cache = DuckDBCache(db_path=HOME / "state.duckdb")
         run = partial(sync, sandbox=sandbox, source=source, destination=destination, cache=cache)
-        syncs = [run("1. everybody is new")]
+        syncs = [run("1. all are new")]
         happened = play(sandbox)
         console.print("\nThen, in Slack: " + "; ".join(happened) + ".\n")
-        syncs += [run("2. 5 change, 1 leaves, 1 joins"), run("3. nothing happened")]
+        syncs += [run("2. some changed"), run("3. nothing new")]
         show(syncs)
         _expect(syncs, sandbox)
     console.print(
