@@ -101,9 +101,17 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     Raises AirbyteTracedException (config_error) that names the first setting that is wrong, and never its value.
     """
     try:
-        return Config.model_validate(dict(raw))
+        return Config.model_validate(_without_nulls(raw))
     except ValidationError as error:
         raise config_error(_sentence(error)) from None
+
+
+def _without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is null: forms and files write so what was not given."""
+    given = {name: value for name, value in raw.items() if value is not None}
+    if isinstance(given.get("credentials"), Mapping):
+        given["credentials"] = {name: value for name, value in given["credentials"].items() if value is not None}
+    return given
 
 
 def _sentence(error: ValidationError) -> str:

@@ -38,7 +38,7 @@ def identify(api: SlackApi) -> Identity:
     answer, headers = api.call("auth.test")
     scopes = headers.get("x-oauth-scopes")
     return Identity(
-        Workspace(str(answer.get("team_id")), str(answer.get("team"))),
+        Workspace(str(answer.get("team_id")), str(answer.get("team") or "workspace")),
         answer.get("is_enterprise_install") is True,
         None if scopes is None else frozenset(scope.strip() for scope in scopes.split(",")),
     )

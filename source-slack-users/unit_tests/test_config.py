@@ -82,7 +82,7 @@ def test_the_defaults_are_those_that_the_form_shows() -> None:
         assert set(variant["required"]) == {name for name, field in kind.model_fields.items() if field.is_required()}
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.text(max_size=3))
+VALUES = st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.text(max_size=3))
 
 
 @given(st.fixed_dictionaries({}, optional={name: VALUES for name in SPEC["properties"] if name != "credentials"}))
@@ -93,6 +93,15 @@ def test_what_is_accepted_fits_the_spec_that_the_platform_checks_against(setting
     except AirbyteTracedException:
         return
     Draft7Validator(SPEC).validate(raw)
+
+
+def test_what_is_null_was_not_given() -> None:
+    oauth = {"auth_type": "oauth2.0", "client_id": "1", "client_secret": "made-up", "access_token": "made-up"}
+    nulls = dict.fromkeys([name for name in SPEC["properties"] if name != "credentials"])
+    given = parse_config({"credentials": {**oauth, "refresh_token": None, "token_expiry_date": None}, **nulls})
+    assert given == parse_config({"credentials": oauth})
+    with pytest.raises(AirbyteTracedException, match="credentials is missing"):
+        parse_config({"credentials": None})
 
 
 def test_keys_of_the_platforms_own_do_not_matter() -> None:
