@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
@@ -41,13 +41,23 @@ class SourceSlackUsers(AbstractSource):
     raise_exception_on_missing_stream = True
     _reading: list[SlackStream]
 
+    @staticmethod
+    def read_config(config_path: str) -> MutableMapping[str, Any]:
+        """Read the configuration's file; one that cannot be read is told as any other bad configuration, by the command."""
+        try:
+            return AbstractSource.read_config(config_path)
+        except OSError as error:
+            return {_REFUSED: f"The configuration {config_path} cannot be read ({error.strerror})."}
+        except ValueError:  # not JSON, not UTF-8, or a list
+            return {_REFUSED: f"The configuration {config_path} is not a JSON object."}
+
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
         """Take the configuration; one that is not valid is replaced by one that holds nothing but the reason.
 
         The CDK would quote the credentials in its message, and would not mask those under a name that it does not know.
         """
         try:
-            parse_config(config)
+            parse_config(_accepted(config))
         except AirbyteTracedException as error:
             return {"credentials": {"auth_type": "api_token", "api_token": ""}, _REFUSED: str(error)}
         return super().configure(config, temp_dir)

@@ -104,6 +104,31 @@ def test_check_and_read_tell_what_is_wrong_with_the_configuration(
     assert TOKEN not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read"),
+        (b'{"api_token": "' + TOKEN.encode(), "is not a JSON"),
+        (b"[1]", "is not a JSON"),
+        (b"\xff", "is not a JSON"),
+    ],
+)
+def test_a_file_that_is_no_configuration_fails_the_check_with_a_sentence(
+    tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    path = tmp_path / "broken"
+    if content is not None:
+        path.write_bytes(content)
+    messages = command(tmp_path, "check", "--config", str(path))
+    (status,) = [m["connectionStatus"] for m in messages if m["type"] == "CONNECTION_STATUS"]
+    assert status["status"] == "FAILED"
+    assert told in status["message"]
+    assert TOKEN not in json.dumps(messages)
+    with pytest.raises(AirbyteTracedException) as refused:
+        command(tmp_path, "discover", "--config", str(path))
+    assert refused.value.failure_type == FailureType.config_error
+
+
 def test_discover_refuses_a_bad_configuration_too(tmp_path: Path, config: dict[str, Any]) -> None:
     with pytest.raises(AirbyteTracedException) as caught:
         command(tmp_path, "discover", config={**config, "page_size": 0})
