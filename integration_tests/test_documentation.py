@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
+from destination_oomnitza.protocol import parse_catalog
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
@@ -205,6 +208,13 @@ def test_contributing_names_commands_and_modules_that_there_are() -> None:
     assert set(re.findall(r"^\| `make ([\w-]+)`", page, re.MULTILINE)) <= targets
     helpers = re.findall(r"`(\w+\.py)`", page.split("What helps in `integration_tests`")[1].split("\n## ")[0])
     assert helpers and all((ROOT / "integration_tests" / name).is_file() for name in helpers)
+
+
+def test_contributings_catalog_is_one() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+    (stream,) = parse_catalog(json.loads(example))
+    assert (stream.name, stream.destination_sync_mode) == ("users", "append_dedup")
+    assert ConfiguredAirbyteCatalogSerializer.load(json.loads(example)).streams[0].stream.name == "users"
 
 
 @pytest.mark.parametrize("page", PAGES)
