@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: style register image-test help demo test lint format bench soak lock clean python
+.PHONY: playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean python
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,6 +29,15 @@ $(STAMP): constraints.txt pyproject.toml $(CONNECTORS:%=%/pyproject.toml) | pyth
 
 demo: $(STAMP) ## sync a Slack workspace into an Oomnitza instance, both on this machine
 	@$(BIN)/python -m integration_tests.demo
+
+playground: $(STAMP) ## the same with pages: change somebody in Slack, press "Sync now", and see (PORT=8765)
+	@exec $(BIN)/python -m integration_tests.playground $(if $(PORT),--port $(PORT))
+
+test-browser: $(STAMP) ## the pages in headless Chromium, with axe-core
+	@$(BIN)/python -m pytest integration_tests/browser_tests/browse.py
+
+screenshots: $(STAMP) ## docs/pictures anew, from headless Chromium
+	@$(BIN)/python -m integration_tests.browser_tests.screenshots
 
 test: style ## lint, types and all tests
 	@$(BIN)/python -m pytest -n auto

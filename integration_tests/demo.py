@@ -85,6 +85,7 @@ def main() -> None:
 Skipped are members without an e-mail address, and deactivated accounts that Oomnitza never knew:
 nobody is created for those.
 Where to look next:
+  make playground              the same with pages: change somebody in Slack, press "Sync now", and see
   {HOME}/oomnitza.sqlite  the Oomnitza instance, as the syncs left it, for any SQLite browser
   {LOGS}                what both connectors logged: the mapping in force, and the sync reports
   README.md                    a first sync with your own Slack and Oomnitza

@@ -1,6 +1,6 @@
 """PyAirbyte as the engine, on one machine: both connectors set up against a sandbox, and one sync after another.
 
-For the demo, and for whoever else drives a sandbox by PyAirbyte.
+Shared by `make demo` and `make playground`.
 """
 
 from __future__ import annotations

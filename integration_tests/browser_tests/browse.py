@@ -1,0 +1,113 @@
+"""The pages in headless Chromium: a person is changed, synced and seen; no errors, accessible, on a phone, by day and night.
+
+`make test-browser` names this file; its own name keeps it out of `make test`, which needs no browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from integration_tests.browser_tests.browser import PAGES, change, chromium, playground, sync
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+pages = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
+schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser) -> Iterator[str]:
+    """A playground after two syncs: the first brings everybody, the second one new title; then one more is changed."""
+    with playground(people=120) as at:
+        page = browser.new_page()
+        page.goto(at)
+        sync(page, 1)
+        change(page, at, "Grace Hopper", "Rear Admiral")
+        sync(page, 2)
+        change(page, at, "Radia Perlman", "Fellow")
+        page.close()
+        yield at
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which the browser has nothing to complain of, as is seen at the end."""
+    page = browser.new_page(viewport=DESK)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def test_a_change_in_slack_is_seen_in_oomnitza_after_a_sync(page: Page, address: str) -> None:
+    page.goto(f"{address}/runs")
+    page.get_by_role("link", name="People it changed in sync 2").click()
+    row = page.get_by_role("row").filter(has_text="Grace Hopper")
+    expect(row.locator("mark")).to_have_text("Rear Admiral")
+    expect(row).to_contain_text("Sync 2: changed")
+    page.get_by_role("link", name="Everybody").click()
+    expect(page.get_by_role("row").filter(has_text="Ada Lovelace")).to_contain_text("Sync 1: changed")
+
+
+def test_what_oomnitza_refuses_is_told_with_the_reason(page: Page, address: str) -> None:
+    page.goto(f"{address}/runs")
+    card = page.get_by_role("region", name="Sync 1")
+    expect(card).to_contain_text("Refused by Oomnitza")
+    expect(card.get_by_role("listitem")).to_contain_text("is in use already")
+
+
+def test_everything_can_be_done_by_keyboard(page: Page, address: str) -> None:
+    page.goto(f"{address}/slack?q=Katherine")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    title = page.get_by_label("Title of Katherine Johnson", exact=True)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if title.evaluate("it => it === document.activeElement"):
+            break
+    page.keyboard.type("Navigator")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row").filter(has_text="Katherine Johnson")).to_contain_text("title changed")
+
+
+@schemes
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pages
+def test_axe_finds_nothing_serious(page: Page, address: str, path: str, size: dict[str, int], scheme: str) -> None:
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(address + path)
+    found = Axe().run(page).response["violations"]
+    told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
+    assert told == []
+
+
+@pages
+def test_nothing_is_wider_than_a_phone(page: Page, address: str, path: str) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(address + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pages
+def test_light_and_dark_are_the_readers_own(page: Page, address: str, path: str) -> None:
+    grounds = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(address + path)
+        grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark = ([int(part) for part in ground[4:-1].split(",")] for ground in grounds)
+    assert min(light) > 200 and max(dark) < 60

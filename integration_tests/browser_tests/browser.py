@@ -1,0 +1,73 @@
+"""Debian's Chromium, without a head, driven by Playwright; and a playground for it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from integration_tests.playground import Playground
+from integration_tests.playground.__main__ import furnish
+from integration_tests.sandbox import Sandbox
+
+PAGES = {
+    "people": "/people",
+    "saas-users": "/software/saas/slack/users",
+    "runs": "/runs",
+    "slack": "/slack",
+}
+FLAGS = [
+    "--headless",
+    "--no-sandbox",  # as root, in a container, it starts in no other way; it only sees our own pages
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser. Ends the process with a sentence where there is none."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        raise SystemExit("There is no chromium on the path: `apt-get install chromium` (Debian, as root) brings it.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def playground(people: int) -> Iterator[str]:
+    """The address of a playground as `make playground` has it, with its state in a directory that goes with it."""
+    with tempfile.TemporaryDirectory() as home:
+        pages = Playground(Path(home))
+        with Sandbox(people, pages=pages.pages) as sandbox:
+            furnish(sandbox)
+            yield sandbox.oomnitza_url
+            pages.syncs.wait(120)
+
+
+def change(page: Page, address: str, name: str, title: str) -> None:
+    """Give a member another title, as a person would: search, type, save."""
+    page.goto(f"{address}/slack")
+    page.get_by_label("Search members").fill(name)
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_label(f"Title of {name}", exact=True).fill(title)
+    page.get_by_role("button", name=f"Save the title of {name}").click()
+    page.get_by_text("title changed").wait_for()
+
+
+def sync(page: Page, number: int) -> None:
+    """Press "Sync now", and wait until the page tells that this sync, by its number, is done."""
+    page.get_by_role("button", name="Sync now").click()
+    page.get_by_role("heading", name=f"Sync {number}", exact=True).wait_for(timeout=120_000)

@@ -1,0 +1,13 @@
+"""Pages over the sandbox, for people to look at: whom Oomnitza knows, its SaaS users of Slack, the syncs, and the Slack
+workspace, in which somebody can be changed before the next sync.
+
+    playground = Playground(home)
+    with Sandbox(people=250, pages=playground.pages) as sandbox:
+        sandbox.oomnitza_url    # the pages are here; /api/ stays what it is
+
+or `python -m integration_tests.playground [--port N]` (`make playground`), until Ctrl-C.
+"""
+
+from .pages import Playground
+
+__all__ = ["Playground"]

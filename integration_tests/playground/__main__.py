@@ -1,0 +1,62 @@
+"""`make playground`: the sandbox with its pages, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+from integration_tests.sandbox import Sandbox
+
+from . import Playground
+
+HOME = Path(".sandbox/playground")
+PEOPLE = 250
+
+
+def furnish(sandbox: Sandbox) -> None:
+    """Put people into Oomnitza who were there before the first sync: one whom it changes, and one in its way."""
+    by_name = {member["profile"].get("real_name"): member for member in sandbox.slack.members()}
+    sandbox.oomnitza.add_person(
+        username="ada", email=by_name["Ada Lovelace"]["profile"]["email"], first_name="Ada", last_name="King"
+    )
+    sandbox.oomnitza.add_person(
+        username=by_name["Conan O'Brien"]["name"],
+        email="conan@elsewhere.example",
+        first_name="Conan",
+        last_name="Doyle",
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m integration_tests.playground", description=__doc__)
+    parser.add_argument("--port", type=int, default=8765, help="the pages' port; 0 takes any free one")
+    port = parser.parse_args().port
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir(parents=True)
+    try:
+        sandbox = Sandbox(PEOPLE, port=port, body_limit=2048, pages=Playground(HOME).pages)
+    except OSError as error:
+        raise SystemExit(
+            f"Port {port} cannot be had ({error.strerror}). Name another: make playground PORT=8766"
+        ) from error
+    with sandbox:
+        furnish(sandbox)
+        print(
+            f"A Slack workspace of {PEOPLE} members and an Oomnitza instance, both only on this machine:\n\n"
+            f"    {sandbox.oomnitza_url}\n\n"
+            'Change somebody in Slack, press "Sync now", and see what becomes of it. Ctrl-C ends it.',
+            flush=True,
+        )
+        stopped.wait()
+    print("\nThe playground has ended.")
+
+
+if __name__ == "__main__":
+    main()
