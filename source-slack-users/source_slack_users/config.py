@@ -101,17 +101,17 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     Raises AirbyteTracedException (config_error) that names the first setting that is wrong, and never its value.
     """
     try:
-        return Config.model_validate(_without_nulls(raw))
+        return Config.model_validate(given_settings(raw))
     except ValidationError as error:
         raise config_error(_sentence(error)) from None
 
 
-def _without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is null: forms and files write so what was not given."""
-    given = {name: value for name, value in raw.items() if value is not None}
-    if isinstance(given.get("credentials"), Mapping):
-        given["credentials"] = {name: value for name, value in given["credentials"].items() if value is not None}
-    return given
+def given_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a configuration what is null, and settings that are "": forms and files write so what was not given."""
+    settings = {name: value for name, value in raw.items() if value not in (None, "")}
+    if isinstance(settings.get("credentials"), Mapping):
+        settings["credentials"] = {name: value for name, value in settings["credentials"].items() if value is not None}
+    return settings
 
 
 def _sentence(error: ValidationError) -> str:
@@ -121,7 +121,12 @@ def _sentence(error: ValidationError) -> str:
         where, message = ["credentials", "auth_type"], "must be api_token or oauth2.0"
     else:
         del where[1 : len(where) - 1]  # in credentials, pydantic puts the kind between the two names
-        message = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        message = (
+            first["msg"]
+            .removeprefix("Value error, ")
+            .replace("Input should", "must", 1)
+            .replace("String should", "must", 1)
+        )
     if first["type"] == "missing":
         message = "is missing"
     return f"The configuration is not valid: {'.'.join(where)} {message}."

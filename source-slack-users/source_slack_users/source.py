@@ -21,7 +21,7 @@ from airbyte_cdk.sources.streams import Stream
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_slack_users.config import parse_config
+from source_slack_users.config import given_settings, parse_config
 from source_slack_users.errors import config_error, failure, transient_error
 from source_slack_users.oauth import sign_in
 from source_slack_users.slack_api import Patience, SlackApi
@@ -52,15 +52,16 @@ class SourceSlackUsers(AbstractSource):
             return {_REFUSED: f"The configuration {config_path} is not a JSON object."}
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """Take the configuration; one that is not valid is replaced by one that holds nothing but the reason.
+        """Take what the configuration gives; one that is not valid is replaced by one that holds nothing but the reason.
 
-        The CDK would quote the credentials in its message, and would not mask those under a name that it does not know.
+        The CDK would refuse a null in place of an optional setting, would quote the credentials in its message, and would
+        not mask those under a name that it does not know.
         """
         try:
             parse_config(_accepted(config))
         except AirbyteTracedException as error:
             return {"credentials": {"auth_type": "api_token", "api_token": ""}, _REFUSED: str(error)}
-        return super().configure(config, temp_dir)
+        return super().configure(given_settings(config), temp_dir)
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Prove the configuration, and say in one sentence what is wrong with it; the CDK's own would quote it."""

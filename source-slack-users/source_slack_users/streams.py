@@ -146,7 +146,12 @@ class Users(SlackStream):
     def _pages(self, workspace: Workspace) -> Iterator[list[dict[str, Any]]]:
         answers = self._api.pages("users.list", by_cursor, include_locale="true", team_id=workspace.parameter)
         for answer in answers:
-            members = answer.get("members") or []
+            members = answer.get("members")
+            if members is None:  # taken for an empty page, it would end a listing that is not whole
+                raise transient_error(
+                    "Slack's users.list gave an answer without people in it, so the listing is not whole. The next "
+                    "attempt reads it again."
+                )
             self._largest = max(self._largest, *map(last_change, members), 0)
             yield members
             members.clear()  # before the next page is there, so that memory holds one at a time

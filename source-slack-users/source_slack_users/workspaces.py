@@ -54,7 +54,7 @@ def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str
         seen = {
             team["id"]: Workspace(team["id"], team.get("name", ""), parameter=team["id"])
             for page in api.pages("auth.teams.list", by_cursor)
-            for team in page.get("teams", [])
+            for team in (page.get("teams") or [])
         }
     else:
         seen = {identity.workspace.id: identity.workspace}

@@ -14,7 +14,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
-from source_slack_users.config import ApiToken, Config, OAuth, parse_config
+from source_slack_users.config import ApiToken, Config, OAuth, given_settings, parse_config
 
 SPEC = yaml.safe_load((Path(source_slack_users.__file__).parent / "spec.yaml").read_text())["connectionSpecification"]
 TOKEN = {"auth_type": "api_token", "api_token": "made-up-token"}
@@ -37,7 +37,7 @@ def refused(raw: dict[str, Any]) -> str:
         ({"page_size": "200"}, "page_size must be a valid integer."),
         ({"include_bots": "yes"}, "include_bots must be a valid boolean."),
         ({"team_ids": "T1"}, "team_ids must be a valid list."),
-        ({"team_ids": [""]}, "team_ids.0 "),
+        ({"team_ids": [""]}, "team_ids.0 must have at least 1 character."),
         (
             {"credentials": {"auth_type": "magic", "spell": "made-up"}},
             "credentials.auth_type must be api_token or oauth2.0.",
@@ -92,16 +92,17 @@ def test_what_is_accepted_fits_the_spec_that_the_platform_checks_against(setting
         parse_config(raw)
     except AirbyteTracedException:
         return
-    Draft7Validator(SPEC).validate(raw)
+    Draft7Validator(SPEC).validate(given_settings(raw))
 
 
-def test_what_is_null_was_not_given() -> None:
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_what_is_null_or_empty_was_not_given(nothing: str | None) -> None:
     oauth = {"auth_type": "oauth2.0", "client_id": "1", "client_secret": "made-up", "access_token": "made-up"}
-    nulls = dict.fromkeys([name for name in SPEC["properties"] if name != "credentials"])
-    given = parse_config({"credentials": {**oauth, "refresh_token": None, "token_expiry_date": None}, **nulls})
+    nulls = dict.fromkeys([name for name in SPEC["properties"] if name != "credentials"], nothing)
+    given = parse_config({"credentials": {**oauth, "refresh_token": nothing, "token_expiry_date": nothing}, **nulls})
     assert given == parse_config({"credentials": oauth})
     with pytest.raises(AirbyteTracedException, match="credentials is missing"):
-        parse_config({"credentials": None})
+        parse_config({"credentials": nothing})
 
 
 def test_keys_of_the_platforms_own_do_not_matter() -> None:

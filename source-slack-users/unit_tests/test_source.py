@@ -54,6 +54,16 @@ def test_check_says_yes(tmp_path: Path, slack: Any, config: dict[str, Any]) -> N
     assert check(tmp_path, config) == ("SUCCEEDED", "")
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_optional_settings_that_a_form_sends_empty_are_as_if_left_out(
+    tmp_path: Path, slack: Any, config: dict[str, Any], nothing: str | None
+) -> None:
+    optional = ("team_ids", "include_deactivated", "include_guests", "include_bots", "page_size", "api_url")
+    config = {**config, **dict.fromkeys(optional, nothing)}
+    assert check(tmp_path, config) == ("SUCCEEDED", "")
+    assert sum(m["type"] == "RECORD" for m in read(tmp_path, config, "users")) == 5
+
+
 @pytest.mark.parametrize(
     ("scopes", "missing"),
     [
@@ -211,6 +221,16 @@ def test_each_stream_fails_by_itself(tmp_path: Path, slack: Any, config: dict[st
 def test_a_failure_that_passes_is_told_as_one(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
     slack.fail("users.list", *["internal_error"] * 7)
     with pytest.raises(AirbyteTracedException) as caught:
+        read(tmp_path, config, "users")
+    assert caught.value.failure_type is FailureType.transient_error
+
+
+@pytest.mark.parametrize("answer", [{}, {"members": None}])
+def test_an_answer_without_people_in_it_is_no_end_of_the_listing(
+    tmp_path: Path, slack: Any, config: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    slack.answers["users.list"] = answer
+    with pytest.raises(AirbyteTracedException, match="the listing is not whole") as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.transient_error
 
