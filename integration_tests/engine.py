@@ -28,6 +28,7 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 
 import airbyte as ab  # noqa: E402 - after the settings above
 from airbyte.caches import DuckDBCache  # noqa: E402
+from airbyte.exceptions import PyAirbyteError  # noqa: E402
 
 from integration_tests.sandbox import Sandbox  # noqa: E402
 
@@ -47,10 +48,12 @@ class Outcome:
 
 @dataclass
 class _Listener(logging.Handler):
-    """Hears the destination's sync report and its refusals, which PyAirbyte logs with the other messages."""
+    """Hears the destination's sync report and its refusals, which PyAirbyte logs with the other messages, and what a
+    connector that failed said, which is all that PyAirbyte logs as an error."""
 
     report: dict[str, Any] | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
+    error: str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -59,6 +62,8 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self.error = self.error or message  # the first is the cause, what follows are consequences
         _, found, text = message.partition('{"sync_report": ')
         if found:
             self.report = json.loads(found + text)["sync_report"]["users"]
@@ -101,16 +106,20 @@ class Engine:
         self._destination.check()
 
     def sync(self) -> Outcome:
-        """Run one sync; the sandbox's log of requests begins anew with it. Raises what PyAirbyte raises, and
-        RuntimeError where the destination reported nothing."""
+        """Run one sync; the sandbox's log of requests begins anew with it. Raises RuntimeError, in the words of the
+        connector that failed."""
         self._sandbox.requests.clear()
         listener = _Listener()
-        logger = logging.getLogger("airbyte.destination-oomnitza")
-        logger.addHandler(listener)
+        loggers = [logging.getLogger(f"airbyte.{each.name}") for each in (self._source, self._destination)]
+        for logger in loggers:
+            logger.addHandler(listener)
         try:
             self._destination.write(self._source, cache=False, state_cache=self._cache)
+        except PyAirbyteError as error:
+            raise RuntimeError(listener.error or str(error)) from error
         finally:
-            logger.removeHandler(listener)
+            for logger in loggers:
+                logger.removeHandler(listener)
         if listener.report is None:
             raise RuntimeError(f"The destination sent no sync report; see {LOGS}.")
         count = self._sandbox.requests.count

@@ -68,6 +68,28 @@ def test_a_change_in_slack_shows_after_a_sync_and_with_it_what_was_refused(playg
     assert "Sync 2" in get(playground, "/runs")
 
 
+def test_a_failed_sync_tells_what_the_connector_said_and_the_next_one_may_start(playground: Playground) -> None:
+    slack = playground.sandbox.slack
+    slack.refuse_token(slack.token, "token_revoked")
+    post(playground, "/sync")
+    playground.syncs.wait(120)
+    page = get(playground, "/runs")
+    assert "The sync failed." in page and "token_revoked" in page and "AirbyteConnector" not in page
+    slack.refuse_token(slack.token, None)
+    post(playground, "/sync")
+    playground.syncs.end()  # as Ctrl-C does: returns when nothing of it is left
+    assert playground.syncs.running is None and not playground.syncs.start()
+
+
+def test_a_form_of_another_sites_page_is_refused(playground: Playground) -> None:
+    grace = member(playground, "Grace Hopper")
+    for path in ("/sync", "/slack/invite", f"/slack/{grace}/title", f"/slack/{grace}/deactivate"):
+        address = playground.sandbox.oomnitza_url + path
+        answer = requests.post(address, headers={"Origin": "https://elsewhere.example"}, timeout=10)
+        assert answer.status_code == 403
+    assert not playground.syncs.all and not playground.sandbox.slack.workspace.members[grace]["deleted"]
+
+
 def test_a_table_is_searched_sorted_and_turned(playground: Playground) -> None:
     for number in range(60):
         playground.sandbox.oomnitza.add_person(first_name=f"Person {number:02}", position="Ghost" if number % 2 else "")

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from integration_tests.browser_tests.browser import PAGES, change, chromium, playground, sync
+from integration_tests.browser_tests.browser import PAGES, change, chromium, missing, playground, sync
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 pages = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
@@ -20,6 +20,8 @@ schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    if reason := missing():
+        pytest.exit(reason, returncode=1)
     with chromium() as running:
         yield running
 
@@ -93,6 +95,15 @@ def test_axe_finds_nothing_serious(page: Page, address: str, path: str, size: di
     found = Axe().run(page).response["violations"]
     told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
     assert told == []
+
+
+def test_axe_finds_nothing_serious_while_a_sync_is_under_way(page: Page) -> None:
+    with playground(people=20) as at:
+        page.goto(at)
+        page.get_by_role("button", name="Sync now").click()
+        expect(page.get_by_role("status")).to_contain_text("Sync 1 is under way")
+        assert Axe().run(page).response["violations"] == []
+        page.get_by_role("heading", name="Sync 1", exact=True).wait_for(timeout=120_000)
 
 
 @pages

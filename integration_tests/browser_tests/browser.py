@@ -32,12 +32,19 @@ FLAGS = [
 ]
 
 
+def missing() -> str:
+    """What to do where there is no browser; "" where there is one."""
+    if shutil.which("chromium"):
+        return ""
+    return "There is no chromium on the path: `apt-get install chromium` (Debian, as root) brings it."
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser. Ends the process with a sentence where there is none."""
+    if reason := missing():
+        raise SystemExit(reason)
     executable = shutil.which("chromium")
-    if executable is None:
-        raise SystemExit("There is no chromium on the path: `apt-get install chromium` (Debian, as root) brings it.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         try:

@@ -41,7 +41,8 @@ def main() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     try:
-        sandbox = Sandbox(PEOPLE, port=port, body_limit=2048, pages=Playground(HOME).pages)
+        playground = Playground(HOME)
+        sandbox = Sandbox(PEOPLE, port=port, body_limit=2048, pages=playground.pages)
     except OSError as error:
         raise SystemExit(
             f"Port {port} cannot be had ({error.strerror}). Name another: make playground PORT=8766"
@@ -55,6 +56,7 @@ def main() -> None:
             flush=True,
         )
         stopped.wait()
+        playground.syncs.end()
     print("\nThe playground has ended.")
 
 

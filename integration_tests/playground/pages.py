@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -150,7 +151,8 @@ class Playground:
 
     # Buttons
 
-    async def _sync(self, _: Request) -> Response:
+    async def _sync(self, request: Request) -> Response:
+        _own(request)
         if self.syncs.start():
             self._changed.clear()
         return RedirectResponse(RUNS, 303)
@@ -164,6 +166,7 @@ class Playground:
         return self._done(request, member["id"], "title changed")
 
     async def _deactivate(self, request: Request) -> Response:
+        _own(request)
         member = self._member(request)
         if member is None:
             return self._unknown(request)
@@ -171,6 +174,7 @@ class Playground:
         return self._done(request, member["id"], "deactivated")
 
     async def _reactivate(self, request: Request) -> Response:
+        _own(request)
         member = self._member(request)
         if member is None:
             return self._unknown(request)
@@ -205,7 +209,14 @@ class Playground:
         return RedirectResponse(f"{SLACK}?{request.url.query}#{quote(member)}", 303)
 
 
+def _own(request: Request) -> None:
+    """Raises HTTPException where a form was sent by another site's page, which a browser tells in `Origin`."""
+    if request.headers.get("origin") not in (None, f"http://{request.headers.get('host')}"):
+        raise HTTPException(403, "This form belongs to another site.")
+
+
 async def _form(request: Request) -> dict[str, str]:
+    _own(request)
     body = (await request.body()).decode("utf-8", "replace")
     return dict(parse_qsl(body, keep_blank_values=True))
 

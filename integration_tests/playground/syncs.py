@@ -55,6 +55,7 @@ class Syncs:
         self._engine: Engine | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._ended = False
         self.all: list[Sync] = []
 
     @property
@@ -65,7 +66,7 @@ class Syncs:
     def start(self) -> bool:
         """Start a sync; false if one is under way."""
         with self._lock:
-            if self.running:
+            if self.running or self._ended:
                 return False
             sync = Sync(len(self.all) + 1, datetime.now(timezone.utc), first=self._changes() + 1)
             self._sandbox.requests.clear()
@@ -81,6 +82,18 @@ class Syncs:
             if self._thread.is_alive():
                 raise TimeoutError(f"The sync is still under way after {seconds} seconds.")
 
+    def end(self) -> None:
+        """End a sync that is under way, and start no more.
+
+        PyAirbyte has no way to stop a sync. So both services refuse the connectors' tokens, and the connectors give up.
+        """
+        with self._lock:
+            self._ended = True
+        self._sandbox.slack.refuse_token(self._sandbox.slack.token, "token_revoked")
+        self._sandbox.oomnitza.revoke_token()
+        if self._thread is not None:
+            self._thread.join(60)
+
     def _run(self, sync: Sync) -> None:
         before = self._saas_users()
         try:
@@ -90,7 +103,7 @@ class Syncs:
                 self._engine = Engine(self._sandbox, self._home)
             sync.outcome = self._engine.sync()
         except Exception as error:  # whatever it was, the page tells it, and the next sync may be started
-            sync.problem = f"{type(error).__name__}: {error}"
+            sync.problem = str(error)
         sync.saas = {
             user_id: [name for name, value in after.items() if before.get(user_id, {}).get(name) != value]
             for user_id, after in self._saas_users().items()
