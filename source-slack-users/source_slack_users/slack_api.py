@@ -248,6 +248,12 @@ def by_number(limit: int, answer: Answer | None) -> Answer | None:
     return {"count": limit, "page": page + 1} if page < min(paging.get("pages", 1), MOST_NUMBERED_PAGES) else None
 
 
+def is_cut(answer: Answer) -> bool:
+    """Whether a numbered page is the last that Slack gives, though there are more."""
+    paging = answer.get("paging") or {}
+    return bool(paging.get("page", 1) == MOST_NUMBERED_PAGES < paging.get("pages", 1))
+
+
 def _parse(response: requests.Response) -> Any:
     """Read the body as JSON; None for anything else."""
     try:

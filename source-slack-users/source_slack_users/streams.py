@@ -26,7 +26,7 @@ from requests.auth import AuthBase
 from source_slack_users.config import Config
 from source_slack_users.errors import config_error, transient_error
 from source_slack_users.grid import Sightings
-from source_slack_users.slack_api import Patience, SlackApi, by_cursor, by_number
+from source_slack_users.slack_api import MOST_NUMBERED_PAGES, Patience, SlackApi, by_cursor, by_number, is_cut
 from source_slack_users.users import is_bot, is_guest, last_change, to_record
 from source_slack_users.workspaces import Workspace, identify, workspaces_to_read
 
@@ -186,6 +186,11 @@ class LastLogins(SlackStream):
                         newest[person] = login
                 if len(recent) < len(logins):
                     break
+                if is_cut(page):
+                    self.logger.warning(
+                        f"Slack gives only the {MOST_NUMBERED_PAGES} newest pages of the logins to {workspace.name}: "
+                        "older ones are not in last_logins."
+                    )
         self._largest = max(map(_last, newest.values()), default=0)
         yield from map(_login_record, newest.values())
 

@@ -214,7 +214,9 @@ def test_the_newest_login_of_each_person(slack: Any, streams: Any) -> None:
     assert stream.next_state({}) == {"last_login_at": "2023-11-14T22:18:20Z"}
 
 
-def test_logins_are_read_back_to_the_state_and_no_further(slack: Any, streams: Any) -> None:
+def test_logins_are_read_back_to_the_state_and_no_further(
+    slack: Any, streams: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     def numbered(params: dict[str, str]) -> dict[str, Any]:
         page = int(params["page"])
         at = 1_700_000_000 - 1000 * page
@@ -227,8 +229,10 @@ def test_logins_are_read_back_to_the_state_and_no_further(slack: Any, streams: A
     assert [person["user_id"] for person in records(stream, state)] == ["U1a", "U1b", "U2a"]
     assert len(slack.calls) - 1 == 2
     assert stream.next_state(state) == {"last_login_at": "2023-11-14T21:56:40Z"}
+    assert caplog.text == ""
     records(stream)
     assert int(slack.calls[-1][1]["page"]) == 100
+    assert "only the 100 newest pages" in caplog.text  # of 500
 
 
 def test_the_state_of_logins_neither_goes_back_nor_past_the_start(slack: Any, streams: Any) -> None:
