@@ -150,6 +150,17 @@ def test_faults_leave_nobody_twice(sandbox: Sandbox) -> None:
     assert synced.counts()["added"] == 120
 
 
+@pytest.mark.parametrize("path", ["/api/v2/mappings", r"/v3/bulk$", "/v3/bulk/", "finalize", "connector_run_logs"])
+def test_a_redirect_is_not_followed_anywhere(sandbox: Sandbox, path: str) -> None:
+    with Sandbox(people=1) as elsewhere:
+        fault = Fault("redirect", location=f"{elsewhere.oomnitza_url}/api/v3/users", times=None, path=path)
+        sandbox.faults.add(fault)
+        synced = sync(sandbox, [person("ada")])
+        assert fault.fired and len(elsewhere.requests) == 0
+    told_only = path == "connector_run_logs"  # all is written by then, and only not known
+    assert synced.failure_type == ("" if told_only else "config_error")
+
+
 def test_a_sync_that_breaks_off_is_not_finalized(sandbox: Sandbox) -> None:
     begun = {"stream_descriptor": {"name": "users"}, "status": "STARTED"}
     started = {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": begun}}

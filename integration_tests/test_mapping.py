@@ -101,6 +101,7 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
     known = sandbox.oomnitza.add_person(
         email="BOB@acme.example", username="bob", phone_number="+1555", address="Old", shirt="L"
     )
+    empty = sandbox.oomnitza.add_person(email="cid@acme.example", username="cid", phone_number="")
     mapping = [
         {"field": "shirt", "value": "profile.fields[0].value", "write_empty": True},
         {"field": "start", "value": "start"},
@@ -114,18 +115,22 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
         person("ada", is_admin=True, floor=3, start="2024-01-31T10:00:00+02:00", phone="+15551234567", title="Boss",
                profile={"fields": [{"value": "M"}]}, connector_sync_time="2026-01-01T00:00:00Z"),
         person("bob", is_admin=False, floor=4, start="2023-05-01", phone="+4900", connector_sync_time="2026-01-01T00:00:00Z"),
+        person("cid", is_admin=False, floor=5, start="2023-05-01", phone="+4911"),
     ]  # fmt: skip
     settings = config(sandbox, default_role=None, field_mapping=mapping)
     messages = [record(each) for each in people]
-    assert sync(settings, messages, stream(properties=SLACK))[0] == {"added": 1, "updated": 1}
+    assert sync(settings, messages, stream(properties=SLACK))[0] == {"added": 1, "updated": 2}
 
-    ada, bob = sandbox.oomnitza.person(username="ada"), sandbox.oomnitza.person(user_id=known)
-    assert ada is not None and bob is not None
+    ada, bob, cid = (
+        sandbox.oomnitza.person(**at) for at in ({"username": "ada"}, {"user_id": known}, {"user_id": empty})
+    )
+    assert ada is not None and bob is not None and cid is not None
     expected = {
         "slack_user_id": "UADA", "shirt": "M", "start": 1706688000, "admin": True, "floor": 6, "address": "HQ",
         "phone_number": "+15551234567", "position": "Boss", "role": 1, "synced": "",
     }  # fmt: skip
     assert {name: ada[name] for name in expected} == expected
+    assert cid["phone_number"] == "+4911", "the field was empty"
     # Bob's address differed in case alone, his phone number was there, and his shirt is gone.
     expected = {
         "email": "BOB@acme.example",
@@ -138,7 +143,7 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
     assert {name: bob[name] for name in expected} == expected
 
     sandbox.requests.clear()
-    assert sync(settings, messages, stream(properties=SLACK))[0] == {"unchanged": 2}
+    assert sync(settings, messages, stream(properties=SLACK))[0] == {"unchanged": 3}
     assert only_reads(sandbox)
 
 

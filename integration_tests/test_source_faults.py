@@ -44,6 +44,17 @@ def test_a_passing_fault_costs_nobody_and_brings_nobody_twice(sandbox: Sandbox, 
     assert output.statuses()[-1] == "COMPLETE"
 
 
+@pytest.mark.parametrize("page", [1, 4])
+@pytest.mark.parametrize("kind", ["status", "truncated", "invalid_cursor"])
+def test_it_costs_nobody_at_the_first_and_at_the_last_page_either(sandbox: Sandbox, page: int, kind: str) -> None:
+    fault = sandbox.faults.add(Fault(kind, service="slack", path="users.list", nth=page))
+    people = sandbox.slack.members()
+    size = -(-len(people) // 4)
+    output = read(config(sandbox, page_size=size))
+    assert (fault.fired, output.status) == (1, 0)
+    assert set(output.by_id()) == {member["id"] for member in people if not is_bot(member)}
+
+
 def test_a_rate_limit_is_waited_for_and_told(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=429, retry_after=3, **SECOND_PAGE))
     output = read(config(sandbox, page_size=20))

@@ -69,7 +69,13 @@ def test_every_person_arrives_once_and_as_slack_has_them(sandbox: Sandbox) -> No
     for email, member in expected.items():
         person = people[email]
         assert person["username"] == member["name"].strip()
-        assert (person["position"] or "") == (member["profile"].get("title") or "").strip() or person["position"]
+        assert (person["position"] or "") == (member["profile"].get("title") or "")
+        given = {name: member["profile"].get(name) for name in ("first_name", "last_name")}
+        if any(given.values()):
+            assert {name: person[name] or None for name in given} == {name: at or None for name, at in given.items()}
+        else:
+            whole = " ".join(filter(None, (person["first_name"], person["last_name"])))
+            assert whole.split() == (member["profile"].get("real_name") or member.get("real_name") or "").split()
         assert (person["phone_number"] or "") == (member["profile"].get("phone") or "")
         assert person["role"] == destination.ROLE
     assert written.counts()["added"] == len(expected)
@@ -104,7 +110,9 @@ def test_a_sync_that_is_repeated_from_the_start_changes_nothing(sandbox: Sandbox
     sync(sandbox)
     sandbox.requests.clear()
     written, _ = sync(sandbox)
-    assert {exchange.method for exchange in sandbox.requests.matching(service="oomnitza")} == {"GET"}
+    asked = sandbox.requests.matching(service="oomnitza")
+    assert {exchange.method for exchange in asked} == {"GET"}
+    assert len([exchange for exchange in asked if "filter" in exchange.query]) == 1, "sixty people are one lot"
     assert written.counts().keys() == {"unchanged", "skipped"}
 
 

@@ -274,7 +274,7 @@ def _fail_if_refused(config: Config, report: Report) -> None:
         )
     if report.failed() and config.on_failed_record == "fail_after_sync":
         raise config_error(
-            f"{report.failed()} records were refused; all the others are written. The log has the reasons. "
+            f"Refused records: {report.failed()}. All the others are written. The log has the reasons. "
             "The next sync brings the refused records again."
         )
 

@@ -110,3 +110,14 @@ def config_error(message: str) -> AirbyteTracedException:
 def transient_error(message: str) -> AirbyteTracedException:
     """Build an error that the next attempt may not meet."""
     return failure(message, FailureType.transient_error)
+
+
+def surprise(error: Exception) -> AirbyteTracedException:
+    """Build the error for what nobody foresaw: only a change of this connector mends it."""
+    return AirbyteTracedException(
+        message="Slack's answer has a shape that this connector does not know, or the connector is at fault "
+        f"({type(error).__name__}). Please report this with the log.",
+        internal_message=repr(error),
+        failure_type=FailureType.system_error,
+        exception=error,
+    )

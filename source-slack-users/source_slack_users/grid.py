@@ -1,4 +1,7 @@
-"""Which of several workspaces gives the record of a person who is in more than one. Keeps ids, not records."""
+"""Which of several workspaces gives the record of a person who is in more than one, and when it changed in any of them.
+
+Keeps ids, not records.
+"""
 
 from collections.abc import Sequence
 
@@ -13,14 +16,19 @@ class Sightings:
     active there.
     """
 
-    def __init__(self, team_ids: Sequence[str]) -> None:
+    def __init__(self, team_ids: Sequence[str], since: int) -> None:
+        """`since` is the time from which changes are remembered, in Unix seconds; 0 where none are wanted."""
         self._team_ids = team_ids
+        self._since = since
+        self._changed: dict[str, int] = {}
         self._width = len(team_ids)
         self._seen: dict[str, int] = {}  # a bit for each workspace that lists the person; above them, where active
         self._names: dict[int, list[str]] = {}
 
-    def see(self, person: str, workspace: int, *, active: bool) -> None:
-        """Note that the workspace with this index lists a person."""
+    def see(self, person: str, workspace: int, *, active: bool, updated: int) -> None:
+        """Note that the workspace with this index lists a person, whom it changed last at `updated` (Unix seconds)."""
+        if updated >= self._since > 0 and self._width > 1:
+            self._changed[person] = max(updated, self._changed.get(person, 0))
         bits = self._seen.get(person, 0)
         if bits != _TAKEN:
             active_bit = 1 << self._width + workspace
@@ -38,6 +46,10 @@ class Sightings:
         if names is None:
             names = self._names[where] = [team for index, team in enumerate(self._team_ids) if where >> index & 1]
         return names
+
+    def changed(self, person: str) -> int:
+        """Give the time of a person's last change in any workspace; 0 where there is none at or after `since`."""
+        return self._changed.get(person, 0)
 
     def left(self) -> int:
         """Count the people whom nobody has taken."""

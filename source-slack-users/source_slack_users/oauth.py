@@ -54,12 +54,12 @@ class RotatingToken(AuthBase):
     def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, patience: Patience) -> None:
         self._credentials = credentials
         self._raw = copy.deepcopy(dict(raw))
-        self._api = SlackApi("oauth", api_url, None, patience=patience, unknown=FailureType.config_error)
+        self._api = SlackApi(None, api_url, None, patience=patience, unknown=FailureType.config_error)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request, with a renewed token if the present one is about to expire."""
         expiry = self._credentials.token_expiry_date
-        if expiry is not None and datetime.now(timezone.utc) >= expiry - MARGIN:
+        if expiry is not None and datetime.now(timezone.utc) + MARGIN >= expiry:
             self.refresh_and_set_access_token()
         request.headers["Authorization"] = f"Bearer {self._credentials.access_token}"
         return request
@@ -108,4 +108,7 @@ class RotatingToken(AuthBase):
 
 def _expiry(expires_in: Any) -> datetime | None:
     """When a token expires that is valid for `expires_in` seconds; None where Slack does not say."""
-    return datetime.now(timezone.utc) + timedelta(seconds=expires_in) if isinstance(expires_in, int) else None
+    try:
+        return datetime.now(timezone.utc) + timedelta(seconds=expires_in)
+    except (TypeError, OverflowError):
+        return None

@@ -61,9 +61,12 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
     max_retries = 100
     max_time = 7 * 24 * 3600
 
-    def __init__(self, host: str, patience: Patience, *, can_refresh: bool, unknown: FailureType) -> None:
+    def __init__(
+        self, host: str, patience: Patience, *, of_stream: bool, can_refresh: bool, unknown: FailureType
+    ) -> None:
         self.answer: Answer = {}
         self._host = host
+        self._of_stream = of_stream
         self._patience = patience
         self._can_refresh = can_refresh
         self._unknown = unknown
@@ -137,6 +140,8 @@ class SlackErrors(ErrorHandler, BackoffStrategy):
             )
         self._deadline += asked or 0
         _logger.warning(f"Slack's {self._method} {what}. Trying again in {self._wait + 1:.0f} seconds.")
+        if not self._of_stream:
+            action = ResponseAction.RETRY  # for RATE_LIMITED the CDK tells a stream's status
         return ErrorResolution(action, FailureType.transient_error, f"Slack's {self._method} {what}.")
 
     @staticmethod
@@ -153,7 +158,7 @@ class SlackApi:
 
     def __init__(
         self,
-        name: str,
+        name: str | None,
         api_url: str,
         auth: AuthBase | None,
         *,
@@ -161,17 +166,18 @@ class SlackApi:
         page_size: int = 1000,
         unknown: FailureType = FailureType.system_error,
     ) -> None:
-        """`name` is the stream's, for its status; `unknown` the failure type of an error code without a rule."""
+        """`name` is the stream's, for its status, if it is for one; `unknown` the failure type of an error code without a rule."""
         self._api_url = api_url
         self._page_size = page_size
         self._errors = SlackErrors(
             urlsplit(api_url).netloc,
             patience,
+            of_stream=name is not None,
             can_refresh=hasattr(auth, "refresh_and_set_access_token"),
             unknown=unknown,
         )
         self._client = HttpClient(
-            name=name,
+            name=name or "slack",
             logger=_logger,
             error_handler=self._errors,
             backoff_strategy=self._errors,
@@ -189,25 +195,34 @@ class SlackApi:
         PageSizeReductionRequiredException where Slack wants a listing in another way.
         """
         self._errors.begin(method)
-        _, response = self._client.send_request(
-            "GET" if form is None else "POST",
-            self._api_url + method,
-            params={name: str(value) for name, value in params.items() if value is not None},
-            data=form,
-            request_kwargs={"allow_redirects": False},
-        )
+        try:
+            _, response = self._client.send_request(
+                "GET" if form is None else "POST",
+                self._api_url + method,
+                params={name: str(value) for name, value in params.items() if value is not None},
+                data=form,
+                request_kwargs={"allow_redirects": False},
+            )
+        except requests.RequestException:
+            raise
+        except OSError as error:  # requests looks for the certificates before it connects
+            raise config_error(
+                f"The certificates to trust cannot be read ({error}). Where they are is said by REQUESTS_CA_BUNDLE or "
+                "CURL_CA_BUNDLE in the environment of this connector."
+            ) from error
         return self._errors.answer, response.headers
 
-    def pages(self, method: str, paging: Paging, **params: Any) -> Iterator[Answer]:
-        """List with `method`, page by page.
+    def pages(self, method: str, key: str, paging: Paging, **params: Any) -> Iterator[Answer]:
+        """List with `method`, page by page; `key` is where its answers hold the list.
 
         Where Slack forgets the cursor, or wants smaller pages, the listing starts again: who reads it has to bear with
-        what was already there. Raises transient_error when it has started again too often.
+        what was already there. Raises transient_error when it has started again too often, or where an answer has no
+        list: taken for an empty page, it would end a listing that is not whole.
         """
         restarts = 0
         while restarts < MOST_RESTARTS:
             try:
-                yield from self._listing(method, paging, params)
+                yield from self._listing(method, key, paging, params)
                 return
             except PaginationResetRequiredException:
                 restarts += 1
@@ -219,7 +234,7 @@ class SlackApi:
             "a later attempt may succeed. A smaller `page_size` may help."
         )
 
-    def _listing(self, method: str, paging: Paging, params: Answer) -> Iterator[Answer]:
+    def _listing(self, method: str, key: str, paging: Paging, params: Answer) -> Iterator[Answer]:
         asked: list[Answer] = []
         page = paging(self._page_size, None)
         while page is not None:
@@ -227,6 +242,11 @@ class SlackApi:
                 raise PaginationResetRequiredException
             asked.append(page)
             answer, _ = self.call(method, **page, **params)
+            if not isinstance(answer.get(key), (list, dict)):
+                raise transient_error(
+                    f"Slack's {method} gave an answer without {key}, so the listing is not whole. The next attempt "
+                    "reads it again."
+                )
             yield answer
             page = paging(self._page_size, answer)
 
@@ -261,7 +281,7 @@ def _parse(response: requests.Response) -> Any:
     except orjson.JSONDecodeError:
         try:
             return json.loads(response.content)  # bears with half an emoji at the end of a name, as orjson does not
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -22,7 +22,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_slack_users.config import given_settings, parse_config
-from source_slack_users.errors import config_error, failure, transient_error
+from source_slack_users.errors import config_error, failure, surprise, transient_error
 from source_slack_users.oauth import sign_in
 from source_slack_users.slack_api import Patience, SlackApi
 from source_slack_users.streams import BillableInfo, LastLogins, SlackStream, Users
@@ -76,6 +76,8 @@ class SourceSlackUsers(AbstractSource):
             _within(CHECK_SECONDS, lambda: _prove(logger, config))
         except AirbyteTracedException as error:
             return False, str(error)
+        except Exception as error:
+            return False, f"{surprise(error)} {error!r}"
         return True, None
 
     def streams(self, config: Mapping[str, Any]) -> list[Stream]:
@@ -119,7 +121,7 @@ def _accepted(config: Mapping[str, Any]) -> Mapping[str, Any]:
 def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     config = parse_config(_accepted(raw))
     auth = sign_in(config, raw, CHECK_PATIENCE)
-    api = SlackApi("check", config.api_url, auth, patience=CHECK_PATIENCE)
+    api = SlackApi(None, config.api_url, auth, patience=CHECK_PATIENCE)
     identity = identify(api)
     identity.require_scopes()
     workspaces = workspaces_to_read(api, identity, config.team_ids)

@@ -24,18 +24,23 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.auth import AuthBase
 
 from source_slack_users.config import Config
-from source_slack_users.errors import config_error, transient_error
+from source_slack_users.errors import config_error, surprise, transient_error
 from source_slack_users.grid import Sightings
 from source_slack_users.slack_api import MOST_NUMBERED_PAGES, Patience, SlackApi, by_cursor, by_number, is_cut
 from source_slack_users.users import is_bot, is_guest, last_change, to_record
-from source_slack_users.workspaces import Workspace, identify, workspaces_to_read
+from source_slack_users.workspaces import Identity, Workspace, identify, workspaces_to_read
 
 Record = dict[str, Any]
 State = Mapping[str, Any]
 
+CLOCKS_DIFFER = 5
+"""Seconds by which this machine's clock may be ahead of Slack's: an answer's time is told in whole seconds, and may be old."""
+
 
 class SlackStream(Stream, ABC):
     """A stream that lists whole, emits ready messages, and ends with one STATE."""
+
+    page_size: int | None = None  # where it is not the administrator's choice
 
     # What a failed full refresh has written is thrown away, for the next attempt begins anew.
     is_resumable = False
@@ -45,7 +50,9 @@ class SlackStream(Stream, ABC):
         self.config = config
         self.started = int(started)
         self.failure: AirbyteTracedException | None = None
-        self._api = SlackApi(self.name, config.api_url, auth, patience=Patience(), page_size=config.page_size)
+        self._api = SlackApi(
+            self.name, config.api_url, auth, patience=Patience(), page_size=self.page_size or config.page_size
+        )
 
     @abstractmethod
     def records(self, state: State) -> Iterator[Record]:
@@ -72,13 +79,14 @@ class SlackStream(Stream, ABC):
         state = stream_state if configured_stream.sync_mode == SyncMode.incremental else {}
         try:
             yield from self.read_records(configured_stream.sync_mode, stream_state=state)
+            after = self.next_state(state)
         except AirbyteTracedException as failure:
             self.failure = failure
             raise
-        except Exception as surprise:
-            self.failure = AirbyteTracedException.from_exception(surprise)  # a system_error
-            raise
-        state_manager.update_state_for_stream(self.name, self.namespace, self.next_state(state))
+        except Exception as error:
+            self.failure = surprise(error)
+            raise self.failure from error
+        state_manager.update_state_for_stream(self.name, self.namespace, after)
         yield state_manager.create_state_message(self.name, self.namespace)
 
     def read_records(
@@ -94,9 +102,16 @@ class SlackStream(Stream, ABC):
             message = AirbyteRecordMessage(stream=name, data=record, emitted_at=time.time_ns() // 1_000_000)
             yield AirbyteMessage(type=Type.RECORD, record=message)
 
+    def identify(self) -> Identity:
+        """Ask Slack whose the token is; a read whose machine's clock is fast starts by Slack's clock."""
+        identity = identify(self._api)
+        if identity.now is not None and self.started - identity.now > CLOCKS_DIFFER:
+            self.started = identity.now
+        return identity
+
     def workspaces(self) -> list[Workspace]:
         """Ask Slack which workspaces to read."""
-        return workspaces_to_read(self._api, identify(self._api), self.config.team_ids)
+        return workspaces_to_read(self._api, self.identify(), self.config.team_ids)
 
 
 class Users(SlackStream):
@@ -110,25 +125,26 @@ class Users(SlackStream):
 
         On a Grid, all workspaces but the last are listed twice: first to see who is where, then for the records.
         """
-        identity = identify(self._api)
+        identity = self.identify()
         identity.require_scopes()
         workspaces = workspaces_to_read(self._api, identity, self.config.team_ids)
         since = _since(state, "updated")
         self._largest = 0
         sync_time = _iso(self.started)
-        sightings = Sightings([workspace.id for workspace in workspaces])
+        sightings = Sightings([workspace.id for workspace in workspaces], since)
         last = len(workspaces) - 1
         for index in range(last):
             for members in self._pages(workspaces[index]):
                 _see(sightings, members, index)
         for index in (last, *range(last)):
             for members in self._pages(workspaces[index]):
-                if index == last:
-                    _see(sightings, members, index)
+                _see(sightings, members, index)  # again: who is active here, or here at all, may have changed
                 for member in members:
                     team_ids = sightings.take(member["id"], index)
-                    if team_ids is not None and self._wants(member, since):
-                        yield to_record(member, team_ids, sync_time)
+                    if team_ids is not None and self._wants(member):
+                        due = _due(member, since, sightings)
+                        if due is not None:
+                            yield to_record(due, team_ids, sync_time)
         if sightings.left():
             raise transient_error(
                 f"{sightings.left()} people left a workspace while the workspaces were being read, so the listing is "
@@ -144,23 +160,19 @@ class Users(SlackStream):
         return {"updated": max(_since(state, "updated"), min(self._largest, self.started))}
 
     def _pages(self, workspace: Workspace) -> Iterator[list[dict[str, Any]]]:
-        answers = self._api.pages("users.list", by_cursor, include_locale="true", team_id=workspace.parameter)
+        answers = self._api.pages(
+            "users.list", "members", by_cursor, include_locale="true", team_id=workspace.parameter
+        )
         for answer in answers:
-            members = answer.get("members")
-            if members is None:  # taken for an empty page, it would end a listing that is not whole
-                raise transient_error(
-                    "Slack's users.list gave an answer without people in it, so the listing is not whole. The next "
-                    "attempt reads it again."
-                )
+            members = answer["members"]
             self._largest = max(self._largest, *map(last_change, members), 0)
             yield members
             members.clear()  # before the next page is there, so that memory holds one at a time
 
-    def _wants(self, member: Mapping[str, Any], since: int) -> bool:
+    def _wants(self, member: Mapping[str, Any]) -> bool:
         config = self.config
         return (
-            not 0 < last_change(member) < since
-            and (config.include_deactivated or not member.get("deleted"))
+            (config.include_deactivated or not member.get("deleted"))
             and (config.include_guests or not is_guest(member))
             and (config.include_bots or not is_bot(member))
         )
@@ -171,18 +183,19 @@ class LastLogins(SlackStream):
 
     primary_key = "user_id"
     cursor_field = "last_login_at"
+    page_size = 1000  # of a hundred pages, smaller ones would reach less far back
 
     def records(self, state: State) -> Iterator[Record]:
         """List the logins of each workspace back to the state's time, and yield the newest of each person."""
         since = _since(state, "last_login_at")
         newest: dict[str, Record] = {}
         for workspace in self.workspaces():
-            for page in self._api.pages("team.accessLogs", by_number, team_id=workspace.parameter):
-                logins = page.get("logins") or []
+            for page in self._api.pages("team.accessLogs", "logins", by_number, team_id=workspace.parameter):
+                logins = page["logins"]
                 recent = [login for login in logins if not 0 < _last(login) < since]
                 for login in recent:
-                    person = login["user_id"]
-                    if person not in newest or _last(login) > _last(newest[person]):
+                    person = login.get("user_id")
+                    if person and (person not in newest or _last(login) > _last(newest[person])):
                         newest[person] = login
                 if len(recent) < len(logins):
                     break
@@ -209,8 +222,8 @@ class BillableInfo(SlackStream):
         """List all workspaces, and yield one record a person: active if in any workspace."""
         active: dict[str, bool] = {}
         for workspace in self.workspaces():
-            for page in self._api.pages("team.billableInfo", by_cursor, team_id=workspace.parameter):
-                people = page.get("billable_info") or {}
+            for page in self._api.pages("team.billableInfo", "billable_info", by_cursor, team_id=workspace.parameter):
+                people = page["billable_info"] or {}  # nobody may be an empty list
                 for person, info in people.items():
                     active[person] = active.get(person, False) or bool(info.get("billing_active"))
         for person, billed in active.items():
@@ -223,7 +236,18 @@ class BillableInfo(SlackStream):
 
 def _see(sightings: Sightings, members: Iterable[Mapping[str, Any]], workspace: int) -> None:
     for member in members:
-        sightings.see(member["id"], workspace, active=not member.get("deleted"))
+        sightings.see(member["id"], workspace, active=not member.get("deleted"), updated=last_change(member))
+
+
+def _due(member: Mapping[str, Any], since: int, sightings: Sightings) -> Mapping[str, Any] | None:
+    """Give the member if it changed at or after `since`, in this workspace or in another; None if it did not.
+
+    If it was in another, it gets that one's time: by its own it would be older than what was emitted before.
+    """
+    if not 0 < last_change(member) < since:
+        return member
+    elsewhere = sightings.changed(member["id"])
+    return {**member, "updated": elsewhere} if elsewhere else None
 
 
 def _last(login: Mapping[str, Any]) -> int:
@@ -251,6 +275,8 @@ def _since(state: State, field: str) -> int:
     """Read the time in a state, in Unix seconds; 0 where there is none."""
     value = state.get(field) or 0
     try:
-        return value if isinstance(value, int) else int(ab_datetime_parse(value).timestamp())
-    except (TypeError, ValueError):
+        since = int(value) if isinstance(value, (int, float)) else int(ab_datetime_parse(value).timestamp())
+        _iso(since)  # raises for what no calendar has
+        return since
+    except (TypeError, ValueError, OverflowError, OSError):
         raise config_error(f"The saved state has no time in {field}. Clear the stream's data and sync again.") from None

@@ -81,7 +81,8 @@ def is_guest(member: Mapping[str, Any]) -> bool:
 
 def last_change(member: Mapping[str, Any]) -> int:
     """When Slack last changed a member, in Unix seconds; 0 where Slack does not say."""
-    return member.get("updated") or 0
+    updated = member.get("updated")
+    return int(updated) if isinstance(updated, (int, float)) else 0
 
 
 def _role(member: Mapping[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
-from source_slack_users.errors import config_error, scope_advice
+from source_slack_users.errors import config_error, scope_advice, transient_error
 from source_slack_users.slack_api import SlackApi, by_cursor
 
 NEEDED_SCOPES = ("users:read", "users:read.email")
@@ -20,11 +21,15 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Identity:
-    """What Slack says of a token: its workspace (or its organization), and its scopes; None if Slack names none."""
+    """What Slack says of a token: its workspace (or its organization), and its scopes; None if Slack names none.
+
+    `now` is the time of Slack's answer by Slack's own clock, in Unix seconds; None if it is not told.
+    """
 
     workspace: Workspace
     is_organization: bool
     scopes: frozenset[str] | None
+    now: int | None
 
     def require_scopes(self) -> None:
         """Raise config_error that names the scopes which the stream `users` needs and the token lacks."""
@@ -38,24 +43,34 @@ def identify(api: SlackApi) -> Identity:
     answer, headers = api.call("auth.test")
     scopes = headers.get("x-oauth-scopes")
     return Identity(
-        Workspace(str(answer.get("team_id")), str(answer.get("team") or "workspace")),
+        Workspace(str(answer.get("team_id") or ""), str(answer.get("team") or "workspace")),
         answer.get("is_enterprise_install") is True,
         None if scopes is None else frozenset(scope.strip() for scope in scopes.split(",")),
+        _time(headers.get("Date")),
     )
+
+
+def _time(header: str | None) -> int | None:
+    try:
+        return int(parsedate_to_datetime(header).timestamp()) if header else None
+    except ValueError:
+        return None
 
 
 def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str]) -> list[Workspace]:
     """List the workspaces to read: those of `wanted`, a list of ids, or all that the token can see if it is empty.
 
     Raises config_error if one of `wanted` is not to be seen with this token, or if there is none to read at all
-    (Slack: auth.teams.list).
+    (Slack: auth.teams.list), and transient_error if Slack does not say which.
     """
     if identity.is_organization:
         seen = {
             team["id"]: Workspace(team["id"], team.get("name", ""), parameter=team["id"])
-            for page in api.pages("auth.teams.list", by_cursor)
-            for team in (page.get("teams") or [])
+            for page in api.pages("auth.teams.list", "teams", by_cursor)
+            for team in page["teams"]
         }
+    elif not identity.workspace.id:
+        raise transient_error("Slack's auth.test gave an answer without team_id. A later attempt may succeed.")
     else:
         seen = {identity.workspace.id: identity.workspace}
     unknown = [team for team in wanted if team not in seen]

@@ -57,6 +57,7 @@ class Slack:
     """
 
     scopes: str | None = "users:read,users:read.email,admin"
+    headers: dict[str, str] = field(default_factory=dict)
     failures: dict[str, list[Answer]] = field(default_factory=dict)
     calls: list[tuple[str, Answer, str]] = field(default_factory=list)
     answers: dict[str, Answer | Callable[[Answer], Answer]] = field(
@@ -85,7 +86,7 @@ class Slack:
             return requests_mock.create_response(request, **planned.pop(0))
         answer = self.answers[method]
         content = answer(params) if callable(answer) else copy.deepcopy(answer)
-        headers = {} if self.scopes is None else {"x-oauth-scopes": self.scopes}
+        headers = self.headers | ({} if self.scopes is None else {"x-oauth-scopes": self.scopes})
         return requests_mock.create_response(request, json={"ok": True, **content}, headers=headers)
 
     def fail(self, method: str, *failures: Answer | str) -> None:

@@ -18,12 +18,12 @@ ORGANIZATION = st.dictionaries(
 def test_everybody_is_given_once_by_the_last_workspace_where_they_are_active(
     organization: dict[str, list[bool | None]], listings: int
 ) -> None:
-    sightings = Sightings(TEAMS)
+    sightings = Sightings(TEAMS, 0)
     for _ in range(listings):  # a listing that starts anew changes nothing
         for person, homes in organization.items():
             for workspace, active in enumerate(homes):
                 if active is not None:
-                    sightings.see(person, workspace, active=active)
+                    sightings.see(person, workspace, active=active, updated=0)
     taken = {
         (person, workspace): team_ids
         for _ in range(2)
@@ -40,20 +40,20 @@ def test_everybody_is_given_once_by_the_last_workspace_where_they_are_active(
 
 
 def test_whoever_nobody_takes_is_left() -> None:
-    sightings = Sightings(["T0", "T1"])
-    sightings.see("U1", 0, active=True)
-    sightings.see("U2", 1, active=True)
+    sightings = Sightings(["T0", "T1"], 0)
+    sightings.see("U1", 0, active=True, updated=0)
+    sightings.see("U2", 1, active=True, updated=0)
     assert sightings.take("U2", 1) == ["T1"]
     assert sightings.take("U3", 1) is None
     assert sightings.left() == 1
 
 
 def test_the_second_listing_of_a_workspace_corrects_the_first() -> None:
-    sightings = Sightings(["T0", "T1"])
-    sightings.see("U1", 0, active=True)
-    sightings.see("U1", 1, active=True)
-    sightings.see("U1", 1, active=False)
+    sightings = Sightings(["T0", "T1"], 0)
+    sightings.see("U1", 0, active=True, updated=0)
+    sightings.see("U1", 1, active=True, updated=0)
+    sightings.see("U1", 1, active=False, updated=0)
     assert sightings.take("U1", 1) is None
     assert sightings.take("U1", 0) == ["T0", "T1"]
-    sightings.see("U1", 1, active=True)  # taken is taken
+    sightings.see("U1", 1, active=True, updated=0)  # taken is taken
     assert sightings.take("U1", 1) is None

@@ -101,6 +101,24 @@ def test_a_token_before_its_date_is_used(slack: Any, raw: dict[str, Any]) -> Non
     assert [method for method, _, _ in slack.calls] == ["users.list"]
 
 
+def test_a_date_before_all_others_is_past(rotating: Any, raw: dict[str, Any]) -> None:
+    raw["credentials"]["token_expiry_date"] = "0001-01-01T00:00:00Z"
+    api_for(raw).call("users.list")
+    assert [method for method, _, _ in rotating.calls] == ["oauth.v2.access", "users.list"]
+
+
+@pytest.mark.parametrize("expires_in", [10**15, "soon", None])
+def test_a_new_pair_is_handed_over_whatever_slack_says_of_its_time(
+    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], expires_in: Any
+) -> None:
+    renew = rotating.answers["oauth.v2.access"]
+    rotating.answers["oauth.v2.access"] = lambda params: {**renew(params), "expires_in": expires_in}
+    api_for(raw).call("users.list")
+    (handed_over,) = controls(capsys)
+    assert handed_over["credentials"]["refresh_token"] == "refresh-1"
+    assert handed_over["credentials"]["token_expiry_date"] == ""
+
+
 def test_the_secrets_are_sent_in_the_body_alone_and_unsigned(rotating: Any, raw: dict[str, Any]) -> None:
     api_for(raw).call("users.list")
     _, form, authorization = rotating.calls[1]
@@ -113,7 +131,7 @@ def test_the_secrets_are_sent_in_the_body_alone_and_unsigned(rotating: Any, raw:
     }
 
 
-@pytest.mark.parametrize("code", ["invalid_refresh_token", "bad_client_secret", "who_knows"])
+@pytest.mark.parametrize("code", ["invalid_refresh_token", "invalid_client_id", "bad_client_secret", "who_knows"])
 def test_a_refusal_is_a_config_error_without_a_control_message(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], code: str
 ) -> None:

@@ -27,7 +27,7 @@ def failure(api: SlackApi, method: str = "users.list") -> AirbyteTracedException
 
 
 def members(api: SlackApi) -> list[str]:
-    return [member["id"] for page in api.pages("users.list", by_cursor) for member in page["members"]]
+    return [member["id"] for page in api.pages("users.list", "members", by_cursor) for member in page["members"]]
 
 
 def listing(size: int) -> Any:
@@ -245,7 +245,7 @@ def test_pages_follow_the_cursor(slack: Any, api: SlackApi) -> None:
 
 def test_a_forgotten_cursor_starts_the_listing_again(slack: Any, api: SlackApi) -> None:
     slack.answers["users.list"] = listing(2500)
-    pages = api.pages("users.list", by_cursor)
+    pages = api.pages("users.list", "members", by_cursor)
     next(pages)
     slack.fail("users.list", "invalid_cursor")
     rest = [member["id"] for page in pages for member in page["members"]]

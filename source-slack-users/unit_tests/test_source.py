@@ -235,11 +235,50 @@ def test_an_answer_without_people_in_it_is_no_end_of_the_listing(
     assert caught.value.failure_type is FailureType.transient_error
 
 
-def test_what_nobody_foresaw_is_a_system_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
-    slack.answers["users.list"] = {"members": [{"name": "without an id"}]}
+@pytest.mark.parametrize("odd", [{"name": "without an id"}, None])
+def test_what_nobody_foresaw_is_a_system_error_with_a_sentence(
+    tmp_path: Path, slack: Any, config: dict[str, Any], odd: Any
+) -> None:
+    slack.answers["users.list"] = {"members": [odd]}
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.system_error
+    assert "Slack's answer has a shape that this connector does not know" in str(caught.value)
+
+
+def test_a_state_that_is_no_time_fails_as_a_config_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+    stream = {"stream_descriptor": {"name": "last_logins"}, "stream_state": {"last_login_at": 10**15}}
+    state = [{"type": "STREAM", "stream": stream}]
+    with pytest.raises(AirbyteTracedException, match="no time in last_login_at") as caught:
+        read(tmp_path, config, "last_logins", sync_mode="incremental", state=state)
+    assert caught.value.failure_type is FailureType.config_error
+
+
+@pytest.mark.parametrize("odd", [{"teams": [{"name": "without an id"}]}, {"teams": [], "response_metadata": "x"}])
+def test_a_check_answers_whatever_slack_says(
+    tmp_path: Path, slack: Any, config: dict[str, Any], odd: dict[str, Any]
+) -> None:
+    slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
+    status, message = check(tmp_path, config)
+    assert status == "FAILED"
+    assert "Slack's answer has a shape that this connector does not know" in message
+
+
+def test_a_check_answers_where_the_certificates_are_not(
+    tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    status, message = check(tmp_path, {**config, "api_url": "https://127.0.0.1:9/"})
+    assert status == "FAILED"
+    assert "none.pem" in message and "REQUESTS_CA_BUNDLE" in message
+
+
+def test_a_check_that_slack_slows_down_tells_of_no_stream(
+    tmp_path: Path, slack: Any, config: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    slack.fail("auth.test", {"status_code": 429, "headers": {"Retry-After": "1"}})
+    assert check(tmp_path, config)[0] == "SUCCEEDED"
+    assert "STREAM_STATUS" not in capsys.readouterr().out
 
 
 def test_the_spec_tells_the_ui_how_to_authenticate(tmp_path: Path) -> None:
@@ -253,6 +292,7 @@ def test_the_spec_tells_the_ui_how_to_authenticate(tmp_path: Path) -> None:
     flow = auth["oauth_config_specification"]
     asked = flow["oauth_connector_input_specification"]
     assert asked["scope"] == "users:read,users:read.email"
+    assert flow["complete_oauth_server_input_specification"]["required"] == ["client_id", "client_secret"]
     oauth_fields = spec["connectionSpecification"]["properties"]["credentials"]["oneOf"][0]["properties"]
     merged = (
         flow["complete_oauth_output_specification"]["properties"]

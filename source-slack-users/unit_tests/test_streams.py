@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from datetime import datetime, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -157,6 +159,72 @@ def test_somebody_who_leaves_between_the_listings_makes_no_whole(grid: Any, slac
     assert caught.value.failure_type is FailureType.transient_error
 
 
+def test_on_a_grid_a_change_anywhere_is_a_change(grid: Any, streams: Any) -> None:
+    users = streams()["users"]
+    grid["T3"][0]["updated"] = START - 9 * AN_HOUR
+    assert {person["id"]: person["deleted"] for person in records(users)}["W1"] is False
+    state = users.next_state({})
+    for team in ("T1", "T2"):  # now the record is that of T3, which is old
+        grid[team][0] |= {"deleted": True, "updated": START - 60}
+    found = {person["id"]: person for person in records(users, {"updated": state["updated"] + 1})}
+    assert found.keys() == {"W1"}
+    assert found["W1"]["deleted"] is True
+    assert found["W1"]["updated"] == START - 60, "newer than what was emitted before"
+
+
+def test_whoever_is_deactivated_between_the_listings_is_not_told_by_the_first(grid: Any, streams: Any) -> None:
+    messages = streams()["users"].read_records(SyncMode.full_refresh)
+    next(messages)
+    grid["T2"][0]["deleted"] = True  # W1 is active in T1, which is past by then
+    with pytest.raises(AirbyteTracedException) as caught:
+        list(messages)
+    assert caught.value.failure_type is FailureType.transient_error
+
+
+def test_whoever_joins_between_the_listings_comes_too(grid: Any, streams: Any) -> None:
+    messages = streams()["users"].read_records(SyncMode.full_refresh)
+    found = [next(messages).record.data]
+    grid["T1"].append(member("W7"))
+    found += [message.record.data for message in messages]
+    assert [person["team_ids"] for person in found if person["id"] == "W7"] == [["T1"]]
+    assert len(found) == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "stream"),
+    [
+        ("auth.teams.list", "users"),
+        ("users.list", "users"),
+        ("team.accessLogs", "last_logins"),
+        ("team.billableInfo", "billable_info"),
+    ],
+)
+def test_an_answer_without_a_list_is_no_end(grid: Any, slack: Any, streams: Any, method: str, stream: str) -> None:
+    slack.answers[method] = {"response_metadata": {}}
+    with pytest.raises(AirbyteTracedException) as caught:
+        records(streams()[stream])
+    assert caught.value.failure_type is FailureType.transient_error
+    assert f"{method} gave an answer without" in str(caught.value)
+
+
+def test_no_state_is_past_the_start_by_slacks_own_clock(slack: Any, streams: Any) -> None:
+    behind = START - 600
+    slack.headers["Date"] = format_datetime(datetime.fromtimestamp(behind, timezone.utc), usegmt=True)
+    slack.answers["users.list"] = {"members": [member("U1", updated=behind + 40)]}
+    users = streams()["users"]
+    records(users)
+    assert users.next_state({}) == {"updated": behind}
+
+
+@pytest.mark.parametrize("date", ["soon", "Thu, 99 Jan 2027 08:00:00 GMT", "Fri, 15 Jan 2027 07:59:58 GMT"])
+def test_a_date_that_tells_nothing_changes_nothing(slack: Any, streams: Any, date: str) -> None:
+    slack.headers["Date"] = date
+    slack.answers["users.list"] = {"members": [member("U1", updated=START)]}
+    users = streams()["users"]
+    records(users)
+    assert users.next_state({}) == {"updated": START}
+
+
 def test_a_grid_listing_survives_restarts_in_each_of_its_passes(grid: Any, slack: Any, streams: Any) -> None:
     users = slack.answers["users.list"]
     struck: set[int] = set()
@@ -224,7 +292,7 @@ def test_logins_are_read_back_to_the_state_and_no_further(
         return {"logins": logins, "paging": {"page": page, "pages": 500}}
 
     slack.answers["team.accessLogs"] = numbered
-    stream = streams()["last_logins"]
+    stream = streams(page_size=10)["last_logins"]
     state = {"last_login_at": "2023-11-14T21:40:00Z"}  # 1_699_998_000: that of U2a
     assert [person["user_id"] for person in records(stream, state)] == ["U1a", "U1b", "U2a"]
     assert len(slack.calls) - 1 == 2
@@ -232,11 +300,12 @@ def test_logins_are_read_back_to_the_state_and_no_further(
     assert caplog.text == ""
     records(stream)
     assert int(slack.calls[-1][1]["page"]) == 100
+    assert int(slack.calls[-1][1]["count"]) == 1000
     assert "only the 100 newest pages" in caplog.text  # of 500
 
 
 def test_the_state_of_logins_neither_goes_back_nor_past_the_start(slack: Any, streams: Any) -> None:
-    slack.answers["team.accessLogs"] = {"logins": [login("U1", START + 900), {"user_id": "U2"}]}
+    slack.answers["team.accessLogs"] = {"logins": [login("U1", START + 900), {"user_id": "U2"}, {"user_id": None}]}
     stream = streams()["last_logins"]
     assert [person["last_login_at"] for person in records(stream)] == ["2027-01-15T08:15:00Z", None]
     assert stream.next_state({}) == {"last_login_at": "2027-01-15T08:00:00Z"}

@@ -11,7 +11,7 @@ import source_slack_users
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
-from source_slack_users.users import is_bot, is_guest, to_record
+from source_slack_users.users import is_bot, is_guest, last_change, to_record
 
 SCHEMA = json.loads((Path(source_slack_users.__file__).parent / "schemas" / "users.json").read_text())
 START = "2026-01-31T12:00:00Z"
@@ -130,6 +130,21 @@ RANKS = [
 def test_the_role_is_the_first_that_holds(rank: int) -> None:
     flags = {flag: True for flag, _ in RANKS[rank:]}
     assert to_record({"id": "U1", **flags}, [], START)["role"] == RANKS[rank][1]
+
+
+FLAGS = [name for name, field in SCHEMA["properties"].items() if "boolean" in field["type"]]
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_each_flag_is_the_records_own(flag: str) -> None:
+    told = to_record({"id": "U1", flag: True}, [], START)
+    assert [name for name in FLAGS if told[name] is True] == [flag]
+    assert to_record({"id": "U1", flag: False}, [], START)[flag] is False
+
+
+@pytest.mark.parametrize(("updated", "moment"), [(5, 5), (5.9, 5), ("5", 0), (None, 0), ([], 0)])
+def test_the_time_of_the_last_change_is_a_number_or_not_told(updated: Any, moment: int) -> None:
+    assert last_change({"id": "U1", "updated": updated}) == moment
 
 
 def test_nobody_special_is_a_member_also_with_an_app() -> None:
