@@ -130,8 +130,10 @@ def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
         _arguments("write", files) as arguments,
         subprocess.Popen(arguments, **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **pipes}) as process,
     ):
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def write(configuration: Any, messages: Iterable[Any], *streams: dict[str, Any]) -> Output:

@@ -111,6 +111,13 @@ def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: San
     assert any("nobody is deactivated" in line for line in synced.logs)
 
 
+def test_one_refused_record_does_not_fail_those_of_which_oomnitza_has_not_told_yet(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("status", status=404, path="connector_run_logs", times=None))
+    synced = sync(sandbox, [*(person(f"p{n}") for n in range(5)), person("bad") | {"name": ["a", "list"]}])
+    assert (synced.error, synced.counts(), synced.states) == ("", {"failed": 1}, [{"updated": 1}])
+    assert len(sandbox.oomnitza.people()) == 5
+
+
 def test_custom_fields_go_by_their_internal_id(sandbox: Sandbox) -> None:
     internal = sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", "STR", unique=True)
     users = stream(properties=["id", "name"])
@@ -181,6 +188,13 @@ def test_a_check_refuses_what_only_rest_can_do(sandbox: Sandbox) -> None:
     assert status == "FAILED"
     assert all(f"({name})" in message for name in ("if_empty_only", "update_sync_keys", "on_failed_record"))
     assert message.count("which only the write method REST can do") == 3
+
+
+def test_a_check_refuses_a_key_that_could_not_be_sent(sandbox: Sandbox) -> None:
+    mapping = [{"field": "user_id", "value": "oid"}]
+    more = {"sync_keys": ["user_id"], "write_mode": "update_only", "field_mapping": mapping}
+    status, message = process.run("check", settings(sandbox, **more)).connection_status()
+    assert (status, "user_id is kept by Oomnitza itself" in message) == ("FAILED", True)
 
 
 def test_a_check_tells_about_the_defaults_of_new_people(sandbox: Sandbox) -> None:

@@ -147,6 +147,17 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
     assert only_reads(sandbox)
 
 
+@pytest.mark.parametrize("mode", ["create_and_update", "update_only"])
+def test_what_a_new_person_needs_has_to_be_something_that_can_be_written(sandbox: Sandbox, mode: str) -> None:
+    sandbox.oomnitza.set_field("email", editable=False)
+    settings = config(sandbox, write_mode=mode, field_mapping=[{"field": "email", "value": "email"}])
+    status, message = run("check", settings).connection_status()
+    if mode == "update_only":
+        assert status == "SUCCEEDED", "people are found by it all the same"
+    else:
+        assert (status, "email is kept by Oomnitza itself" in message) == ("FAILED", True)
+
+
 @pytest.mark.parametrize(
     "switches",
     [

@@ -270,6 +270,24 @@ def test_too_many_missing_fail_the_sync_and_deactivate_nobody(sandbox: Sandbox) 
     assert synced.saas() == {"deactivated": 5}
 
 
+def status(kind: str) -> dict[str, Any]:
+    message = complete()
+    message["trace"]["stream_status"]["status"] = kind
+    return message
+
+
+def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_for_missing(sandbox: Sandbox) -> None:
+    overwrite(sandbox, people(20))
+    page = [*map(record, people(10)), state({"page": 2})]
+    for broken in ([status("STARTED"), *page], [status("STARTED"), *page, status("INCOMPLETE")]):
+        first = write(settings(sandbox, write_method=MISSING), broken, OVERWRITE)
+        assert (first.error, first.states) == ("", []), "the platform would go on from this state"
+    too_many = overwrite(sandbox, people(10), state({"page": 2}), complete())
+    assert too_many.states == []
+    whole = overwrite(sandbox, people(19), state({"page": 2}), complete())
+    assert (whole.states, whole.saas()) == ([{"updated": 1}, {"page": 2}], {"deactivated": 1})
+
+
 def test_filtered_and_skipped_records_count_as_appearing(sandbox: Sandbox) -> None:
     overwrite(sandbox, people(20))
     team = people(20)

@@ -208,7 +208,7 @@ class DestinationOomnitza(Destination):
             Config.parse(config),
             protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
-            lambda message: sent.append(AirbyteMessageSerializer.load(message)),
+            lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
             threading.Event(),
         )
         return sent
@@ -229,14 +229,21 @@ def _write(
     for plan in plans:
         log_mapping(plan)
     report = Report([plan.stream.title for plan in plans], config.test_run)
-    writer = _writer(config, client, report, [plan.stream for plan in plans if plan.whole])
+    whole = [plan.stream for plan in plans if plan.whole]
+    writer = _writer(config, client, report, whole)
     # A state is a receipt, and in a test run nothing was written.
-    ledger = Ledger(_withhold if config.test_run else send, config.on_failed_record == "fail_after_sync")
+    ledger = Ledger(
+        _withhold if config.test_run else send,
+        config.on_failed_record == "fail_after_sync",
+        {stream.key for stream in whole},
+    )
     pipeline = Pipeline(
         plans, writer, report, ledger, batch_size=config.batch_size, num_workers=config.num_workers, stop=stop
     )
     try:
-        pipeline.run(lines)
+        broken = pipeline.run(lines)
+        _fail_if_refused(config, report)
+        ledger.conclude(broken)
     except Refusal as refusal:  # of a request that is about no record, or it would have been counted
         raise config_error(
             f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
@@ -245,7 +252,6 @@ def _write(
         stop.set()  # what is still waiting for another try must not go on
         writer.close()
         report.finish()
-    _fail_if_refused(config, report)
 
 
 def _withhold(state: dict[str, Any]) -> None:

@@ -109,6 +109,7 @@ class IngestWriter:
             log = self._wait_for_log(portion, deadline)
             own = log.without(portion.errors, portion.error_count)
             report_run(own, portion.plan.stream.title, portion.id, self._report)
+            self._report.leave_open(portion.plan.stream.title, own.open(portion.records))
             canceled += log.objects["canceled"]
         if canceled:
             raise config_error(

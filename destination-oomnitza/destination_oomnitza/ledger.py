@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,21 @@ class Ledger:
 
     `fail_on_refused` keeps back every state from the first refused record on. In either case states are kept back until one
     record was not refused: if Oomnitza refuses everybody, something is wrong, and the next sync must bring them again.
+
+    `whole`: the streams that are the whole truth (StreamPlan.whole). Their states leave only when the sync has succeeded: another
+    attempt that went on from one in the middle would not see who came before it, and take them for missing.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None], fail_on_refused: bool = False) -> None:
+    def __init__(
+        self,
+        send: Callable[[dict[str, Any]], None],
+        fail_on_refused: bool = False,
+        whole: Collection[StreamKey] = (),
+    ) -> None:
         self._send = send
         self._fail_on_refused = fail_on_refused
+        self._whole = whole
+        self._held: list[tuple[State, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self._entries: deque[Entry | _Waiting] = deque()
         self._taken: Counter[StreamKey | None] = Counter()  # since the stream's last state, as read
@@ -98,8 +108,23 @@ class Ledger:
             elif self._total_refused and not self._accepted:
                 return
             else:
-                self._send(head.state.receipt(head.records, self._rejected(head.state)))
+                receipt = head.state.receipt(head.records, self._rejected(head.state))
+                if self._is_of_whole(head.state):
+                    self._held.append((head.state, receipt))
+                else:
+                    self._send(receipt)
             self._entries.popleft()
+
+    def conclude(self, broken: Collection[StreamKey]) -> None:
+        """Send the states that were held, when the sync has succeeded; not those of streams that were not read to the end."""
+        with self._lock:
+            for state, receipt in self._held:
+                if not (broken if state.scope == "every stream" else state.scope in broken):
+                    self._send(receipt)
+            self._held.clear()
+
+    def _is_of_whole(self, state: State) -> bool:
+        return bool(self._whole) if state.scope == "every stream" else state.scope in self._whole
 
     def _rejected(self, state: State) -> int:
         """Return, and forget, how many records that a state stands for were refused."""

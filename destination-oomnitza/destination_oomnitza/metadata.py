@@ -144,7 +144,8 @@ class Metadata:
             )
         role = document.get("role")
         helps = role.get("searchhelp") if isinstance(role, Mapping) else None
-        roles = {str(h["key"]): str(h.get("value", "")) for h in helps or () if isinstance(h, Mapping) and "key" in h}
+        helps = helps if isinstance(helps, list) else []
+        roles = {str(h["key"]): str(h.get("value", "")) for h in helps if isinstance(h, Mapping) and "key" in h}
         # A field that every instance has may be written even where the page leaves it out.
         return cls({**standard, **fields}, roles)
 

@@ -81,11 +81,17 @@ class Missing:
         percent = 100 * len(missing) / active
         name = self._application.name
         if percent > self._max_percent:
+            advice = "If they really left, raise the setting for one sync; if not, see what the source reads."
+            users = self._application.users()
+            if all(users[user_id].active is None for user_id in missing):
+                advice = (
+                    "This Oomnitza does not tell who is inactive, so whoever left earlier counts again: unassign them in "
+                    "Oomnitza, or leave the setting raised."
+                )
             raise config_error(
                 f"{len(missing)} of the {active} active SaaS users of {name} are missing from the source: {percent:.3g} percent, "
                 f"and at most {self._max_percent:g} may be deactivated (write_method.max_deactivated_percent). "
-                "Nobody was deactivated for being missing. "
-                "If they really left, raise the setting for one sync; if not, see what the source reads."
+                f"Nobody was deactivated for being missing. {advice}"
             )
         refused = self._application.switch(missing, active=False)
         stream = self._streams[0].title

@@ -102,8 +102,10 @@ class Pipeline:
         self._complete: set[StreamKey] = set()
         self._begun: set[StreamKey] = set()
 
-    def run(self, lines: Iterable[list[bytes]]) -> None:
+    def run(self, lines: Iterable[list[bytes]]) -> set[StreamKey]:
         """Take everything in, and return when all of it is written. An empty list of lines means that the source is silent.
+
+        Returns the streams that the source began, and did not read to the end.
 
         Raises AirbyteTracedException where the sync cannot go on; what was acknowledged until then is written.
         """
@@ -116,11 +118,11 @@ class Pipeline:
                     self._close_lots()
             self._close_lots()
             self._wait_while(lambda: self._under_way > 0)
-            self._finish()
+            return self._finish()
         finally:
             self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _finish(self) -> None:
+    def _finish(self) -> set[StreamKey]:
         # A source that speaks of no status at all is taken at its word that it came to its end.
         broken = self._begun - self._complete
         for key in broken:
@@ -129,6 +131,7 @@ class Pipeline:
                 "is concluded from what did not come."
             )
         self._writer.finish(self._complete, broken, refused=self._report.failed() > 0)
+        return broken
 
     def _raise_if_over(self) -> None:
         if self._stop.is_set():

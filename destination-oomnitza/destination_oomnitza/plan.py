@@ -259,8 +259,9 @@ def _defaults(config: Config, metadata: Metadata, mapped: Set[str] | None, probl
 
 def _check_rules(plan: StreamPlan, metadata: Metadata, problems: _Problems) -> None:
     for rule in plan.mapping.rules.values():
-        # They may find a person all the same.
-        if rule.field.system_kept and rule.field.id not in plan.mapping.sync_keys:
+        # They may find a person all the same, and add none.
+        only_finds = rule.field.id in plan.mapping.sync_keys and not (plan.create and rule.field.id in REQUIRED)
+        if rule.field.system_kept and not only_finds:
             problems.add(f"Field mapping: {rule.field.id} is kept by Oomnitza itself and cannot be written.")
     for key in plan.mapping.sync_keys:
         field: PersonField | None = metadata.fields.get(key)
@@ -288,6 +289,11 @@ def _check_ingest(config: Config, plan: StreamPlan, problems: _Problems) -> None
             problems.add(
                 f"Field mapping, entry for {rule.field.id}: Oomnitza does not tell its internal id, by which the write "
                 "method ingest names fields; choose REST, or leave the field out."
+            )
+    for key in plan.mapping.sync_keys:
+        if key in plan.mapping.fields and plan.mapping.fields[key].system_kept:
+            problems.add(
+                f"Sync keys: {key} is kept by Oomnitza itself, and to find people by it is something {only_rest}"
             )
     if config.update_sync_keys:
         problems.add(f"Update sync keys (update_sync_keys) is on, {only_rest}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -123,6 +124,9 @@ class BrokenText(ValueError):
         self.record = record
 
 
+_TELLS = {name: re.compile(rf'"{name}"\s*:\s*"([^"\\]+)"') for name in ("type", "stream", "namespace")}
+"""Where a line that was cut still tells what it is. Within a text the quotes would be escaped."""
+
 _KINDS = frozenset(
     {"RECORD", "STATE", "LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "TRACE", "DESTINATION_CATALOG"}
 )
@@ -145,7 +149,7 @@ def read_message(line: bytes) -> tuple[str, dict[str, Any]]:
     kind = _kind(message)
     if kind is None:
         raise NoMessage("a line that is not a message of the Airbyte protocol")
-    return kind, message
+    return kind, _exact(line) if kind == "STATE" else message
 
 
 def _kind(message: Any) -> str | None:
@@ -153,11 +157,23 @@ def _kind(message: Any) -> str | None:
     return kind if isinstance(kind, str) and kind in _KINDS else None
 
 
+def _exact(line: bytes) -> Any:
+    """Read a line whose numbers go out again digit by digit: a cursor of 30 digits is no double."""
+
+    def number(digits: str) -> Any:
+        return orjson.Fragment(digits)
+
+    return json.loads(line, parse_float=number, parse_int=number)
+
+
 def _read_broken(line: bytes) -> Any:
+    """Read what can be read of a line that is not JSON: all of it with goodwill, or else that it is a record, and of which stream."""
+    text = line.decode("utf-8-sig", errors="replace")
     try:
-        return json.loads(line.decode(errors="replace"))
+        return json.loads(text, strict=False, parse_int=float)
     except (ValueError, RecursionError):
-        return None
+        told = {name: found[1] for name, pattern in _TELLS.items() if (found := pattern.search(text))}
+        return {"type": told.pop("type", None), "record": told}
 
 
 @dataclass
@@ -182,9 +198,10 @@ def read_state(message: dict[str, Any]) -> State | None:
         return State(message, "every stream")
     try:
         descriptor = state["stream"]["stream_descriptor"]
-        return State(message, (descriptor.get("namespace") or None, str(descriptor["name"])))
+        namespace, name = descriptor.get("namespace") or None, descriptor["name"]
     except (KeyError, TypeError, AttributeError):
         return None
+    return State(message, (namespace, name)) if isinstance(name, str) and isinstance(namespace, str | None) else None
 
 
 def send(message: Mapping[str, Any]) -> None:

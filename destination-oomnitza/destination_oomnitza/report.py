@@ -42,6 +42,7 @@ class Result:
     reason: str = ""
 
 
+_OPEN = "open"
 SAAS_COUNTS = ("assigned", "activated", "deactivated", "roles_changed")
 
 
@@ -66,6 +67,11 @@ class Report:
         """Count what was done to SaaS users: one of SAAS_COUNTS."""
         with self._lock:
             self._counts[stream][what] += number
+
+    def leave_open(self, stream: str, number: int) -> None:
+        """Note records that were handed over, and of which Oomnitza has not told what became of them."""
+        with self._lock:
+            self._counts[stream][_OPEN] += number
 
     def refuse(self, stream: str, key: str, reason: str) -> None:
         """Count a refused record, and log its key and the reason."""
@@ -104,9 +110,8 @@ class Report:
     def everything_failed(self) -> bool:
         """Say whether there were records, and every one of them was refused."""
         total: Counter[str] = sum(self._counts.values(), Counter())
-        return total[Outcome.FAILED.value] > 0 and not any(
-            total[outcome.value] for outcome in Outcome if outcome is not Outcome.FAILED
-        )
+        others = [_OPEN, *(outcome.value for outcome in Outcome if outcome is not Outcome.FAILED)]
+        return total[Outcome.FAILED.value] > 0 and not any(total[each] for each in others)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as the sync report has them."""

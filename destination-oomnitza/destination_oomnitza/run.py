@@ -20,6 +20,8 @@ from destination_oomnitza.destination import DestinationOomnitza
 
 GRACE = 5.0
 """Seconds after SIGTERM in which the command may end by itself; a request that is under way can take longer."""
+LAST_WORDS = 1.0
+"""Seconds after that, in which it may say why it ends."""
 
 
 def run() -> None:
@@ -69,6 +71,10 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.sigwait(signals)
         stop.set()
         time.sleep(GRACE)
+        # Where nobody reads any more, whoever sends a state waits for ever, and keeps the lock that the message needs.
+        last = threading.Timer(LAST_WORDS, os._exit, [1])
+        last.daemon = True
+        last.start()
         _fail(Stopped())
 
     threading.Thread(target=wait, name="signals", daemon=True).start()

@@ -27,6 +27,10 @@ class RunLog:
         """Say whether Oomnitza is through with this many records. (One that was sent twice may count twice.)"""
         return not self.objects["processing"] and sum(self.objects[name] for name in _ENDS) >= records
 
+    def open(self, records: int) -> int:
+        """Return of how many of this many records Oomnitza has not told yet what became of them."""
+        return max(0, records - sum(self.objects[name] for name in _ENDS))
+
     def without(self, reasons: Sequence[str], number: int) -> RunLog:
         """Return the log without records that could not be mapped: they were sent with these reasons, and are reported already."""
         failed = max(0, self.objects["failed"] - number)

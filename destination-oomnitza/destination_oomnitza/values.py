@@ -71,22 +71,21 @@ def _boolean(value: Any) -> Any:
     raise _unfit(value, "true or false")
 
 
+def _is_number(text: str) -> bool:
+    # Eight digits are a date without hyphens, which is ISO 8601, too; as seconds they would lie in 1970.
+    return bool(_NUMBER.fullmatch(text)) and not re.fullmatch(r"\d{8}", text)
+
+
 def _seconds(value: Any) -> float | None:
     """Read a date as Unix seconds, or None for what is no date."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    if isinstance(value, (int, float)):
-        return float(value)
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    # Eight digits are a date without hyphens, which is ISO 8601, too; as seconds they would lie in 1970.
-    if _NUMBER.fullmatch(text) and not re.fullmatch(r"\d{8}", text):
-        return float(text)
+    text = value.strip() if isinstance(value, str) else ""
     try:
-        return str_to_datetime(text).timestamp()
+        seconds = float(value) if not text or _is_number(text) else str_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if isfinite(seconds) else None
 
 
 def _date(value: Any) -> Any:
@@ -138,6 +137,9 @@ def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool) ->
     if ignore_case:
         return folded(current) != folded(wanted)
     kind = Kind.BOOLEAN if isinstance(wanted, bool) else field.kind
+    if kind is Kind.UNKNOWN and isinstance(current, int) and isinstance(wanted, str) and str(current) != wanted:
+        # A number comes back as one also where the type is not known, and a date as Unix seconds.
+        kind = Kind.NUMBER if _is_number(wanted.strip()) else Kind.DATE
     try:
         if kind is Kind.BOOLEAN:
             return bool(_boolean(current) != _boolean(wanted))
@@ -145,8 +147,7 @@ def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool) ->
             return bool(_number(current) != _number(wanted))
     except Unfit:
         return True
-    # Where the type is not known, a date still comes back as Unix seconds.
-    if kind is Kind.DATE or (kind is Kind.UNKNOWN and isinstance(current, int) and isinstance(wanted, str)):
+    if kind is Kind.DATE:
         before, after = _seconds(current), _seconds(wanted)
         if before is not None and after is not None:
             return int(before) != int(after)

@@ -123,3 +123,29 @@ def test_what_can_never_leave_any_more_is_not_kept(sent: Sent) -> None:
         ledger.settle(ledger.open(A), 0, True)
     assert ledger.waiting() == 0
     assert sent == []
+
+
+def test_states_of_a_stream_that_is_the_whole_truth_leave_when_the_sync_has_succeeded(sent: Sent) -> None:
+    ledger = Ledger(sent.append, whole={A})
+    for number, stream in enumerate(("a", "b", "a")):
+        take(ledger, (None, stream), 2)
+        lot = ledger.open((None, stream))
+        ledger.add_state(state(number, stream))
+        ledger.settle(lot, 1, True)
+    assert sent.numbers() == [1], "others do not wait"
+    ledger.conclude(set())
+    assert sent.numbers() == [1, 0, 2]
+    assert sent.stats() == [(2, 1)] * 3
+    ledger.conclude(set())
+    assert len(sent) == 3
+
+
+@pytest.mark.parametrize(("stream", "broken", "leaves"), [("a", A, False), ("a", B, True), (None, B, False)])
+def test_they_never_leave_where_the_stream_was_not_read_to_the_end(
+    sent: Sent, stream: str | None, broken: Any, leaves: bool
+) -> None:
+    ledger = Ledger(sent.append, whole={A})
+    ledger.add_state(state(1, stream))
+    assert sent == []
+    ledger.conclude({broken})
+    assert bool(sent) is leaves

@@ -85,6 +85,7 @@ def test_a_field_of_the_system_is_standard_also_where_the_document_does_not_know
 
 
 def test_what_is_no_description_is_left_out() -> None:
+    assert Metadata.parse(page(role={"label": "Role", "searchhelp": True})).roles == {}
     assert "odd" not in Metadata.parse(page(odd="text")).fields  # type: ignore[arg-type]  # a broken page
     assert Metadata.parse({"role": {"searchhelp": ["odd", {"value": "no key"}, None]}}).roles == {}
 

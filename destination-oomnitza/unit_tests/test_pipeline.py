@@ -149,8 +149,9 @@ class Sync:
             self.pipeline._workers, self.pipeline._changed = tasks, tasks  # type: ignore[assignment]  # the test is the scheduler
 
     def _send(self, message: dict[str, Any]) -> None:
-        self.on_send(message)
-        self.sent.append(message)
+        as_read = orjson.loads(orjson.dumps(message))
+        self.on_send(as_read)
+        self.sent.append(as_read)
 
     def run(self, *lines: Any) -> None:
         """Run over messages (dicts), lines (bytes) and silences (None)."""

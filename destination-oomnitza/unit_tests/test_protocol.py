@@ -134,6 +134,43 @@ def test_a_state_comes_back_as_it_came_with_the_counts(blob: Any, kind: str | No
     assert receipt == message
 
 
+@pytest.mark.parametrize("cursor", ["123456789012345678901234", "0.1234567890123456789", "1.50", "1e5", "-7"])
+def test_the_numbers_of_a_state_come_back_digit_by_digit(cursor: str) -> None:
+    descriptor = '{"stream_descriptor":{"name":"users"},"stream_state":{"cursor":%s}}' % cursor  # noqa: UP031 - braces
+    line = '{"type":"STATE","state":{"type":"STREAM","stream":%s}}' % descriptor  # noqa: UP031
+    state = read_state(read_message(line.encode())[1])
+    assert state is not None
+    assert descriptor.encode() in orjson.dumps(state.receipt(0, 0))
+
+
+RECORD = '{"type":"RECORD","record":{"namespace":"hr","stream":"users","data":{"name":"bob","title":%s}}}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RECORD % '"Boss\tof all"',
+        "\ufeff" + RECORD % '"Boss"',
+        RECORD % ("9" * 5000),
+        RECORD % ("[" * 5000 + "]" * 5000),
+        RECORD % '"\\"type\\": \\"STATE\\"' + "}",
+        (RECORD % '"Boss"')[:-5],
+        RECORD % "NaN",
+    ],
+    ids=["tab", "mark", "digits", "deep", "quotes", "cut", "NaN"],
+)
+def test_a_record_that_is_damaged_is_a_record_of_its_stream_all_the_same(line: str) -> None:
+    with pytest.raises(BrokenText) as caught:
+        read_message(line.encode())
+    assert (caught.value.record["namespace"], caught.value.record["stream"]) == ("hr", "users")
+
+
+@pytest.mark.parametrize("descriptor", [{"name": "users", "namespace": ["n"]}, {"name": 5}, {"name": None}])
+def test_a_state_of_what_cannot_be_a_stream_is_no_state(descriptor: dict[str, Any]) -> None:
+    message = {"type": "STATE", "state": {"type": "STREAM", "stream": {"stream_descriptor": descriptor}}}
+    assert read_state(message) is None
+
+
 # -- lines ---------------------------------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,9 @@ COMPLETE = {STREAM.key}
 class Sync:
     """A sync of which only the end is to come: ten active users (u0 to u9), one inactive (u10)."""
 
-    def __init__(self, http: Mocker, max_percent: float = 20, streams: tuple[Stream, ...] = (STREAM,)) -> None:
+    def __init__(
+        self, http: Mocker, max_percent: float = 20, streams: tuple[Stream, ...] = (STREAM,), activity: bool = True
+    ) -> None:
         config = Config.parse(
             {
                 "instance_url": HOST,
@@ -38,7 +40,7 @@ class Sync:
                 "email": f"P{number}@acme.example",
                 "username": f"p{number}",
                 "user_external_id": f"U{number}",
-                "deactivated": number == 10,
+                **({"deactivated": number == 10} if activity else {}),
             }
             for number in range(11)
         ]
@@ -69,6 +71,13 @@ def test_more_than_the_limit_deactivates_nobody_and_names_numbers_and_setting(re
         sync.missing.finish(COMPLETE, refused=False)
     assert error.value.failure_type is FailureType.config_error
     assert sync.deactivated() == []
+
+
+def test_where_nobody_is_known_to_be_inactive_the_sentence_says_what_that_does(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock, activity=False)
+    sync.came(*range(7))
+    with pytest.raises(AirbyteTracedException, match=r"4 of the 11 .* does not tell who is inactive"):
+        sync.missing.finish(COMPLETE, refused=False)
 
 
 def test_exactly_the_limit_is_allowed(requests_mock: Mocker) -> None:

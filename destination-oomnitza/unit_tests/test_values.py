@@ -112,7 +112,8 @@ def test_any_value_fits_or_is_refused_and_what_fits_is_plain_and_stays(kind: Kin
         (Kind.DATE, 1706695200, "2024-01-31T10:00:00Z"), (Kind.DATE, "1706695200", "2024-01-31T10:00:00Z"),
         (Kind.DATE, "2024-01-31T10:00:00+00:00", "2024-01-31T10:00:00Z"), (Kind.DATE, "2024-01-31T10:00:00Z", 1706695200),
         (Kind.DATE, "2024-01-31T10:00:00.5Z", "2024-01-31T10:00:00Z"),
-        (Kind.UNKNOWN, 1706695200, "2024-01-31T10:00:00Z"),
+        (Kind.UNKNOWN, 1706695200, "2024-01-31T10:00:00Z"), (Kind.UNKNOWN, 25, "25.0"), (Kind.UNKNOWN, 20240131, "20240131"),
+        (Kind.UNKNOWN, 1706659200, "20240131"),
     ],
 )  # fmt: skip
 def test_the_same_in_another_notation_is_no_difference(kind: Kind, current: Any, wanted: Any) -> None:
@@ -126,7 +127,8 @@ def test_the_same_in_another_notation_is_no_difference(kind: Kind, current: Any,
         (Kind.TEXT, "a", None), (Kind.NUMBER, "25", 26), (Kind.NUMBER, "many", 26), (Kind.NUMBER, None, 0),
         (Kind.BOOLEAN, "1", False), (Kind.BOOLEAN, "x", True), (Kind.BOOLEAN, None, False), (Kind.UNKNOWN, "1", False),
         (Kind.DATE, 1706695201, "2024-01-31T10:00:00Z"), (Kind.DATE, "never", "2024-01-31T10:00:00Z"),
-        (Kind.UNKNOWN, 7, "8"), (Kind.UNKNOWN, 7, "a"),
+        (Kind.UNKNOWN, 7, "8"), (Kind.UNKNOWN, 7, "a"), (Kind.UNKNOWN, 25, "25.7"), (Kind.UNKNOWN, 7, "12e456"),
+        (Kind.DATE, "1e999", "2024-01-31T10:00:00Z"), (Kind.DATE, 10**400, "2024-01-31T10:00:00Z"),
     ],
 )  # fmt: skip
 def test_another_meaning_is_a_difference(kind: Kind, current: Any, wanted: Any) -> None:
