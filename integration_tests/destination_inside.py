@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+import orjson
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza import client, destination, protocol
 from destination_oomnitza.config import Config
@@ -34,6 +35,10 @@ class Written:
     states: list[dict[str, Any]] = field(default_factory=list)
     error: AirbyteTracedException | None = None
     logs: list[str] = field(default_factory=list)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Keep a state as whoever reads it gets it."""
+        self.states.append(orjson.loads(orjson.dumps(message)))
 
     def acknowledged(self) -> list[Any]:
         """The states of all streams, in order."""
@@ -82,7 +87,7 @@ def write(
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
     with patch.object(client, "OF_A_SYNC", patience), kept_logs(written.logs):
         try:
-            destination._write(Config.parse(configuration), catalog, pieces, written.states.append, threading.Event())
+            destination._write(Config.parse(configuration), catalog, pieces, written.send, threading.Event())
         except AirbyteTracedException as error:
             written.error = error
         for thread in threading.enumerate():  # a process would end here with them

@@ -267,6 +267,11 @@ class Client:
                 content = _content(response, deadline)
         except (requests.exceptions.RequestException, HTTPError) as error:
             raise self._meaning(error) from None
+        except OSError as error:  # requests looks for the certificates before it connects
+            raise config_error(
+                f"The certificates to trust cannot be read ({error}). Where they are is said by REQUESTS_CA_BUNDLE or "
+                "CURL_CA_BUNDLE in the environment of this connector."
+            ) from None
         return self._read(method, path, response, content)
 
     def _prepared(self, method: str, path: str, data: Any, headers: Mapping[str, str]) -> requests.PreparedRequest:

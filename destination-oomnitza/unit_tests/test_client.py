@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -232,6 +233,15 @@ def test_a_connection_that_is_not_safe_is_a_config_error(http: requests_mock.Moc
         make().get("/api/v3/users")
     assert raised.value.failure_type is FailureType.config_error
     assert http.call_count == 1
+
+
+def test_certificates_that_are_not_there_are_a_config_error_that_names_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with pytest.raises(AirbyteTracedException, match=r"none\.pem.*REQUESTS_CA_BUNDLE") as raised:
+        make(instance_url="https://127.0.0.1:9").get("/api/v3/users")
+    assert raised.value.failure_type is FailureType.config_error
 
 
 # -- creating ------------------------------------------------------------------------------------------------------------------------
