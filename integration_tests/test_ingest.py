@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from destination_oomnitza import ingest
 
 from integration_tests import destination_process as process
 from integration_tests.destination_call import Synced, write
@@ -31,6 +32,12 @@ def lots(sandbox: Sandbox) -> list[dict[str, Any]]:
 def at_once(sandbox: Sandbox) -> None:
     """A run has ended when its log is first asked for."""
     sandbox.oomnitza.switches.run_polls = 0
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits two minutes for a log that does not come."""
+    monkeypatch.setattr(ingest, "LOG_PATIENCE", 0.1)
 
 
 def test_a_cancelled_run_ends_the_sync_and_acknowledges_nothing_more(sandbox: Sandbox) -> None:
@@ -111,6 +118,7 @@ def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: San
     assert any("nobody is deactivated" in line for line in synced.logs)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_one_refused_record_does_not_fail_those_of_which_oomnitza_has_not_told_yet(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=404, path="connector_run_logs", times=None))
     synced = sync(sandbox, [*(person(f"p{n}") for n in range(5)), person("bad") | {"name": ["a", "list"]}])
@@ -157,6 +165,7 @@ def test_faults_leave_nobody_twice(sandbox: Sandbox) -> None:
     assert synced.counts()["added"] == 120
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", ["/api/v2/mappings", r"/v3/bulk$", "/v3/bulk/", "finalize", "connector_run_logs"])
 def test_a_redirect_is_not_followed_anywhere(sandbox: Sandbox, path: str) -> None:
     with Sandbox(people=1) as elsewhere:
