@@ -147,8 +147,8 @@ class Users(SlackStream):
                             yield to_record(due, team_ids, sync_time)
         if sightings.left():
             raise transient_error(
-                f"{sightings.left()} people left a workspace while the workspaces were being read, so the listing is "
-                "not whole. The next attempt reads it again."
+                f"While the workspaces were being read, {sightings.left()} of their people left one or were deactivated in "
+                "it, so the listing is not whole. The next attempt reads it again."
             )
 
     def next_state(self, state: State) -> State:
