@@ -23,7 +23,9 @@ PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    *(f"docs/{name}.md" for name in ("compared", "error-messages", "how-it-works", "sizing")),
+    "SECURITY.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+    "docs/terraform/README.md",
 ]
 HOLE = "…"
 

@@ -56,7 +56,7 @@ def test_check_names_the_entry_and_what_is_wrong_with_it(sandbox: Sandbox) -> No
         ({"inactive_when": "a..b"}, "(inactive_when) does not compile"),
         ({"sync_keys": []}, "Sync keys (sync_keys) is empty"),
         ({"write_mode": "upsert"}, "Create or update (write_mode) must be one of"),
-        ({"batch_size": 0}, "Records a lot (batch_size) must be at least 1."),
+        ({"batch_size": 0}, "Records per batch (batch_size) must be at least 1."),
         ({"instance_url": "http://acme.oomnitza.com"}, "must begin with https://"),
         ({"credentials": {"auth_type": "api_token", "token": "x"}}, "(credentials.api_token) is missing"),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ same types, so that the two cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from airbyte_cdk.models import FailureType
@@ -390,7 +390,7 @@ class Config(_Form):
         default=100,
         ge=1,
         le=1000,
-        title="Records a lot",
+        title="Records per batch",
         description="How many people are looked up at a time.",
         examples=[100],
         json_schema_extra=_ui(15, group="advanced"),
@@ -427,6 +427,10 @@ class Config(_Form):
         """The SaaS application to keep, or None for people only."""
         return self.record_type if isinstance(self.record_type, UserAndSaasUserRecords) else None
 
+    def unknown(self, raw: Mapping[str, Any]) -> list[str]:
+        """Return the names in the configuration that are none of its settings, with dots: what was misspelt does nothing."""
+        return list(_unknown(self, raw, ""))
+
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Config:
         """Return the configuration as types.
@@ -442,3 +446,11 @@ class Config(_Form):
                 internal_message="; ".join(each["type"] for each in error.errors(include_input=False)),
                 failure_type=FailureType.config_error,
             ) from None  # the validation error quotes the configuration
+
+
+def _unknown(parsed: BaseModel, raw: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name, value in raw.items():
+        if name not in type(parsed).model_fields:
+            yield path + name
+        elif isinstance(value, Mapping) and isinstance(within := getattr(parsed, name), BaseModel):
+            yield from _unknown(within, value, f"{path}{name}.")

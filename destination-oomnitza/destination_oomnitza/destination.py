@@ -127,7 +127,7 @@ class DestinationOomnitza(Destination):
             self.discover(_read_config(parsed_args.config))
         else:
             _write(
-                Config.parse(_read_config(parsed_args.config)),
+                _parse(_read_config(parsed_args.config)),
                 protocol.read_catalog(parsed_args.catalog),
                 protocol.read_lines(sys.stdin.fileno(), SILENCE),
                 protocol.send,
@@ -146,7 +146,7 @@ class DestinationOomnitza(Destination):
 
         def run() -> None:
             try:
-                self._prove(Config.parse(config))
+                self._prove(_parse(config))
                 outcome.append(AirbyteConnectionStatus(status=Status.SUCCEEDED))
             except AirbyteTracedException as error:
                 outcome.append(_failed(str(error)))
@@ -187,7 +187,7 @@ class DestinationOomnitza(Destination):
 
     def discover(self, config: Mapping[str, Any]) -> None:
         """Send a DESTINATION_CATALOG message: the objects, fields and keys of data activation. Raises AirbyteTracedException."""
-        parsed = Config.parse(config)
+        parsed = _parse(config)
         client = Client(parsed)
         client.sign_in()
         protocol.send(destination_catalog(read_metadata(client), parsed.default_role is not None))
@@ -205,7 +205,7 @@ class DestinationOomnitza(Destination):
         _mask_configuration(config)
         sent: list[AirbyteMessage] = []
         _write(
-            Config.parse(config),
+            _parse(config),
             protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
@@ -287,6 +287,15 @@ def _fail_if_refused(config: Config, report: Report) -> None:
 
 def _failed(message: str) -> AirbyteConnectionStatus:
     return AirbyteConnectionStatus(status=Status.FAILED, message=masked(message))
+
+
+def _parse(raw: Mapping[str, Any]) -> Config:
+    """Return the configuration as types, and warn of names that are none of its settings. Raises as Config.parse."""
+    config = Config.parse(raw)
+    if unknown := config.unknown(raw):
+        names = ", ".join(name[:100] for name in unknown[:20])
+        logger.warning(f"Settings that this version does not know are ignored; see whether they are misspelt: {names}.")
+    return config
 
 
 def _read_config(path: str) -> Mapping[str, Any]:

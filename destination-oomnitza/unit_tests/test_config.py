@@ -73,14 +73,26 @@ def refusal(raw: dict[str, Any]) -> str:
         ({"write_method": {"method": "ingest", "connector_id": "12"}}, r"connector_id\) must be a whole number"),
         ({"on_failed_record": "explode"}, r"\(on_failed_record\) must be one of 'continue' or 'fail_after_sync'"),
         ({"test_run": 1}, r"Test run \(test_run\) must be true or false"),
-        ({"batch_size": 0}, r"Records a lot \(batch_size\) must be at least 1\."),
-        ({"batch_size": 1001}, r"Records a lot \(batch_size\) must be at most 1000\."),
-        ({"batch_size": True}, r"Records a lot \(batch_size\) must be a whole number\."),
+        ({"batch_size": 0}, r"Records per batch \(batch_size\) must be at least 1\."),
+        ({"batch_size": 1001}, r"Records per batch \(batch_size\) must be at most 1000\."),
+        ({"batch_size": True}, r"Records per batch \(batch_size\) must be a whole number\."),
         ({"num_workers": 2.5}, r"Requests at once \(num_workers\) must be a whole number\."),
     ],
 )  # fmt: skip
 def test_each_mistake_has_its_sentence(more: dict[str, Any], told: str) -> None:
     assert re.search(told, refusal({**LEAST, **more}))
+
+
+def test_what_is_no_setting_is_known_by_name() -> None:
+    raw = {
+        **LEAST,
+        "testrun": True,
+        "credentials": {"auth_type": "api_token", "api_token": "made up", "tokn": "x"},
+        "write_method": {"method": "rest", "deactivate_mising": True},
+    }
+    unknown = Config.parse(raw).unknown(raw)
+    assert sorted(unknown) == ["credentials.tokn", "testrun", "write_method.deactivate_mising"]
+    assert Config.parse(LEAST).unknown(LEAST) == []
 
 
 def test_all_mistakes_are_told_at_once_each_in_one_sentence() -> None:

@@ -38,6 +38,6 @@ variable "oomnitza_token" {
 }
 
 variable "oomnitza_role" {
-  description = "Id of the Oomnitza role that new people get"
-  type        = number
+  description = "Id or name of the Oomnitza role that new people get"
+  type        = string
 }

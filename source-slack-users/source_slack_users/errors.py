@@ -48,7 +48,10 @@ RULES: Mapping[str, Rule] = {
     "org_login_required": _mend("The workspace is moving to an Enterprise Grid. Sync again when the move is complete."),
     "ekm_access_denied": _mend("Slack's administrators have suspended access (Enterprise Key Management)."),
     "team_access_not_granted": _mend("The app is not installed in this workspace. Have it added, or name others."),
-    "not_allowed_token_type": _mend("Slack does not offer this to tokens of this kind. Use a bot or a user token."),
+    "not_allowed_token_type": _mend(
+        "Slack does not offer this to tokens of this kind. users needs a bot's or a user's token (xoxb or xoxp), last_logins and "
+        "billable_info an administrator's user token (xoxp)."
+    ),
     "access_denied": _mend("Access is denied. Ask a workspace administrator to approve the Slack app."),
     "enterprise_is_restricted": _mend("The Enterprise Grid does not allow this. Ask its administrators."),
     "paid_only": _PAID,
