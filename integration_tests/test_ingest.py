@@ -180,7 +180,8 @@ def test_a_redirect_is_not_followed_anywhere(sandbox: Sandbox, path: str) -> Non
 def test_a_sync_that_breaks_off_is_not_finalized(sandbox: Sandbox) -> None:
     begun = {"stream_descriptor": {"name": "users"}, "status": "STARTED"}
     started = {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": begun}}
-    synced = sync(sandbox, [person("ada")], started)
+    synced = sync(sandbox, [person("ada"), person("bad") | {"name": ["a"]}], started)
+    assert (synced.error, synced.counts()) == ("", {"failed": 1})
     assert sandbox.requests.count(path="finalize") == 0
     assert any("did not read users to the end" in line for line in synced.logs)
     sandbox.faults.add(Fault("status", status=401, path=r"/v3/bulk$", nth=2))

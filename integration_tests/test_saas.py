@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from integration_tests import destination_inside
 from integration_tests import destination_process as process
 from integration_tests.destination_call import Synced, write
-from integration_tests.destination_process import complete, config, person, record, state, stream
+from integration_tests.destination_process import complete, config, lines, person, record, state, stream
 from integration_tests.sandbox import Fault, Sandbox
 
 SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
@@ -286,6 +287,44 @@ def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_f
     assert too_many.states == []
     whole = overwrite(sandbox, people(19), state({"page": 2}), complete())
     assert (whole.states, whole.saas()) == ([{"updated": 1}, {"page": 2}], {"deactivated": 1})
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_nor_where_another_stream_broke_off_and_this_one_is_not_read_again(sandbox: Sandbox, mode: str) -> None:
+    both = (OVERWRITE, stream("guests", destination_sync_mode=mode))
+    begun = status("STARTED")
+    begun["trace"]["stream_status"]["stream_descriptor"]["name"] = "guests"
+    everybody = [*map(record, people(20)), state({"done": True}), complete(), begun]
+    first = write(settings(sandbox, write_method=MISSING), everybody, *both)
+    assert (first.error, first.states) == ("", [])
+    guests = [record(person, "guests") for person in people(17)]
+    write(settings(sandbox, write_method=MISSING), [complete(), *guests, complete("guests")], *both)
+    assert active(sandbox) == 20, "of users nobody came, because all of them had come before"
+
+
+@pytest.mark.parametrize("namespace", [None, "hr"])
+@pytest.mark.parametrize("cut", ["within the data", "before the stream"])
+def test_whoever_may_have_been_in_a_record_that_was_cut_is_not_missing(
+    sandbox: Sandbox, namespace: str | None, cut: str
+) -> None:
+    of_namespace = stream(destination_sync_mode="overwrite")
+    of_namespace["stream"]["namespace"] = namespace
+    whole = complete()
+    whole["trace"]["stream_status"]["stream_descriptor"]["namespace"] = namespace
+    records = [record(person | {"namespace": "prod", "type": "member"}) for person in people(20)]
+    for each in records:
+        each["record"] |= {"namespace": namespace}
+    assert (
+        destination_inside.write(settings(sandbox, write_method=MISSING), [*records, whole], of_namespace).error is None
+    )
+    line = lines([records[-1]])
+    end = line.index(b'"email"') if cut == "within the data" else line.index(b'"stream"')
+    synced = destination_inside.write(
+        settings(sandbox, write_method=MISSING), [*records[:-1], [line[:end]], whole], of_namespace
+    )
+    (counts,) = synced.report().values()
+    assert counts["failed"] == (cut == "within the data")
+    assert active(sandbox) == 20
 
 
 def test_filtered_and_skipped_records_count_as_appearing(sandbox: Sandbox) -> None:

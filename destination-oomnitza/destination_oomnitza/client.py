@@ -267,7 +267,9 @@ class Client:
                 content = _content(response, deadline)
         except (requests.exceptions.RequestException, HTTPError) as error:
             raise self._meaning(error) from None
-        except OSError as error:  # requests looks for the certificates before it connects
+        except OSError as error:
+            if error.errno is not None:
+                raise  # of the output, for example; that of requests, which looks for the certificates, has no number
             raise config_error(
                 f"The certificates to trust cannot be read ({error}). Where they are is said by REQUESTS_CA_BUNDLE or "
                 "CURL_CA_BUNDLE in the environment of this connector."

@@ -100,6 +100,9 @@ class IngestWriter:
     def finish(self, complete: set[StreamKey], broken: set[StreamKey], refused: bool) -> None:
         """Finalize the portions that were read whole, and take Oomnitza's counts into the report. See pipeline.Writer."""
         whole = [each for each in self._portions.values() if each.lots and each.plan.stream.key not in broken]
+        for portion in self._portions.values():
+            if portion not in whole:
+                self._report.leave_open(portion.plan.stream.title, portion.records)
         for portion in whole:
             self._client.edit("POST", f"{BULK}/{portion.id}/finalize", {})
             portion.concluded = True

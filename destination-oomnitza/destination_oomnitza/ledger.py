@@ -45,7 +45,7 @@ class Ledger:
         self._send = send
         self._fail_on_refused = fail_on_refused
         self._whole = whole
-        self._held: list[tuple[State, dict[str, Any]]] = []
+        self._held: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._entries: deque[Entry | _Waiting] = deque()
         self._taken: Counter[StreamKey | None] = Counter()  # since the stream's last state, as read
@@ -110,16 +110,20 @@ class Ledger:
             else:
                 receipt = head.state.receipt(head.records, self._rejected(head.state))
                 if self._is_of_whole(head.state):
-                    self._held.append((head.state, receipt))
+                    self._held.append(receipt)
                 else:
                     self._send(receipt)
             self._entries.popleft()
 
     def conclude(self, broken: Collection[StreamKey]) -> None:
-        """Send the states that were held, when the sync has succeeded; not those of streams that were not read to the end."""
+        """Send the states that were held, when the sync has succeeded.
+
+        None leaves where any stream was `broken`, that is not read to the end: then there is another attempt, in which a stream of
+        which everything is acknowledged would come without anybody.
+        """
         with self._lock:
-            for state, receipt in self._held:
-                if not (broken if state.scope == "every stream" else state.scope in broken):
+            if not broken:
+                for receipt in self._held:
                     self._send(receipt)
             self._held.clear()
 

@@ -35,26 +35,28 @@ class Missing:
         self._streams = streams
         self._max_percent = max_percent
         self._appeared: set[int] = set()
-        self._any = False
+        self._came: set[StreamKey] = set()
 
-    def note(self, marks: Iterable[tuple[str, Any]]) -> None:
-        """Note that somebody appeared: `(field of a SaaS user, value)`, or no marks where the person is known otherwise."""
-        self._any = True
+    def note(self, stream: StreamKey, marks: Iterable[tuple[str, Any]]) -> None:
+        """Note that somebody appeared in a stream: `(field of a SaaS user, value)`, or no marks where the person is known otherwise."""
+        self._came.add(stream)
         self._appeared.update(_mark(name, value) for name, value in marks)
 
     def finish(self, complete: set[StreamKey], refused: bool) -> None:
         """Deactivate who is missing, where every one of the streams was COMPLETE.
 
-        Nobody is deactivated if any record was refused, or if no record came. Raises AirbyteTracedException (config_error) where it
-        would be more than `max_percent` of the active users; then nobody is deactivated either.
+        Nobody is deactivated if any record was `refused` or could not be read, or if of one of the streams no record came. Raises
+        AirbyteTracedException (config_error) where it would be more than `max_percent` of the active users; then nobody is
+        deactivated either.
         """
+        whole = {stream.key for stream in self._streams}
         why_not = (
             "the source did not say that it had read everybody (COMPLETE)"
-            if not {stream.key for stream in self._streams} <= complete
-            else "records were refused"
+            if not whole <= complete
+            else "records were refused, or could not be read"
             if refused
             else "no record came"
-            if not self._any
+            if not whole <= self._came
             else None
         )
         if why_not:
@@ -82,8 +84,7 @@ class Missing:
         name = self._application.name
         if percent > self._max_percent:
             advice = "If they really left, raise the setting for one sync; if not, see what the source reads."
-            users = self._application.users()
-            if all(users[user_id].active is None for user_id in missing):
+            if not self._application.tells_activity:
                 advice = (
                     "This Oomnitza does not tell who is inactive, so whoever left earlier counts again: unassign them in "
                     "Oomnitza, or leave the setting raised."

@@ -47,7 +47,7 @@ class Writer(Protocol):
         """End a sync whose input came to its end, when all of it is written.
 
         `complete`: the streams of which the source said COMPLETE; `broken`: those that it began, and of which it did not. `refused`:
-        whether any record was refused. Raises as `write`.
+        whether any record was refused, or anything came that could not be read and may have been one. Raises as `write`.
         """
 
 
@@ -101,6 +101,7 @@ class Pipeline:
         self._open: dict[tuple[StreamKey, bool], _Lot] = {}
         self._complete: set[StreamKey] = set()
         self._begun: set[StreamKey] = set()
+        self._unreadable = False
 
     def run(self, lines: Iterable[list[bytes]]) -> set[StreamKey]:
         """Take everything in, and return when all of it is written. An empty list of lines means that the source is silent.
@@ -130,7 +131,7 @@ class Pipeline:
                 f"The source did not read {self._plans[key].stream.title} to the end. What came is written, and nothing "
                 "is concluded from what did not come."
             )
-        self._writer.finish(self._complete, broken, refused=self._report.failed() > 0)
+        self._writer.finish(self._complete, broken, refused=self._report.failed() > 0 or self._unreadable)
         return broken
 
     def _raise_if_over(self) -> None:
@@ -143,6 +144,7 @@ class Pipeline:
         try:
             kind, message = read_message(line)
         except NoMessage as error:
+            self._unreadable = True
             self._report.complain(str(error))
             return
         except BrokenText as error:
@@ -158,12 +160,16 @@ class Pipeline:
     def _take_record(self, record: Any, broken: bool = False) -> None:
         try:
             key = (record.get("namespace") or None, record["stream"])
+            if broken and key not in self._plans:
+                key = self._only_one_named(key)
             plan = self._plans.get(key)
         except (AttributeError, KeyError, TypeError):
+            self._unreadable = True
             self._ledger.take(None)
             self._report.complain("a record without a stream")
             return
         if plan is None:
+            self._unreadable = self._unreadable or broken
             self._ledger.take(None)
             self._report.complain(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
             return
@@ -184,6 +190,11 @@ class Pipeline:
             self._writer.seen(plan, data)
             return
         self._add(plan, row)
+
+    def _only_one_named(self, key: StreamKey) -> StreamKey:
+        """Of a record that was cut before its namespace, the stream is known if there is only one of the name."""
+        named = [each for each in self._plans if each[1] == key[1]]
+        return named[0] if key[0] is None and len(named) == 1 else key
 
     def _lot(self, plan: StreamPlan, inactive: bool = False) -> _Lot:
         lot = self._open.get((plan.stream.key, inactive))

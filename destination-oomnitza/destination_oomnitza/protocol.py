@@ -125,7 +125,7 @@ class BrokenText(ValueError):
 
 
 _TELLS = {name: re.compile(rf'"{name}"\s*:\s*"([^"\\]+)"') for name in ("type", "stream", "namespace")}
-"""Where a line that was cut still tells what it is. Within a text the quotes would be escaped."""
+"""Where a line that was cut still tells what it is; the namespace may have come after the cut."""
 
 _KINDS = frozenset(
     {"RECORD", "STATE", "LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "TRACE", "DESTINATION_CATALOG"}
@@ -158,12 +158,15 @@ def _kind(message: Any) -> str | None:
 
 
 def _exact(line: bytes) -> Any:
-    """Read a line whose numbers go out again digit by digit: a cursor of 30 digits is no double."""
+    """Read a line whose numbers go out again digit by digit: a cursor of 30 digits is no double. Raises NoMessage."""
 
     def number(digits: str) -> Any:
         return orjson.Fragment(digits)
 
-    return json.loads(line, parse_float=number, parse_int=number)
+    try:
+        return json.loads(line, parse_float=number, parse_int=number)
+    except RecursionError:
+        raise NoMessage("a state that is nested too deeply to be kept") from None
 
 
 def _read_broken(line: bytes) -> Any:
@@ -172,7 +175,8 @@ def _read_broken(line: bytes) -> Any:
     try:
         return json.loads(text, strict=False, parse_int=float)
     except (ValueError, RecursionError):
-        told = {name: found[1] for name, pattern in _TELLS.items() if (found := pattern.search(text))}
+        envelope = text.partition('"data"')[0]
+        told = {name: found[1] for name, pattern in _TELLS.items() if (found := pattern.search(envelope))}
         return {"type": told.pop("type", None), "record": told}
 
 

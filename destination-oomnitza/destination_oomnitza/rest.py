@@ -46,7 +46,7 @@ class RestWriter:
     def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
         """Note a record that is not written. See pipeline.Writer."""
         if self._missing is not None:
-            self._missing.note(plan.mapping.identities(record))
+            self._missing.note(plan.stream.key, plan.mapping.identities(record))
 
     def finish(self, complete: set[StreamKey], broken: set[StreamKey], refused: bool) -> None:
         """Deactivate who is missing, where that is wanted. See pipeline.Writer."""
@@ -85,7 +85,7 @@ class RestWriter:
             marks += [(name, row.fields.get(name)) for name in ("email", "username")]
             if isinstance(person, dict):
                 marks = [("user_id", person.get("user_id"))]
-            self._missing.note((name, value) for name, value in marks if value is not None)
+            self._missing.note(plan.stream.key, ((name, value) for name, value in marks if value is not None))
 
     def _write_saas_users(self, plan: StreamPlan, rows: list[Row], written: list[Written]) -> list[Written]:
         if self._saas is None:

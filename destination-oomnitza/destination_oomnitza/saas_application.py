@@ -40,6 +40,7 @@ class SaasApplication:
         self._lock = threading.Lock()
         self._path = ""
         self._users: dict[str, SaasUser] | None = None
+        self.tells_activity = False
         self._by_external_id: dict[str, str | None] = {}
         self._role_ids: dict[str, str] = {}
         self._labels: dict[str, str] = {}
@@ -115,6 +116,7 @@ class SaasApplication:
                 shared: dict[tuple[str, ...], tuple[str, ...]] = {}
                 for row in self.rows():
                     user = self._read_user(row)
+                    self.tells_activity = self.tells_activity or user.active is not None
                     user.roles = shared.setdefault(user.roles, user.roles)
                     users[str(row["user_id"])] = user
                 self._users = users

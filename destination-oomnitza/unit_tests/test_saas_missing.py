@@ -56,7 +56,7 @@ class Sync:
 
     def came(self, *numbers: int) -> None:
         for number in numbers:
-            self.missing.note([])
+            self.missing.note(STREAM.key, [])
             self.application.users()[f"u{number}"].appeared = True
 
     def deactivated(self) -> list[str]:
@@ -94,7 +94,7 @@ def test_a_limit_of_nought_allows_nobody_and_one_of_a_hundred_everybody(requests
     with pytest.raises(AirbyteTracedException, match="1 of the 10"):
         sync.missing.finish(COMPLETE, refused=False)
     sync = Sync(requests_mock, max_percent=100)
-    sync.missing.note([("email", "somebody@else.example")])
+    sync.missing.note(STREAM.key, [("email", "somebody@else.example")])
     sync.missing.finish(COMPLETE, refused=False)
     assert len(sync.deactivated()) == 10
 
@@ -117,7 +117,7 @@ def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.L
 def test_a_record_that_was_not_written_counts_as_appearing(requests_mock: Mocker, mark: tuple[str, str]) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(8))
-    sync.missing.note([mark])
+    sync.missing.note(STREAM.key, [mark])
     sync.missing.finish(COMPLETE, refused=False)
     assert sync.deactivated() == ["u8"]
 
@@ -125,7 +125,7 @@ def test_a_record_that_was_not_written_counts_as_appearing(requests_mock: Mocker
 def test_a_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(9))
-    sync.missing.note([("username", "U9"), ("email", "p9"), ("position", "p9@acme.example")])
+    sync.missing.note(STREAM.key, [("username", "U9"), ("email", "p9"), ("position", "p9@acme.example")])
     sync.missing.finish(COMPLETE, refused=False)
     assert sync.deactivated() == ["u9"]
 
@@ -133,7 +133,7 @@ def test_a_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
 def test_where_all_appeared_the_list_is_not_read_again(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(10))
-    sync.missing.note([("email", "filtered@acme.example")])
+    sync.missing.note(STREAM.key, [("email", "filtered@acme.example")])
     before = sync.list.call_count
     sync.missing.finish(COMPLETE, refused=False)
     assert sync.list.call_count == before

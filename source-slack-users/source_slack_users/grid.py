@@ -38,7 +38,7 @@ class Sightings:
     def take(self, person: str, workspace: int) -> list[str] | None:
         """Give the ids of a person's workspaces, once, and only for the workspace that gives the record."""
         bits = self._seen.get(person, _TAKEN)
-        if bits == _TAKEN or ((bits >> self._width) or bits).bit_length() - 1 != workspace:
+        if bits == _TAKEN or self._owner(bits) != workspace:
             return None
         self._seen[person] = _TAKEN
         where = bits & (1 << self._width) - 1
@@ -50,6 +50,14 @@ class Sightings:
     def changed(self, person: str) -> int:
         """Give the time of a person's last change in any workspace; 0 where there is none at or after `since`."""
         return self._changed.get(person, 0)
+
+    def awaited(self) -> list[int]:
+        """Give the indices of the workspaces that would give the records of those whom nobody has taken."""
+        owners = {self._owner(bits) for bits in self._seen.values() if bits != _TAKEN}
+        return sorted(owners)
+
+    def _owner(self, bits: int) -> int:
+        return ((bits >> self._width) or bits).bit_length() - 1
 
     def left(self) -> int:
         """Count the people whom nobody has taken."""

@@ -205,15 +205,17 @@ class SlackApi:
             )
         except requests.RequestException:
             raise
-        except OSError as error:  # requests looks for the certificates before it connects
+        except OSError as error:
+            if error.errno is not None:
+                raise  # of the output, for example; that of requests, which looks for the certificates, has no number
             raise config_error(
                 f"The certificates to trust cannot be read ({error}). Where they are is said by REQUESTS_CA_BUNDLE or "
                 "CURL_CA_BUNDLE in the environment of this connector."
             ) from error
         return self._errors.answer, response.headers
 
-    def pages(self, method: str, key: str, paging: Paging, **params: Any) -> Iterator[Answer]:
-        """List with `method`, page by page; `key` is where its answers hold the list.
+    def pages(self, method: str, key: str, paging: Paging, kind: type = list, **params: Any) -> Iterator[Answer]:
+        """List with `method`, page by page; `key` is where its answers hold the list, or what `kind` says.
 
         Where Slack forgets the cursor, or wants smaller pages, the listing starts again: who reads it has to bear with
         what was already there. Raises transient_error when it has started again too often, or where an answer has no
@@ -222,7 +224,7 @@ class SlackApi:
         restarts = 0
         while restarts < MOST_RESTARTS:
             try:
-                yield from self._listing(method, key, paging, params)
+                yield from self._listing(method, key, paging, kind, params)
                 return
             except PaginationResetRequiredException:
                 restarts += 1
@@ -234,7 +236,7 @@ class SlackApi:
             "a later attempt may succeed. A smaller `page_size` may help."
         )
 
-    def _listing(self, method: str, key: str, paging: Paging, params: Answer) -> Iterator[Answer]:
+    def _listing(self, method: str, key: str, paging: Paging, kind: type, params: Answer) -> Iterator[Answer]:
         asked: list[Answer] = []
         page = paging(self._page_size, None)
         while page is not None:
@@ -242,7 +244,7 @@ class SlackApi:
                 raise PaginationResetRequiredException
             asked.append(page)
             answer, _ = self.call(method, **page, **params)
-            if not isinstance(answer.get(key), (list, dict)):
+            if not isinstance(answer.get(key), (list, kind)):  # PHP, in which Slack is written, has [] for an empty {}
                 raise transient_error(
                     f"Slack's {method} gave an answer without {key}, so the listing is not whole. The next attempt "
                     "reads it again."

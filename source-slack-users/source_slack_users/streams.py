@@ -123,7 +123,8 @@ class Users(SlackStream):
     def records(self, state: State) -> Iterator[Record]:
         """List the people.
 
-        On a Grid, all workspaces but the last are listed twice: first to see who is where, then for the records.
+        On a Grid, all workspaces but the last are listed twice: first to see who is where, then for the records. Where
+        somebody's record was to come from one that was past by then, that one is listed once more.
         """
         identity = self.identify()
         identity.require_scopes()
@@ -136,7 +137,7 @@ class Users(SlackStream):
         for index in range(last):
             for members in self._pages(workspaces[index]):
                 _see(sightings, members, index)
-        for index in (last, *range(last)):
+        for index in _in_turn(last, sightings):
             for members in self._pages(workspaces[index]):
                 _see(sightings, members, index)  # again: who is active here, or here at all, may have changed
                 for member in members:
@@ -222,8 +223,10 @@ class BillableInfo(SlackStream):
         """List all workspaces, and yield one record a person: active if in any workspace."""
         active: dict[str, bool] = {}
         for workspace in self.workspaces():
-            for page in self._api.pages("team.billableInfo", "billable_info", by_cursor, team_id=workspace.parameter):
-                people = page["billable_info"] or {}  # nobody may be an empty list
+            for page in self._api.pages(
+                "team.billableInfo", "billable_info", by_cursor, dict, team_id=workspace.parameter
+            ):
+                people = page["billable_info"] or {}
                 for person, info in people.items():
                     active[person] = active.get(person, False) or bool(info.get("billing_active"))
         for person, billed in active.items():
@@ -239,15 +242,21 @@ def _see(sightings: Sightings, members: Iterable[Mapping[str, Any]], workspace: 
         sightings.see(member["id"], workspace, active=not member.get("deleted"), updated=last_change(member))
 
 
+def _in_turn(last: int, sightings: Sightings) -> Iterator[int]:
+    yield last
+    yield from range(last)
+    yield from sightings.awaited()
+
+
 def _due(member: Mapping[str, Any], since: int, sightings: Sightings) -> Mapping[str, Any] | None:
     """Give the member if it changed at or after `since`, in this workspace or in another; None if it did not.
 
-    If it was in another, it gets that one's time: by its own it would be older than what was emitted before.
+    If another changed it later, it gets that one's time: by its own it could be older than what was emitted before.
     """
-    if not 0 < last_change(member) < since:
-        return member
-    elsewhere = sightings.changed(member["id"])
-    return {**member, "updated": elsewhere} if elsewhere else None
+    here, elsewhere = last_change(member), sightings.changed(member["id"])
+    if elsewhere > here:
+        return {**member, "updated": elsewhere}
+    return None if 0 < here < since else member
 
 
 def _last(login: Mapping[str, Any]) -> int:

@@ -172,13 +172,19 @@ def test_on_a_grid_a_change_anywhere_is_a_change(grid: Any, streams: Any) -> Non
     assert found["W1"]["updated"] == START - 60, "newer than what was emitted before"
 
 
-def test_whoever_is_deactivated_between_the_listings_is_not_told_by_the_first(grid: Any, streams: Any) -> None:
+def test_whoever_is_deactivated_between_the_listings_comes_from_where_they_are_active(
+    grid: Any, slack: Any, streams: Any
+) -> None:
     messages = streams()["users"].read_records(SyncMode.full_refresh)
-    next(messages)
-    grid["T2"][0]["deleted"] = True  # W1 is active in T1, which is past by then
-    with pytest.raises(AirbyteTracedException) as caught:
-        list(messages)
-    assert caught.value.failure_type is FailureType.transient_error
+    found = [next(messages).record.data]
+    grid["T2"][0]["deleted"] = True  # W1 is active in T1, which is past when T2 is listed again
+    found += [message.record.data for message in messages]
+    assert [(person["team_ids"], person["deleted"]) for person in found if person["id"] == "W1"] == [
+        (["T1", "T2", "T3"], False)
+    ]
+    assert len(found) == 6
+    teams = [call["team_id"] for call in slack.asked("users.list") if "cursor" not in call]
+    assert teams == ["T1", "T2", "T3", "T1", "T2", "T1"]
 
 
 def test_whoever_joins_between_the_listings_comes_too(grid: Any, streams: Any) -> None:
@@ -190,17 +196,21 @@ def test_whoever_joins_between_the_listings_comes_too(grid: Any, streams: Any) -
     assert len(found) == 7
 
 
+@pytest.mark.usefixtures("grid")
 @pytest.mark.parametrize(
-    ("method", "stream"),
+    ("stream", "method", "answer"),
     [
-        ("auth.teams.list", "users"),
-        ("users.list", "users"),
-        ("team.accessLogs", "last_logins"),
-        ("team.billableInfo", "billable_info"),
+        ("users", "auth.teams.list", {"teams": {}}),
+        ("users", "users.list", {"members": {}}),
+        ("users", "users.list", {"members": None}),
+        ("last_logins", "team.accessLogs", {}),
+        ("billable_info", "team.billableInfo", {"billable_info": "nobody"}),
     ],
 )
-def test_an_answer_without_a_list_is_no_end(grid: Any, slack: Any, streams: Any, method: str, stream: str) -> None:
-    slack.answers[method] = {"response_metadata": {}}
+def test_an_answer_without_a_list_is_no_end(
+    slack: Any, streams: Any, stream: str, method: str, answer: dict[str, Any]
+) -> None:
+    slack.answers[method] = answer
     with pytest.raises(AirbyteTracedException) as caught:
         records(streams()[stream])
     assert caught.value.failure_type is FailureType.transient_error
