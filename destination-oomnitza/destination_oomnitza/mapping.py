@@ -110,11 +110,21 @@ def field_fit(target: PersonField, metadata: Metadata) -> Callable[[Any], Any]:
     return _role_fit(metadata) if target.id == "role" else fit(target)
 
 
-def smart_rules(metadata: Metadata, properties: Iterable[str]) -> list[Rule]:
+def _holds_one_value(schema: Any) -> bool:
+    types = schema.get("type") if isinstance(schema, Mapping) else None
+    declared = {each for each in (types if isinstance(types, list) else [types]) if isinstance(each, str)}
+    return not declared or not declared <= {"object", "array", "null"}
+
+
+def smart_rules(metadata: Metadata, properties: Mapping[str, Any]) -> list[Rule]:
     """Return the rules of smart mapping for a stream with these fields (`properties` of its JSON schema)."""
     sources = dict(SMART_FIELDS)
-    # Names of signs alone are all the same once normal, and mean nothing.
-    by_name = {normal(name): name for name in properties if name != NEVER_SMART and normal(name)}
+    # Names of signs alone are all the same once normal, and mean nothing. A field takes one value, no object and no list.
+    by_name = {
+        normal(name): name
+        for name, schema in properties.items()
+        if name != NEVER_SMART and normal(name) and _holds_one_value(schema)
+    }
     by_label = {normal(label): source for label, source in SLACK_LABELS.items()}
     for each in metadata.fields.values():
         if each.standard or not each.editable:

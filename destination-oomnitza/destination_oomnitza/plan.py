@@ -99,7 +99,7 @@ def plan_stream(config: Config, metadata: Metadata, stream: Stream) -> StreamPla
 
 def _configured(config: Config, metadata: Metadata, stream: Stream, problems: _Problems) -> StreamPlan:
     rules = (
-        {rule.field.id: rule for rule in smart_rules(metadata, stream.properties or ())} if config.smart_mapping else {}
+        {rule.field.id: rule for rule in smart_rules(metadata, stream.properties or {})} if config.smart_mapping else {}
     )
     for entry in config.field_mapping:
         rule = _explicit(entry, metadata, problems)

@@ -88,21 +88,34 @@ def fields(made: RecordMapping, **record: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("properties", [(), SLACK_STREAM, ["employee"]])
 def test_six_fields_always(properties: list[str]) -> None:
-    assert sources(smart_rules(Metadata.unknown(), properties)) == ALWAYS
-    assert sources(smart_rules(metadata(), properties)) == ALWAYS
+    assert sources(smart_rules(Metadata.unknown(), dict.fromkeys(properties))) == ALWAYS
+    assert sources(smart_rules(metadata(), dict.fromkeys(properties))) == ALWAYS
+
+
+@pytest.mark.parametrize(
+    ("types", "mapped"),
+    [
+        ("string", True), (["null", "string"], True), (["object", "string"], True), (None, True), ([], True), (7, True),
+        ("object", False), (["null", "object"], False), (["array", "null"], False), (["object", "array"], False),
+    ],
+)  # fmt: skip
+def test_what_holds_no_single_value_is_not_mapped_by_itself(types: Any, mapped: bool) -> None:
+    schema = {"team_ids": {"type": types}, "odd": "no schema"}
+    rules = sources(smart_rules(metadata(c1="Team Ids", c2="Odd"), schema))
+    assert rules == {**ALWAYS, **({"c1": "team_ids"} if mapped else {}), "c2": "odd"}
 
 
 def test_custom_fields_by_label_or_id_in_letters_and_digits() -> None:
     instance = metadata(
         c1="Display-Name", pronouns="They/Them", c2="STATUS!", c3="real name", c4="Favourite colour", real="x"
     )
-    rules = sources(smart_rules(instance, SLACK_STREAM))
+    rules = sources(smart_rules(instance, dict.fromkeys(SLACK_STREAM)))
     assert rules == {**ALWAYS, "c1": "display_name", "pronouns": "pronouns", "c2": "status", "c3": "real_name"}
 
 
 def test_the_labels_of_oomnitzas_own_slack_integration() -> None:
     labels = {f"custom{number}": label for number, label in enumerate(SLACK_LABELS)}
-    rules = sources(smart_rules(metadata(**labels), ()))
+    rules = sources(smart_rules(metadata(**labels), {}))
     assert {labels[name]: source for name, source in rules.items() if name in labels} == {
         "Slack User Id": "id",
         "Is Admin?": "is_admin",
@@ -128,7 +141,7 @@ def test_no_other_standard_field_by_itself() -> None:
         "manager",
     ]
     instance = metadata(manager={"label": "Manager", "hardcode": "1"})
-    assert sources(smart_rules(instance, properties)) == ALWAYS
+    assert sources(smart_rules(instance, dict.fromkeys(properties))) == ALWAYS
 
 
 def test_nothing_that_is_not_editable() -> None:
@@ -136,22 +149,22 @@ def test_nothing_that_is_not_editable() -> None:
         skype={"label": "Skype", "editable": "0"}, position={"label": "Position", "editable": "false"}, color="Color"
     )
     expected = {name: source for name, source in ALWAYS.items() if name != "position"}
-    assert sources(smart_rules(instance, ["skype", "color"])) == {**expected, "color": "color"}
+    assert sources(smart_rules(instance, dict.fromkeys(["skype", "color"]))) == {**expected, "color": "color"}
 
 
 @pytest.mark.parametrize("label", ["Connector Sync Time", "connector_sync_time"])
 def test_the_sync_time_never_by_itself(label: str) -> None:
-    assert sources(smart_rules(metadata(connector_sync_time=label, c1=label), SLACK_STREAM)) == ALWAYS
+    assert sources(smart_rules(metadata(connector_sync_time=label, c1=label), dict.fromkeys(SLACK_STREAM))) == ALWAYS
 
 
 def test_names_of_signs_alone_are_not_the_same() -> None:
-    assert sources(smart_rules(metadata(c1="???"), ["_", "-"])) == ALWAYS
+    assert sources(smart_rules(metadata(c1="???"), dict.fromkeys(["_", "-"]))) == ALWAYS
 
 
 @pytest.mark.parametrize("name", ["address.city", "phones[home]", "{{ odd }}", "with space", ""])
 def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
     instance = metadata(c1="address city", c2="phones home", c3="odd", c4="With Space")
-    rules = smart_rules(instance, [name])
+    rules = smart_rules(instance, {name: {}})
     made = RecordMapping(rules, ["email"], instance.fields)
     row = made({"email": "ada@acme.example", name: "found"})
     assert row is not None
@@ -319,7 +332,7 @@ anything = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.t
 @given(st.dictionaries(st.sampled_from(SLACK_STREAM), anything))
 def test_any_record_becomes_a_row_or_none_or_a_reason(record: dict[str, Any]) -> None:
     instance = metadata(c1="Slack User Id", c2="Is Admin?", c3={"label": "Updated", "data_type": "date"})
-    made = RecordMapping(smart_rules(instance, SLACK_STREAM), ["email"], instance.fields)
+    made = RecordMapping(smart_rules(instance, dict.fromkeys(SLACK_STREAM)), ["email"], instance.fields)
     before = repr(record)
     try:
         row = made(record)
@@ -338,7 +351,7 @@ def test_the_table_says_what_is_in_force() -> None:
         {"field": "address", "default": "HQ"},
         {"field": "phone_number", "value": "phone", "write_empty": True},
     )
-    smart = smart_rules(metadata(), ())[:1]
+    smart = smart_rules(metadata(), {})[:1]
     lines = table([*smart, *made.rules.values()], {"role": 25}).splitlines()
     cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
     assert cells == [

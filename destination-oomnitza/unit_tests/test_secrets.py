@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -52,17 +52,6 @@ UNUSUAL: dict[str, Callable[[str], str]] = {
     "slashes escaped": lambda secret: json.dumps(secret).replace("/", "\\/"),
     "thrice": lambda secret: json.dumps(json.dumps(json.dumps(secret))),
 }
-
-
-@pytest.fixture(autouse=True)
-def forgetful() -> Iterator[None]:
-    known, patterns = set(secrets._KNOWN), dict(secrets._PATTERNS)
-    secrets._KNOWN.clear()
-    secrets._PATTERNS.clear()
-    yield
-    secrets._KNOWN.update(known)
-    secrets._PATTERNS.update(patterns)
-    mask()
 
 
 @pytest.mark.parametrize("secret", SECRETS)
