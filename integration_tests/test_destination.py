@@ -109,6 +109,14 @@ def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_c
     assert quick.oomnitza.people() == []
 
 
+@pytest.mark.parametrize("name", ["wrong token", "a sync key that is not mapped"])
+def test_a_sync_that_cannot_begin_has_a_report_all_the_same(quick: Sandbox, name: str) -> None:
+    change, _ = wrong(quick)[name]
+    written = write_inside({**config(quick), **change}, [record(person("ada"))])
+    assert written.failure() == "config_error"
+    assert written.report()["users"]["added"] == 0
+
+
 def test_a_check_of_a_right_configuration_succeeds_and_shows_the_mapping(sandbox: Sandbox) -> None:
     output = run("check", config(sandbox))
     assert output.status == 0

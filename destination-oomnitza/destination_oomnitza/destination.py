@@ -221,14 +221,32 @@ def _write(
     send: Callable[[dict[str, Any]], None],
     stop: threading.Event,
 ) -> None:
-    """Write everything that comes. `stop` ends it early, and is set when it has ended."""
+    """Write everything that comes, and log the sync report, however it ends. `stop` ends it early, and is set when it has ended."""
+    report = Report([stream.title for stream in streams], config.test_run)
+    try:
+        _write_all(config, streams, lines, send, stop, report)
+    except Refusal as refusal:  # of a request that is about no record, or it would have been counted
+        raise config_error(
+            f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
+        ) from None
+    finally:
+        report.finish()
+
+
+def _write_all(  # noqa: PLR0917 - what _write has, and its report
+    config: Config,
+    streams: list[protocol.Stream],
+    lines: Iterable[list[bytes]],
+    send: Callable[[dict[str, Any]], None],
+    stop: threading.Event,
+    report: Report,
+) -> None:
     client = Client(config, stop=stop)
     client.sign_in()
     metadata = read_metadata(client)
     plans = [plan_stream(config, metadata, stream) for stream in streams]
     for plan in plans:
         log_mapping(plan)
-    report = Report([plan.stream.title for plan in plans], config.test_run)
     whole = [plan.stream for plan in plans if plan.whole]
     writer = _writer(config, client, report, whole)
     # A state is a receipt, and in a test run nothing was written.
@@ -244,14 +262,9 @@ def _write(
         broken = pipeline.run(lines)
         _fail_if_refused(config, report)
         ledger.conclude(broken)
-    except Refusal as refusal:  # of a request that is about no record, or it would have been counted
-        raise config_error(
-            f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
-        ) from None
     finally:
         stop.set()  # what is still waiting for another try must not go on
         writer.close()
-        report.finish()
 
 
 def _withhold(state: dict[str, Any]) -> None:
