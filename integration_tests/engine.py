@@ -27,10 +27,10 @@ os.environ.setdefault("AIRBYTE_LOGGING_ROOT", str(LOGS))
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 import airbyte as ab  # noqa: E402 - after the settings above
-from airbyte.caches import DuckDBCache  # noqa: E402
-from airbyte.exceptions import PyAirbyteError  # noqa: E402
+from airbyte.caches import DuckDBCache  # noqa: E402 - after the settings above
+from airbyte.exceptions import PyAirbyteError  # noqa: E402 - after the settings above
 
-from integration_tests.sandbox import Sandbox  # noqa: E402
+from integration_tests.sandbox import Sandbox  # noqa: E402 - after the settings above
 
 REFUSED = re.compile(r"Refused: (?:users, )?(.+?): (.+)")
 

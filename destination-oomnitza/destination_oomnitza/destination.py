@@ -224,7 +224,7 @@ def _write(
     """Write everything that comes, and log the sync report, however it ends. `stop` ends it early, and is set when it has ended."""
     report = Report([stream.title for stream in streams], config.test_run)
     try:
-        _write_all(config, streams, lines, send, stop, report)
+        _write_all(config, streams, lines, send, stop=stop, report=report)
     except Refusal as refusal:  # of a request that is about no record, or it would have been counted
         raise config_error(
             f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
@@ -233,11 +233,12 @@ def _write(
         report.finish()
 
 
-def _write_all(  # noqa: PLR0917 - what _write has, and its report
+def _write_all(
     config: Config,
     streams: list[protocol.Stream],
     lines: Iterable[list[bytes]],
     send: Callable[[dict[str, Any]], None],
+    *,
     stop: threading.Event,
     report: Report,
 ) -> None:

@@ -136,8 +136,8 @@ def test_a_state_comes_back_as_it_came_with_the_counts(blob: Any, kind: str | No
 
 @pytest.mark.parametrize("cursor", ["123456789012345678901234", "0.1234567890123456789", "1.50", "1e5", "-7"])
 def test_the_numbers_of_a_state_come_back_digit_by_digit(cursor: str) -> None:
-    descriptor = '{"stream_descriptor":{"name":"users"},"stream_state":{"cursor":%s}}' % cursor  # noqa: UP031 - braces
-    line = '{"type":"STATE","state":{"type":"STREAM","stream":%s}}' % descriptor  # noqa: UP031
+    descriptor = '{"stream_descriptor":{"name":"users"},"stream_state":{"cursor":' + cursor + "}}"
+    line = '{"type":"STATE","state":{"type":"STREAM","stream":' + descriptor + "}}"
     state = read_state(read_message(line.encode())[1])
     assert state is not None
     assert descriptor.encode() in orjson.dumps(state.receipt(0, 0))

@@ -243,6 +243,7 @@ def _see(sightings: Sightings, members: Iterable[Mapping[str, Any]], workspace: 
 
 
 def _in_turn(last: int, sightings: Sightings) -> Iterator[int]:
+    """Yield which workspace to read for records next; whose records are still awaited is only known at the end."""
     yield last
     yield from range(last)
     yield from sightings.awaited()
