@@ -91,6 +91,8 @@ class Config(_Model):
     include_deactivated: bool = True
     include_guests: bool = True
     include_bots: bool = False
+    include_external: bool = True
+    include_custom_fields: bool = False
     page_size: int = Field(1000, ge=1, le=1000)
     api_url: Annotated[str, AfterValidator(_address)] = "https://slack.com/api/"
 
