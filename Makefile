@@ -28,7 +28,7 @@ $(STAMP): constraints.txt pyproject.toml $(CONNECTORS:%=%/pyproject.toml) | pyth
 	@touch $@
 
 demo: $(STAMP) ## sync a Slack workspace into an Oomnitza instance, both on this machine
-	@$(BIN)/python -m integration_tests.demo
+	@$(BIN)/python -m integration_tests.tools.demo
 
 playground: $(STAMP) ## the same with pages: change somebody in Slack, press "Sync now", and see (PORT=8765)
 	@exec $(BIN)/python -m integration_tests.playground $(if $(PORT),--port $(PORT))
@@ -44,24 +44,24 @@ test: style ## lint, types and all tests
 
 # Of its own, so that an advisory of last night does not fail the tests of somebody who has just arrived.
 lint: style ## ruff, mypy, and pip-audit of what the images hold
-	@$(BIN)/python -m integration_tests.audit
+	@$(BIN)/python -m integration_tests.tools.audit
 
 style: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy source-slack-users/source_slack_users
 	@$(BIN)/mypy destination-oomnitza/destination_oomnitza
-	@$(BIN)/mypy registration
+	@$(BIN)/mypy bundle
 
 format: $(STAMP) ## let ruff mend and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench: $(STAMP) ## speed and memory, as ratios in one run
-	@$(BIN)/python -m integration_tests.bench
+	@$(BIN)/python -m integration_tests.tools.bench
 
 soak: $(STAMP) ## 600 random syncs under random faults, by both connectors: nothing lost, nobody twice
-	@$(BIN)/python -m integration_tests.soak --syncs 600
+	@$(BIN)/python -m integration_tests.tools.soak --syncs 600
 
 lock: $(STAMP) ## pin constraints.txt anew, for every supported Python
 	@env -u PIP_CONSTRAINT $(BIN)/uv pip compile --native-tls --universal --python-version 3.10 --upgrade --quiet --no-emit-index-url \
@@ -69,10 +69,10 @@ lock: $(STAMP) ## pin constraints.txt anew, for every supported Python
 
 register: $(STAMP) ## put both connectors and the daily connection into an Airbyte (docs/airbyte-ui.md)
 	@$(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),,$(error Name both configurations: make register SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=--dry-run]))
-	@$(BIN)/python -m registration "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)" $(FLAGS)
+	@$(BIN)/python -m bundle "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)" $(FLAGS)
 
 image-test: $(STAMP) ## build both images with buildah, look into them, sync from one into the other (root)
-	@$(BIN)/python -m integration_tests.images
+	@$(BIN)/python -m integration_tests.tools.images
 
 clean: ## remove what make made
 	@rm -rf $(VENV) .cache .sandbox

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.caller import Caller
+from integration_tests.sandbox.oomnitza.caller import Caller
 
 
 @pytest.fixture

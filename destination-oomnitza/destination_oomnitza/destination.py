@@ -25,25 +25,25 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_oomnitza import protocol
-from destination_oomnitza.client import Client, Refusal, config_error
-from destination_oomnitza.config import Config, IngestWriting
-from destination_oomnitza.discover import destination_catalog
-from destination_oomnitza.form import specification
-from destination_oomnitza.ingest import IngestWriter
-from destination_oomnitza.ledger import Ledger
-from destination_oomnitza.mapping import table
-from destination_oomnitza.metadata import Metadata
-from destination_oomnitza.missing import Missing
-from destination_oomnitza.patience import Patience
-from destination_oomnitza.people import USERS, People
-from destination_oomnitza.pipeline import SILENCE, Pipeline
-from destination_oomnitza.plan import StreamPlan, plan_stream
+from destination_oomnitza.api.client import Client, RequestRejected, config_error
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.config.spec_schema import specification
+from destination_oomnitza.mapping.record_mapping import table
+from destination_oomnitza.masking import mask, masked
+from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.pipeline import SILENCE, Pipeline
+from destination_oomnitza.planning.activation import destination_catalog
+from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.protocol import messages as protocol
 from destination_oomnitza.report import Report
-from destination_oomnitza.rest import RestWriter
-from destination_oomnitza.saas import SaasUsers
-from destination_oomnitza.saas_application import SaasApplication
-from destination_oomnitza.secrets import mask, masked
+from destination_oomnitza.writers.ingest_writer import IngestWriter
+from destination_oomnitza.writers.missing_users import MissingUsers
+from destination_oomnitza.writers.people import USERS, People
+from destination_oomnitza.writers.rest_writer import RestWriter
+from destination_oomnitza.writers.saas_users import SaasUsers
 
 logger = logging.getLogger("airbyte")
 
@@ -57,16 +57,16 @@ class _Parser(argparse.ArgumentParser):
         raise config_error(f"The command is not complete: {message}. There are spec, check, discover and write.")
 
 
-def read_metadata(client: Client) -> Metadata:
+def read_person_schema(client: Client) -> PersonSchema:
     """Ask the instance for its person fields; go on without where it does not tell. Raises as Client.get."""
     try:
         document = client.get(f"{USERS}/meta").json
-    except Refusal as refusal:
+    except RequestRejected as refusal:
         logger.info(
             f"This Oomnitza does not tell its fields ({refusal.status}): only standard fields are mapped by smart mapping."
         )
-        return Metadata.unknown()
-    return Metadata.parse(document) if isinstance(document, dict) and document else Metadata.unknown()
+        return PersonSchema.unknown()
+    return PersonSchema.parse(document) if isinstance(document, dict) and document else PersonSchema.unknown()
 
 
 def log_mapping(plan: StreamPlan) -> None:
@@ -170,16 +170,18 @@ class DestinationOomnitza(Destination):
         )
 
     def _prove(self, config: Config) -> None:
-        client = Client(config, Patience.of_a_check())
+        client = Client(config, RetryPolicy.of_a_check())
         client.sign_in()
-        plan = plan_stream(config, read_metadata(client), protocol.Stream("every stream, before its fields are known"))
+        plan = plan_stream(
+            config, read_person_schema(client), protocol.Stream("every stream, before its fields are known")
+        )
         ingest = isinstance(config.write_method, IngestWriting)
         try:
             if not ingest or plan.defaults_need_known_people:
                 client.get_list(f"{USERS}?limit=1")
             if not ingest and config.saas is not None:
                 SaasApplication(client, config.saas).find()
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             raise config_error(
                 f"{config.instance_url} does not answer as an Oomnitza instance does: {refusal}. Check the address."
             ) from None
@@ -190,7 +192,7 @@ class DestinationOomnitza(Destination):
         parsed = _parse(config)
         client = Client(parsed)
         client.sign_in()
-        protocol.send(destination_catalog(read_metadata(client), parsed.default_role is not None))
+        protocol.send(destination_catalog(read_person_schema(client), parsed.default_role is not None))
 
     def write(
         self,
@@ -225,7 +227,7 @@ def _write(
     report = Report([stream.title for stream in streams], config.test_run)
     try:
         _write_all(config, streams, lines, send, stop=stop, report=report)
-    except Refusal as refusal:  # of a request that is about no record, or it would have been counted
+    except RequestRejected as refusal:  # of a request that is about no record, or it would have been counted
         raise config_error(
             f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
         ) from None
@@ -244,25 +246,25 @@ def _write_all(
 ) -> None:
     client = Client(config, stop=stop)
     client.sign_in()
-    metadata = read_metadata(client)
+    metadata = read_person_schema(client)
     plans = [plan_stream(config, metadata, stream) for stream in streams]
     for plan in plans:
         log_mapping(plan)
     whole = [plan.stream for plan in plans if plan.whole]
     writer = _writer(config, client, report, whole)
     # A state is a receipt, and in a test run nothing was written.
-    ledger = Ledger(
+    checkpoints = Checkpoints(
         _withhold if config.test_run else send,
         config.on_failed_record == "fail_after_sync",
         {stream.key for stream in whole},
     )
     pipeline = Pipeline(
-        plans, writer, report, ledger, batch_size=config.batch_size, num_workers=config.num_workers, stop=stop
+        plans, writer, report, checkpoints, batch_size=config.batch_size, num_workers=config.num_workers, stop=stop
     )
     try:
         broken = pipeline.run(lines)
         _fail_if_refused(config, report)
-        ledger.conclude(broken)
+        checkpoints.conclude(broken)
     finally:
         stop.set()  # what is still waiting for another try must not go on
         writer.close()
@@ -282,7 +284,7 @@ def _writer(config: Config, client: Client, report: Report, whole: list[protocol
         application = SaasApplication(client, config.saas, config.test_run)
         saas = SaasUsers(application, config.write_method, report)
         if whole:
-            missing = Missing(application, report, whole, config.write_method.max_deactivated_percent)
+            missing = MissingUsers(application, report, whole, config.write_method.max_deactivated_percent)
     return RestWriter(people, saas, missing, config.num_workers, config.test_run)
 
 

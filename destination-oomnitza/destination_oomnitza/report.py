@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from destination_oomnitza.secrets import masked
+from destination_oomnitza.masking import masked
 
 logger = logging.getLogger("airbyte")
 
 MAX_TOLD = 50
-"""Refused records that are logged in full; the others are counted by their reason."""
+"""Rejected records that are logged in full; the others are counted by their reason."""
 MAX_EXAMPLES = 10
 _MAX_REASONS = 100
 _MAX_COMPLAINTS = 50

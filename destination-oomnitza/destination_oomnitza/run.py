@@ -14,9 +14,9 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_oomnitza import protocol
-from destination_oomnitza.client import Stopped
+from destination_oomnitza.api.client import Stopped
 from destination_oomnitza.destination import DestinationOomnitza
+from destination_oomnitza.protocol import messages as protocol
 
 GRACE = 5.0
 """Seconds after SIGTERM in which the command may end by itself; a request that is under way can take longer."""

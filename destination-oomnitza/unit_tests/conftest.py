@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from destination_oomnitza import secrets
+from destination_oomnitza import masking as secrets
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no fault of what is tested.

@@ -12,7 +12,7 @@ from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalo
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza import destination as module
-from destination_oomnitza import secrets
+from destination_oomnitza import masking as secrets
 from destination_oomnitza.destination import DestinationOomnitza
 
 ORIGIN = "https://acme.oomnitza.com"

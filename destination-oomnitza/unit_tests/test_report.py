@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from destination_oomnitza.masking import mask
 from destination_oomnitza.report import MAX_TOLD, Outcome, Report
-from destination_oomnitza.secrets import mask
 
 
 @pytest.fixture

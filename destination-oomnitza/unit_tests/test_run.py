@@ -1,4 +1,4 @@
-"""The command's process: how it ends where it cannot go on by itself. `integration_tests/test_killed.py` has the rest."""
+"""The command's process: how it ends where it cannot go on by itself. `integration_tests/destination/test_killed.py` has the rest."""
 
 from __future__ import annotations
 

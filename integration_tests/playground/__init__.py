@@ -8,6 +8,6 @@ workspace, in which somebody can be changed before the next sync.
 or `python -m integration_tests.playground [--port N]` (`make playground`), until Ctrl-C.
 """
 
-from .pages import Playground
+from integration_tests.playground.pages import Playground
 
 __all__ = ["Playground"]

@@ -8,9 +8,8 @@ import signal
 import threading
 from pathlib import Path
 
+from integration_tests.playground import Playground
 from integration_tests.sandbox import Sandbox
-
-from . import Playground
 
 HOME = Path(".sandbox/playground")
 PEOPLE = 250

@@ -14,12 +14,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from integration_tests.playground.listing import Column, Listing
+from integration_tests.playground.syncs import SAAS_NAME, Syncs, Touch
 from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.fields import ROLES
+from integration_tests.sandbox.oomnitza.fields import ROLES
 from integration_tests.sandbox.people import Member
-
-from .listing import Column, Listing
-from .syncs import SAAS_NAME, Syncs, Touch
 
 HERE = Path(__file__).parent
 PEOPLE, SAAS, RUNS, SLACK = "/people", "/software/saas/slack/users", "/runs", "/slack"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from integration_tests.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from integration_tests.engine import Engine, Outcome
+    from integration_tests.harness.engine import Engine, Outcome
 
 SAAS_NAME = "Slack"
 
@@ -98,7 +98,9 @@ class Syncs:
         before = self._saas_users()
         try:
             if self._engine is None:
-                from integration_tests.engine import Engine  # takes seconds: the pages do not wait for PyAirbyte
+                from integration_tests.harness.engine import (
+                    Engine,  # takes seconds: the pages do not wait for PyAirbyte
+                )
 
                 self._engine = Engine(self._sandbox, self._home)
             sync.outcome = self._engine.sync()

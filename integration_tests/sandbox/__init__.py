@@ -32,7 +32,7 @@ ids and tokens. Written from the contracts and from what is known of the service
     set_field(external_id, editable=False, ...)
     applications(), add_application(name) -> saas_id, saas_users(name), roles(name), assign(saas_id, user_id, ...),
     refuse_activity[user_id] = "reason"
-    runs() -> list[Run], cancel_runs(after_lots=0), connectors = {12: "Slack"}
+    runs() -> list[Run], cancel_runs(after_batches=0), connectors = {12: "Slack"}
     switches: every point that the contracts call open (`switches.py`)
     store: the SQLite database behind it (`store.rows(sql)`)
 
@@ -49,8 +49,8 @@ ids and tokens. Written from the contracts and from what is known of the service
 `pages=` adds routes outside `/api/` at Oomnitza's address (they are not logged and meet no faults).
 """
 
-from .faults import Fault
-from .requestlog import Exchange
-from .service import Sandbox
+from integration_tests.sandbox.service import Sandbox
+from integration_tests.sandbox.transport.faults import Fault
+from integration_tests.sandbox.transport.request_log import Exchange
 
 __all__ = ["Exchange", "Fault", "Sandbox"]

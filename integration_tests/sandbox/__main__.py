@@ -10,7 +10,7 @@ import json
 import signal
 import threading
 
-from . import Sandbox
+from integration_tests.sandbox import Sandbox
 
 
 def main() -> None:

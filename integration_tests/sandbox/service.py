@@ -10,11 +10,11 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from .faults import Faults
-from .oomnitza import Oomnitza
-from .requestlog import RequestLog
-from .server import Gate, Server
-from .slack import Slack
+from integration_tests.sandbox.oomnitza.instance import Oomnitza
+from integration_tests.sandbox.slack.web_api import Slack
+from integration_tests.sandbox.transport.faults import Faults
+from integration_tests.sandbox.transport.request_log import RequestLog
+from integration_tests.sandbox.transport.server import Gate, Server
 
 Pages = Callable[["Sandbox"], Sequence[BaseRoute]]
 

@@ -1,0 +1,1 @@
+"""Oomnitza over HTTP: the only room that imports requests."""

@@ -1,0 +1,71 @@
+"""One user of a SaaS application: what a row of the application's list says. Pure functions.
+
+Source: oomnitza.md, "SaaS applications and their users". Where that says "open", every answer is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from destination_oomnitza.mapping.values import is_empty
+
+
+@dataclass(slots=True)
+class SaasUser:
+    """What is known of one user of the application: as it was listed, and as it was written since."""
+
+    saas_user_id: str | None = None
+    """None for somebody who was assigned in this sync, and not listed yet."""
+    external_id: str | None = None
+    roles: tuple[str, ...] = ()
+    """Ids of roles."""
+    active: bool | None = None
+    """None where the listing does not tell."""
+    appeared: bool = False
+    """Whether a record of this sync was of this person."""
+
+
+_ACTIVE = frozenset({"true", "1", "yes", "active", "activated", "enabled"})
+_INACTIVE = frozenset({"false", "0", "no", "inactive", "deactivated", "disabled"})
+
+
+def activity(row: Mapping[str, Any]) -> bool | None:
+    """Say whether a listed SaaS user is active, or None where the row does not tell.
+
+    Which field tells is not known: `deactivated`, `active`, `is_active` and `status` are taken, flags and words.
+    """
+    for name in ("deactivated", "active", "is_active", "status"):
+        word = str(row.get(name)).strip().lower()
+        if word in _ACTIVE or word in _INACTIVE:
+            # "deactivated" may hold a flag, or a word as `status` does.
+            flag = name == "deactivated" and word not in ("active", "inactive", "deactivated")
+            return (word in _ACTIVE) != flag
+    return None
+
+
+def activity_id(row: Mapping[str, Any]) -> str:
+    """Return the id by which a listed SaaS user is activated and deactivated: `saas_user_id`, or the `user_id` where there is none."""
+    ident = row.get("saas_user_id")
+    return str(row["user_id"] if is_empty(ident) else ident)
+
+
+def external_id(row: Mapping[str, Any]) -> str | None:
+    """Return the id that a listed SaaS user has in the application."""
+    ident = row.get("user_external_id")
+    return None if is_empty(ident) else str(ident)
+
+
+def listed_roles(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the roles of a listed SaaS user: id -> label ("" where it is not told).
+
+    `roles` is one object in the OpenAPI document, and plural by name: an object or a list is taken.
+    """
+    roles = row.get("roles")
+    found: dict[str, str] = {}
+    for role in roles if isinstance(roles, list) else [roles]:
+        told = role if isinstance(role, dict) else {"role_id": role}
+        if not is_empty(told.get("role_id")):
+            found[str(told["role_id"])] = str(told.get("role_external_label") or told.get("role_external_id") or "")
+    return found

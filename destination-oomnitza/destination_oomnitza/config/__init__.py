@@ -1,0 +1,1 @@
+"""The configuration as types, and as the form of the Airbyte UI."""

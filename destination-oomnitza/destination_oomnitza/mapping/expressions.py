@@ -1,0 +1,77 @@
+"""Expressions over a record: dotted paths and templates, compiled once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from destination_oomnitza.mapping.templates import TemplateFailed, compile_template, is_template
+
+Value = Callable[[Mapping[str, Any]], Any]
+Condition = Callable[[Mapping[str, Any]], bool]
+
+_STEP = re.compile(r"([^.\[\]]+)((?:\[\d+\])*)")
+_INDEX = re.compile(r"\[(\d+)\]")
+# How "no" is written in text: a template can only answer with text, and some sources write flags so.
+_FALSE = frozenset({"", "false", "0", "0.0", "no", "none", "null", "[]", "{}", "()"})
+
+
+def path_steps(path: str) -> list[str | int]:
+    """Split `profile.fields[0].name` into its steps. Raises ValueError for what is no path."""
+    steps: list[str | int] = []
+    for part in path.split("."):
+        match = _STEP.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(f"{path!r} is not a path; a path looks like profile.fields[0].name")
+        steps.append(match[1])
+        steps.extend(int(index) for index in _INDEX.findall(match[2]))
+    return steps
+
+
+def field_value(name: str) -> Value:
+    """Return a function from a record to the value of one of its fields, whatever characters the field's name holds."""
+    return lambda record: record.get(name)
+
+
+def _compile_path(path: str) -> Value:
+    steps = path_steps(path)
+    if len(steps) == 1:
+        return field_value(str(steps[0]))
+
+    def walk(record: Mapping[str, Any]) -> Any:
+        # A missing step is null, and so is every step after it.
+        current: Any = record
+        for step in steps:
+            if isinstance(step, str):
+                current = current.get(step) if isinstance(current, dict) else None
+            else:
+                current = current[step] if isinstance(current, list) and step < len(current) else None
+        return current
+
+    return walk
+
+
+def compile_value(text: str) -> Value:
+    """Return a function from a record to the value of a path (as it is there) or a template (text).
+
+    Raises ValueError, with what is wrong, for a path or a template that does not compile. The function raises
+    TemplateFailed where a template fails on a record.
+    """
+    return compile_template(text) if is_template(text) else _compile_path(text)
+
+
+def compile_condition(text: str) -> Condition:
+    """Return a function that says whether a path or template is true of a record. Raises as `compile_value`."""
+    value = compile_value(text)
+
+    def holds(record: Mapping[str, Any]) -> bool:
+        result = value(record)
+        if isinstance(result, str):
+            return result.strip().lower() not in _FALSE
+        return bool(result)
+
+    return holds
+
+
+__all__ = ["Condition", "TemplateFailed", "Value", "compile_condition", "compile_value", "field_value", "path_steps"]

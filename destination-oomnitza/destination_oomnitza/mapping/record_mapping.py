@@ -1,0 +1,308 @@
+"""Mapping: one record becomes the fields of one person, or a reason why not. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from destination_oomnitza.config.models import FieldMapping
+from destination_oomnitza.mapping.expressions import Condition, Value, compile_value, field_value
+from destination_oomnitza.mapping.templates import TemplateFailed
+from destination_oomnitza.mapping.values import ValueRejected, fit, is_empty
+from destination_oomnitza.person_schema import Kind, PersonField, PersonSchema
+
+Record = Mapping[str, Any]
+
+# configuration.md, "Smart mapping": Oomnitza field <- field of the stream, always.
+SMART_FIELDS = {
+    "username": "name",
+    "email": "email",
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "phone_number": "phone",
+    "position": "title",
+}
+# Labels that Oomnitza's own Slack integration gives (oomnitza-slack-integration.txt) <- field of the stream.
+SLACK_LABELS = {
+    "Slack User Id": "id",
+    "Is Admin?": "is_admin",
+    "Deleted?": "deleted",
+    "Is bot user?": "is_bot",
+    "Is restricted (guest) user?": "is_restricted",
+    "Is ultra restricted (single channel only) user?": "is_ultra_restricted",
+    "Skype": "skype",
+    "Team ID": "team_id",
+}
+# Differs in every sync, and so would cost a write a person: only mapped where the configuration says so.
+NEVER_SMART = "connector_sync_time"
+
+
+class RecordRejected(ValueError):
+    """A record that cannot be written; the message is the reason, for a person to read."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one Oomnitza field gets its value."""
+
+    field: PersonField
+    expression: str | None
+    value: Value | None
+    fit: Callable[[Any], Any]
+    default: Any = None
+    if_empty_only: bool = False
+    write_empty: bool = False
+    origin: str = "smart mapping"
+
+    @property
+    def empty(self) -> Any:
+        """What empties the field: text fields take "" (the OpenAPI document has no nullable text), others null."""
+        return "" if self.field.kind is Kind.TEXT else None
+
+
+@dataclass(slots=True)
+class MappedRecord:
+    """What one record says of one person."""
+
+    keys: tuple[Any, ...]
+    """The values of the sync keys, in order; None where the record has none."""
+    fields: dict[str, Any]
+    inactive: bool = False
+    external_id: str | None = None
+    role: str | None = None
+    key: str = field(default="")
+    """The person's name in messages: the first sync key that has a value, `email=ada@example.com`."""
+
+
+@dataclass(frozen=True)
+class SaasRules:
+    """Where in a record the id and the role in the SaaS application stand."""
+
+    external_id: Value
+    role: Value | None
+
+
+def normal(name: str) -> str:
+    """Return a label or an id as smart mapping compares it: letters and digits, without case."""
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
+    known: dict[Any, int] = {}
+
+    def role(value: Any) -> Any:
+        if isinstance(value, (bool, list, dict)):
+            raise ValueRejected("is not a role; a role is an id or a name")
+        if value not in known:
+            try:
+                known[value] = metadata.role_id(value)
+            except ValueError as error:
+                raise ValueRejected(f"names no role: {error}") from None
+        return known[value]
+
+    return role
+
+
+def field_fit(target: PersonField, metadata: PersonSchema) -> Callable[[Any], Any]:
+    """Return the function that turns a value into what the field takes; it raises ValueRejected. Roles come by id or by name."""
+    return _role_fit(metadata) if target.id == "role" else fit(target)
+
+
+def _holds_one_value(schema: Any) -> bool:
+    types = schema.get("type") if isinstance(schema, Mapping) else None
+    declared = {each for each in (types if isinstance(types, list) else [types]) if isinstance(each, str)}
+    return not declared or not declared <= {"object", "array", "null"}
+
+
+def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[Rule]:
+    """Return the rules of smart mapping for a stream with these fields (`properties` of its JSON schema)."""
+    sources = dict(SMART_FIELDS)
+    # Names of signs alone are all the same once normal, and mean nothing. A field takes one value, no object and no list.
+    by_name = {
+        normal(name): name
+        for name, schema in properties.items()
+        if name != NEVER_SMART and normal(name) and _holds_one_value(schema)
+    }
+    by_label = {normal(label): source for label, source in SLACK_LABELS.items()}
+    for each in metadata.fields.values():
+        if each.standard or not each.editable:
+            continue
+        label = normal(each.label)
+        source = by_name.get(label) or by_name.get(normal(each.id)) or by_label.get(label)
+        if source is not None:
+            sources[each.id] = source
+    return [
+        Rule(metadata.fields[name], source, field_value(source), field_fit(metadata.fields[name], metadata))
+        for name, source in sources.items()
+        if name in metadata.fields and metadata.fields[name].editable
+    ]
+
+
+def explicit_rule(entry: FieldMapping, metadata: PersonSchema) -> Rule:
+    """Return the rule of one entry of the configuration's field mapping.
+
+    Raises ValueError, with what is wrong and without the entry's name, for a value that does not compile or a default
+    that its field cannot take.
+    """
+    target = metadata.fields.get(entry.field) or PersonField(entry.field, entry.field, Kind.UNKNOWN)
+    fitting = field_fit(target, metadata)
+    try:
+        value = compile_value(entry.value) if entry.value is not None else None
+    except TemplateFailed as error:
+        raise ValueError(f"the template does not compile: {error}") from None
+    try:
+        default = None if entry.default is None else fitting(entry.default)
+    except ValueRejected as error:
+        raise ValueError(f"the default {error}") from None
+    return Rule(
+        target,
+        entry.value,
+        value,
+        fitting,
+        default,
+        entry.if_empty_only,
+        entry.write_empty,
+        origin="your field mapping",
+    )
+
+
+class RecordMapping:
+    """The mapping of one stream, compiled: call it with a record.
+
+    `defaults` are what new people get where the mapping gives nothing. `dynamic` is for data activation, where a record's own
+    fields are Oomnitza's: each field that comes along gets a rule when it is first seen.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        sync_keys: Iterable[str],
+        fields: Mapping[str, PersonField],
+        *,
+        inactive: Condition | None = None,
+        saas: SaasRules | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        dynamic: Callable[[str], Rule | None] | None = None,
+    ) -> None:
+        self.rules = {rule.field.id: rule for rule in rules}
+        self.sync_keys = tuple(sync_keys)
+        self.defaults = dict(defaults or {})
+        self.fields: Mapping[str, PersonField] = fields
+        # A key that Oomnitza keeps itself (user_id) finds a person, and is not written.
+        self._only_found_by = [key for key in sync_keys if key in fields and fields[key].system_kept]
+        self._inactive = inactive
+        self._saas = saas
+        self._dynamic = dynamic
+        self._seen: set[str] = set()
+        self._steps = self._compiled()
+
+    def __call__(self, record: Record) -> MappedRecord | None:
+        """Return what the record says of a person, or None where it has no value for any sync key.
+
+        A record of an inactive account that has the account's id in the application is a row without it, too: such accounts often
+        lose their e-mail address, and the SaaS user is found by that id.
+
+        Raises RecordRejected, with the field's name and the reason, for a value that its field cannot take and a template that fails.
+        """
+        if self._dynamic is not None and not record.keys() <= self._seen:
+            self._learn(record)
+        fields: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, read, fitting, rule in self._steps:
+                value = read(record)
+                if value is None or (value.__class__ is str and not value.strip()):
+                    if rule.default is not None:
+                        fields[name] = rule.default
+                    elif rule.write_empty:
+                        fields[name] = rule.empty
+                else:
+                    fields[name] = fitting(value)
+            name = "inactive_when"
+            inactive = self._inactive is not None and self._inactive(record)
+            name = "the SaaS user"
+            external_id, role = (None, None) if self._saas is None else self._saas_values(self._saas, record)
+        except (ValueRejected, TemplateFailed) as error:
+            raise RecordRejected(f"{name}: {error}") from None
+        # Of text, only what empties a field is empty here.
+        keys = tuple([None if (value := fields.get(key)) == "" else value for key in self.sync_keys])
+        for name in self._only_found_by:
+            fields.pop(name, None)
+        for name, value in zip(self.sync_keys, keys, strict=True):
+            if value is not None:
+                return MappedRecord(keys, fields, inactive, external_id, role, f"{name}={value}")
+        return (
+            MappedRecord(keys, fields, True, external_id, role, f"id={external_id}")
+            if inactive and external_id
+            else None
+        )
+
+    def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
+        """Yield what a record that is not written tells of whose it is: `(field of a SaaS user, value)`, as far as it can be read."""
+        rules = {name: self.rules[name].value for name in ("email", "username", *self.sync_keys) if name in self.rules}
+        if self._saas is not None:
+            rules["user_external_id"] = self._saas.external_id
+        for name, read in rules.items():
+            try:
+                value = read(record) if read is not None else None
+            except TemplateFailed:
+                continue
+            if isinstance(value, (str, int)) and not is_empty(value):
+                yield name, value
+
+    def describe(self, record: Any) -> str:
+        """Name a record that could not be mapped: its first sync key as it came, or its `id`."""
+        if isinstance(record, dict):
+            for key in self.sync_keys:
+                rule = self.rules.get(key)
+                try:
+                    value = rule.value(record) if rule is not None and rule.value is not None else None
+                except TemplateFailed:
+                    continue
+                if isinstance(value, (str, int)) and not is_empty(value):
+                    return f"{key}={str(value)[:200]}"
+            if isinstance(record.get("id"), (str, int)):
+                return f"id={str(record['id'])[:200]}"
+        return "a record without a key"
+
+    def new_person(self, row: MappedRecord) -> dict[str, Any]:
+        """Return the body that creates the person of a row: its fields, and the defaults of new people."""
+        return {**self.defaults, **{name: value for name, value in row.fields.items() if not is_empty(value)}}
+
+    def _saas_values(self, saas: SaasRules, record: Record) -> tuple[str | None, str | None]:
+        values = []
+        for what, read in (("id", saas.external_id), ("role", saas.role)):
+            value = read(record) if read is not None else None
+            if isinstance(value, (bool, list, dict)):
+                raise ValueRejected(f"the {what} in the application must be text or a number")
+            values.append(None if is_empty(value) else str(value).strip())
+        return values[0], values[1]
+
+    def _learn(self, record: Record) -> None:
+        for name in record.keys() - self._seen:
+            rule = self._dynamic(name) if self._dynamic is not None else None
+            if rule is not None:
+                self.rules[name] = rule
+            self._seen.add(name)
+        self._steps = self._compiled()
+
+    def _compiled(self) -> list[tuple[str, Value, Callable[[Any], Any], Rule]]:
+        """Return the rules as the loop over every record wants them."""
+        return [(name, rule.value or (lambda _: None), rule.fit, rule) for name, rule in self.rules.items()]
+
+
+def table(rules: Iterable[Rule], defaults: Mapping[str, Any]) -> str:
+    """Return the mapping in force as a table, for the log: one line a field, its value, and who says so."""
+    rows = [("Oomnitza field", "value", "set by")]
+    for rule in rules:
+        value = rule.expression if rule.expression is not None else f"always {rule.default!r}"
+        if rule.expression is not None and rule.default is not None:
+            value += f", else {rule.default!r}"
+        value += ", only if empty" if rule.if_empty_only else ""
+        value += ", empty values too" if rule.write_empty else ""
+        rows.append((rule.field.id, value, rule.origin))
+    rows += [(name, f"{value!r}, new people only", f"default_{name}") for name, value in defaults.items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}" for a, b, c in rows)

@@ -1,0 +1,174 @@
+"""What an Oomnitza instance says of its person fields (`GET /api/v3/users/meta`), as types.
+
+The page is not in Oomnitza's OpenAPI document: where an instance does not answer it, `PersonSchema.unknown()` stands in, which
+knows the standard fields and their types from that document, and no custom fields and no roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    """How a field's values are written and compared."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class PersonField:
+    """One field of a person: its id in the API, what people call it, and what may be done with it."""
+
+    id: str
+    label: str
+    kind: Kind
+    internal_id: str | None = None
+    unique: bool = False
+    editable: bool = True
+    optional: bool = True
+    standard: bool = False
+    """Oomnitza's own: of the OpenAPI document, or said to be so by the metadata's flag `hardcode`."""
+
+    @property
+    def system_kept(self) -> bool:
+        """Whether nobody but Oomnitza itself writes the field: the header that opens edit-only fields opens others only."""
+        return self.standard and not self.editable
+
+
+# Oomnitza's OpenAPI document, schema "User": the fields of every instance. `external_id` and the like are text there.
+_STANDARD = {
+    "username": ("User Name", Kind.TEXT, "USER"),
+    "email": ("Email", Kind.TEXT, "EMAIL"),
+    "first_name": ("First Name", Kind.TEXT, "FIRST_NAME"),
+    "last_name": ("Last Name", Kind.TEXT, "LAST_NAME"),
+    "full_name": ("Full Name", Kind.TEXT, None),
+    "phone_number": ("Phone", Kind.TEXT, "PHONE"),
+    "address": ("Address", Kind.TEXT, "ADDRESS"),
+    "position": ("Position", Kind.TEXT, "POSITION"),
+    "role": ("Role", Kind.NUMBER, "PERMISSIONS_ID"),
+    "external_id": ("External Id", Kind.TEXT, None),
+    "suspended": ("Suspended", Kind.BOOLEAN, None),
+    "last_login_date": ("Last Login Date", Kind.DATE, None),
+    "email_subscription": ("Email Subscription", Kind.BOOLEAN, None),
+    "deleted": ("Deleted", Kind.TEXT, None),
+    "creation_date": ("Creation Date", Kind.DATE, None),
+    "change_date": ("Change Date", Kind.DATE, None),
+    "created_by": ("Created By", Kind.TEXT, None),
+    "changed_by": ("Changed By", Kind.TEXT, None),
+    "user_id": ("User Id", Kind.TEXT, None),
+    "uid": ("UID", Kind.NUMBER, None),
+    "version": ("Version", Kind.TEXT, None),
+}
+# Kept by the server. `user_id` is its key, the others are its own records of a person.
+SERVER_KEPT = frozenset({"user_id", "uid", "version", "creation_date", "change_date", "created_by", "changed_by"})
+_UNIQUE = frozenset({"username", "email", "user_id"})
+
+# Fields that a new person needs (oomnitza.md, "People").
+REQUIRED = ("username", "email", "role")
+NAMES = frozenset({"username", "email", "first_name", "last_name", "full_name"})
+"""Fields that must be text, whatever the metadata says (configuration.md, "Values")."""
+
+
+def _flag(value: Any, default: bool) -> bool:
+    """Read a flag of the metadata: "1" / "0" or "true" / "false" (which of them is open), or a JSON boolean."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("1", "true", "yes") if value.strip() else default
+    return default if value is None else bool(value)
+
+
+def _kind(data_type: Any) -> Kind:
+    """Read a data type. Their names are not documented, so what they hold decides."""
+    name = str(data_type or "").lower()
+    for kind, marks in (
+        (Kind.UNKNOWN, ("enum", "list", "drop", "select")),
+        (Kind.BOOLEAN, ("bool", "checkbox", "yesno")),
+        (Kind.DATE, ("date", "time")),
+        (Kind.NUMBER, ("int", "num", "float", "decimal", "double", "currency", "money")),
+        (Kind.TEXT, ("str", "text", "char", "mail", "phone", "url", "address")),
+    ):
+        if any(mark in name for mark in marks):
+            return kind
+    return Kind.UNKNOWN
+
+
+def _standard_fields() -> dict[str, PersonField]:
+    return {
+        name: PersonField(name, label, kind, internal, name in _UNIQUE, name not in SERVER_KEPT, standard=True)
+        for name, (label, kind, internal) in _STANDARD.items()
+    }
+
+
+@dataclass(frozen=True)
+class PersonSchema:
+    """The person fields of an instance and its roles."""
+
+    fields: Mapping[str, PersonField]
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Role id -> name; empty where the instance does not tell."""
+    known: bool = True
+    """Whether the instance told its fields; if not, a field that is missing here may still exist."""
+
+    @classmethod
+    def unknown(cls) -> PersonSchema:
+        """The fields of every instance, for one that does not tell its own."""
+        return cls(_standard_fields(), known=False)
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> PersonSchema:
+        """Read the answer of `GET /api/v3/users/meta` (OpenAPI schema "PersonSchema fields"): field id -> description."""
+        standard = _standard_fields()
+        fields: dict[str, PersonField] = {}
+        for name, told in document.items():
+            if not isinstance(told, Mapping):
+                continue
+            base = standard.get(name)
+            kind = _kind(told.get("data_type"))
+            if base is not None and (kind is Kind.UNKNOWN or name == "role"):
+                kind = base.kind
+            fields[name] = PersonField(
+                id=name,
+                label=str(told.get("label") or (base.label if base else name)),
+                kind=kind,
+                internal_id=told.get("internal_id") or (base.internal_id if base else None),
+                unique=_flag(told.get("unique"), default=name in _UNIQUE),
+                editable=_flag(told.get("editable"), default=True) and name not in SERVER_KEPT,
+                optional=_flag(told.get("optional"), default=True),
+                standard=base is not None or _flag(told.get("hardcode"), default=False),
+            )
+        role = document.get("role")
+        helps = role.get("searchhelp") if isinstance(role, Mapping) else None
+        helps = helps if isinstance(helps, list) else []
+        roles = {str(h["key"]): str(h.get("value", "")) for h in helps if isinstance(h, Mapping) and "key" in h}
+        # A field that every instance has may be written even where the page leaves it out.
+        return cls({**standard, **fields}, roles)
+
+    def edit_only(self) -> frozenset[str]:
+        """Return the fields that the metadata says are not editable."""
+        return frozenset(name for name, each in self.fields.items() if not each.editable)
+
+    def role_id(self, given: float | str) -> int:
+        """Return the id of a role that is given by id or by name.
+
+        Raises ValueError, with a sentence, where there is no such role, or a name is given and the instance does not tell its roles.
+        """
+        text = str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
+        if text in self.roles and text.isdecimal():
+            return int(text)
+        named = [key for key, name in self.roles.items() if name.strip().lower() == text.lower()]
+        if len(named) == 1 and named[0].isdecimal():
+            return int(named[0])
+        if len(named) > 1:
+            raise ValueError(f"there are several roles named {text!r}; give the id of the one that is meant")
+        if self.roles:
+            known = ", ".join(f"{name} ({key})" for key, name in list(self.roles.items())[:20])
+            raise ValueError(f"there is no role {text!r}; there are {known}")
+        if text.isdecimal():
+            return int(text)
+        raise ValueError(f"this Oomnitza does not tell its roles by name; give the role's id instead of {text!r}")

@@ -1,0 +1,1 @@
+"""Messages in order: batches, workers, and when a state may leave."""

@@ -1,0 +1,1 @@
+"""Airbyte's messages, catalogs and states."""

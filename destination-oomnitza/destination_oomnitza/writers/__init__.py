@@ -1,0 +1,1 @@
+"""Writes batches into Oomnitza, by REST or by connector ingest."""

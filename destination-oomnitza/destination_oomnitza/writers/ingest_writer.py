@@ -1,0 +1,262 @@
+"""The writer over connector ingest: what Oomnitza's own connector speaks (oomnitza.md, "Connector ingest"; observed).
+
+One portion a stream, many records a request. Oomnitza matches people by the sync field and works through a portion by itself, so that a
+batch which is sent twice does no harm, and the outcomes are only known from its run log, afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+from uuid import uuid4
+
+from destination_oomnitza.api.bisection import bisect
+from destination_oomnitza.api.client import Client, RequestRejected, config_error
+from destination_oomnitza.api.ingest_runs import RunLog, read_run_log, report_run
+from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.mapping.record_mapping import MappedRecord
+from destination_oomnitza.mapping.values import is_empty
+from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.protocol.messages import StreamKey
+from destination_oomnitza.report import Report, Result
+from destination_oomnitza.writers.known_people import KnownPeople
+from destination_oomnitza.writers.people import failed, skipped
+
+logger = logging.getLogger("airbyte")
+
+BULK = "/api/v3/bulk"
+CANCELLATION_EVERY = 10
+"""Batches of a portion after which it is asked whether an administrator cancelled it; also after the first."""
+LOG_PATIENCE = 120.0
+"""Seconds to wait for Oomnitza's run logs after the end of a sync."""
+_LONGEST_WAIT = 15.0
+_MAX_ERRORS_KEPT = 1000
+
+
+@dataclass
+class Portion:
+    """One run, as Oomnitza sees it: of one stream, and of people who may, or may not, be created."""
+
+    plan: StreamPlan
+    update_only: bool
+    id: str = field(default_factory=lambda: str(uuid4()))
+    batches: int = 0
+    records: int = 0
+    errors: list[str] = field(default_factory=list)
+    """The reasons of records that could not be mapped, at most the first thousand."""
+    error_count: int = 0
+    concluded: bool = False
+
+
+class IngestWriter:
+    """Sends batches to connector ingest, and reads Oomnitza's run log at the end. `clock` tells seconds."""
+
+    def __init__(
+        self,
+        client: Client,
+        config: Config,
+        options: IngestWriting,
+        report: Report,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._config = config
+        self._options = options
+        self._report = report
+        self._clock = clock
+        self._version = version("airbyte-destination-oomnitza")
+        self._lock = threading.Lock()
+        self._portions: dict[tuple[StreamKey, bool], Portion] = {}
+        self._known: dict[tuple[str, ...], KnownPeople] = {}
+
+    def write(self, plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
+        """Send one batch. See pipeline.Writer. What becomes of the records, Oomnitza's run log tells."""
+        results: list[Result | None] = [None] * len(rows)
+        batches: dict[bool, list[tuple[int, dict[str, Any]]]] = {}
+        for index, row in enumerate(rows):
+            if all(key is None for key in row.keys) or (row.inactive and not plan.update):
+                results[index] = skipped()  # nobody is found by it, or nobody may be created for it
+                continue
+            try:
+                batches.setdefault(row.inactive, []).append((index, self._record(plan, row)))
+            except ValueError as error:
+                results[index] = failed(str(error))
+        for inactive, records in batches.items():
+            # Nobody may be created for an inactive account: those go into a portion of their own.
+            for (index, _), reason in self._send_batch(self._portion(plan, inactive), records):
+                results[index] = failed(f"Oomnitza refused it: {reason}")
+        for refusal in refusals:
+            self._send_error(self._portion(plan, False), refusal)
+        return results
+
+    def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
+        """Do nothing: connector ingest deactivates nobody. See pipeline.Writer."""
+
+    def finish(self, complete: set[StreamKey], broken: set[StreamKey], refused: bool) -> None:
+        """Finalize the portions that were read whole, and take Oomnitza's counts into the report. See pipeline.Writer."""
+        whole = [each for each in self._portions.values() if each.batches and each.plan.stream.key not in broken]
+        for portion in self._portions.values():
+            if portion not in whole:
+                self._report.leave_open(portion.plan.stream.title, portion.records)
+        for portion in whole:
+            self._client.edit("POST", f"{BULK}/{portion.id}/finalize", {})
+            portion.concluded = True
+        deadline = self._clock() + LOG_PATIENCE
+        canceled = 0
+        for portion in whole:
+            log = self._wait_for_log(portion, deadline)
+            own = log.without(portion.errors, portion.error_count)
+            report_run(own, portion.plan.stream.title, portion.id, self._report)
+            self._report.leave_open(portion.plan.stream.title, own.open(portion.records))
+            canceled += log.objects["canceled"]
+        if canceled:
+            raise config_error(
+                f"An administrator cancelled this run in Oomnitza, which left {canceled} records unwritten after they were "
+                "acknowledged. To bring them again, refresh the stream."
+            )
+
+    def close(self) -> None:
+        """Say which runs stay open. See pipeline.Writer."""
+        for portion in self._portions.values():
+            if portion.batches and not portion.concluded:
+                logger.warning(
+                    f"The run {portion.id} of {portion.plan.stream.title} was not finalized: {portion.records} records were sent. "
+                    "What became of them shows under Configuration > Integrations, in the run's log."
+                )
+
+    def _portion(self, plan: StreamPlan, inactive: bool) -> Portion:
+        with self._lock:
+            key = (plan.stream.key, inactive)
+            if key not in self._portions:
+                self._portions[key] = Portion(plan, update_only=inactive or not plan.create)
+                who = ", inactive accounts" if inactive else ""
+                logger.info(f"Connector ingest: the run of {plan.stream.title}{who} is {self._portions[key].id}.")
+            return self._portions[key]
+
+    # -- one record ----------------------------------------------------------------------------------------------------
+
+    def _record(self, plan: StreamPlan, row: MappedRecord) -> dict[str, Any]:
+        """Return a row as ingest wants it: by internal ids, with the application where SaaS users are kept.
+
+        Raises ValueError for a field whose internal id is not known.
+        """
+        record: dict[str, Any] = {}
+        for name, value in self._fields(plan, row).items():
+            rule = plan.mapping.rules.get(name)
+            internal_id = (rule.field if rule is not None else plan.mapping.fields[name]).internal_id
+            if not internal_id:
+                raise ValueError(
+                    f"{name}: Oomnitza does not tell its internal id, by which connector ingest names fields"
+                )
+            record[internal_id] = str(value) if name == "role" else value
+        if plan.saas and self._config.saas is not None and not row.inactive:
+            record["SAAS"] = {"sync_key": self._options.saas_sync_key, "name": self._config.saas.saas_name}
+            if self._config.saas.saas_id is not None:
+                record["SAAS"]["selected_saas_id"] = self._config.saas.saas_id
+        return record
+
+    def _fields(self, plan: StreamPlan, row: MappedRecord) -> dict[str, Any]:
+        """Return a row's fields, with the defaults of new people where the person may be new.
+
+        Ingest does not tell new people from known ones, and would give a known one the role of new people. So who is known is read
+        first, unless the mode leaves known people alone.
+        """
+        if row.inactive or not plan.create:
+            return row.fields
+        if not plan.update:
+            return plan.mapping.new_person(row)
+        defaults = {name: value for name, value in plan.mapping.defaults.items() if is_empty(row.fields.get(name))}
+        if not defaults or self._known_people(plan).has(row.keys):
+            return row.fields
+        return {**row.fields, **defaults}
+
+    def _known_people(self, plan: StreamPlan) -> KnownPeople:
+        with self._lock:
+            keys = plan.mapping.sync_keys
+            return self._known.setdefault(keys, KnownPeople(self._client, keys))
+
+    # -- one request ---------------------------------------------------------------------------------------------------
+
+    def _send_batch(
+        self, portion: Portion, records: Sequence[tuple[int, dict[str, Any]]]
+    ) -> list[tuple[tuple[int, dict[str, Any]], str]]:
+        def call(some: Sequence[tuple[int, dict[str, Any]]]) -> None:
+            self._send(portion, [record for _, record in some])
+
+        refused = bisect(records, call)
+        if len(refused) == len(records) > 1 and not portion.batches:
+            # Nothing of this run was ever taken: it is not about the records.
+            raise config_error(
+                f"Oomnitza takes nothing by connector ingest: {refused[0][1]}. "
+                "Check the write method's settings (connector name or integration id), or choose REST."
+            )
+        return refused
+
+    def _send_error(self, portion: Portion, reason: str) -> None:
+        """Send a record that could not be mapped, so that it shows in Oomnitza's run log."""
+        try:
+            self._send(portion, [{}], error=reason)
+        except RequestRejected as refusal:
+            logger.warning(f"Oomnitza did not take the reason of a refused record into its run log: {refusal}.")
+            return
+        with self._lock:
+            portion.error_count += 1
+            if len(portion.errors) < _MAX_ERRORS_KEPT:
+                portion.errors.append(reason)
+
+    def _send(self, portion: Portion, records: list[dict[str, Any]], error: str | None = None) -> None:
+        plan = portion.plan
+        connector: dict[str, Any] = {"connector_name": self._options.connector_name}
+        if self._options.connector_id is not None:
+            connector = {"connector_id": self._options.connector_id}
+        body = {
+            "connector_version": self._version,
+            "sync_field": [plan.mapping.rules[key].field.internal_id for key in plan.mapping.sync_keys],
+            "records": records,
+            "portion": portion.id,
+            "data_type": "users",
+            "insert_only": plan.create and not plan.update and not portion.update_only,
+            "update_only": portion.update_only,
+            "error": error,
+            "test_run": self._config.test_run,
+            "multi_str_input_value": None,
+            **connector,
+        }
+        self._client.edit("POST", BULK, body)
+        with self._lock:
+            portion.batches += 1
+            portion.records += 0 if error is not None else len(records)
+            ask = portion.batches == 1 or portion.batches % CANCELLATION_EVERY == 0
+        if ask:
+            self._stop_if_cancelled(portion)
+
+    def _stop_if_cancelled(self, portion: Portion) -> None:
+        told = self._client.get_optional(f"{BULK}/{portion.id}")  # an instance that does not tell cannot cancel
+        if isinstance(told, dict) and told.get("canceled"):
+            raise config_error(
+                "An administrator cancelled this run in Oomnitza, so the sync ended. "
+                "What was acknowledged stays; the next sync brings the rest."
+            )
+
+    # -- the run log ---------------------------------------------------------------------------------------------------
+
+    def _wait_for_log(self, portion: Portion, deadline: float) -> RunLog:
+        """Read the run's log until it is whole, less and less often."""
+        wait = 0.05
+        while True:
+            log = read_run_log(self._client, portion.id)
+            if log.ended(portion.records + portion.error_count):
+                return log
+            rest = deadline - self._clock()
+            if rest <= 0 or not self._client.pause(min(wait, rest)):
+                logger.warning(
+                    f"Oomnitza has not yet told what became of all {portion.records} records of {portion.plan.stream.title}. "
+                    f"It shows under Configuration > Integrations, in the log of the run {portion.id}."
+                )
+                return log
+            wait = min(2 * wait, _LONGEST_WAIT)

@@ -1,0 +1,41 @@
+"""Who is in Oomnitza already, for a writer that does not look people up one by one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.pagination import whole_listing
+from destination_oomnitza.mapping.values import folded, is_empty
+from destination_oomnitza.writers.people import USERS
+
+_PAGE = 2000  # public clients page with as many; of each person only the sync keys are kept
+
+
+class KnownPeople:
+    """The values that people have in some fields, read when first asked for. For use from many threads."""
+
+    def __init__(self, client: Client, fields: Sequence[str]) -> None:
+        self._client = client
+        self._fields = fields
+        self._lock = threading.Lock()
+        self._marks: set[int] | None = None
+
+    def has(self, values: Sequence[Any]) -> bool:
+        """Say whether anybody has one of these values, which are given in the order of the fields. Raises as Client.get_list."""
+        with self._lock:
+            if self._marks is None:
+                self._marks = {
+                    _mark(name, person[name])
+                    for person in whole_listing(self._client, USERS, "user_id", _PAGE)
+                    for name in self._fields
+                    if not is_empty(person.get(name))
+                }
+            marks = self._marks
+        return any(_mark(*each) in marks for each in zip(self._fields, values, strict=True) if each[1] is not None)
+
+
+def _mark(name: str, value: Any) -> int:
+    return hash((name, folded(value)))

@@ -1,0 +1,108 @@
+"""Who is missing: users of the application that appeared in no record of a stream that is the whole truth.
+
+Source: issue "User plus SaaS user", and configuration.md, "Sync modes".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from destination_oomnitza.api.client import config_error
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.mapping.values import folded, is_empty
+from destination_oomnitza.protocol.messages import Stream, StreamKey
+from destination_oomnitza.report import Report
+
+logger = logging.getLogger("airbyte")
+
+_NAMES = ("user_external_id", "email", "username")
+
+
+class MissingUsers:
+    """Keeps who appeared, and deactivates the others at the end of a sync. For use from many threads.
+
+    `streams` are those that are the whole truth (StreamPlan.whole). Users whose record was written carry the mark themselves
+    (SaasUser.appeared); of a record that was not, a number is kept for each of its marks.
+    """
+
+    def __init__(
+        self, application: SaasApplication, report: Report, streams: Sequence[Stream], max_percent: float
+    ) -> None:
+        self._application = application
+        self._report = report
+        self._streams = streams
+        self._max_percent = max_percent
+        self._appeared: set[int] = set()
+        self._came: set[StreamKey] = set()
+
+    def note(self, stream: StreamKey, marks: Iterable[tuple[str, Any]]) -> None:
+        """Note that somebody appeared in a stream: `(field of a SaaS user, value)`, or no marks where the person is known otherwise."""
+        self._came.add(stream)
+        self._appeared.update(_mark(name, value) for name, value in marks)
+
+    def finish(self, complete: set[StreamKey], refused: bool) -> None:
+        """Deactivate who is missing, where every one of the streams was COMPLETE.
+
+        Nobody is deactivated if any record was `refused` or could not be read, or if of one of the streams no record came. Raises
+        AirbyteTracedException (config_error) where it would be more than `max_percent` of the active users; then nobody is
+        deactivated either.
+        """
+        whole = {stream.key for stream in self._streams}
+        why_not = (
+            "the source did not say that it had read everybody (COMPLETE)"
+            if not whole <= complete
+            else "records were refused, or could not be read"
+            if refused
+            else "no record came"
+            if not whole <= self._came
+            else None
+        )
+        if why_not:
+            logger.warning(f"Nobody was deactivated for being missing, because {why_not}.")
+            return
+        users = self._application.users()
+        active = [user_id for user_id, user in users.items() if user.active is not False]
+        missing = self._without_record([user_id for user_id in active if not users[user_id].appeared])
+        if missing:
+            self._deactivate(missing, len(active))
+
+    def _without_record(self, user_ids: list[str]) -> list[str]:
+        """Return those of whom no record came that was not written (filtered or skipped) either."""
+        if not user_ids or not self._appeared:
+            return user_ids
+        missing = {user_id for user_id in user_ids if _mark("user_id", user_id) not in self._appeared}
+        if missing:  # names and addresses are not kept, so they are read again
+            for row in self._application.rows():
+                if any(not is_empty(row.get(name)) and _mark(name, row[name]) in self._appeared for name in _NAMES):
+                    missing.discard(str(row["user_id"]))
+        return [user_id for user_id in user_ids if user_id in missing]
+
+    def _deactivate(self, missing: list[str], active: int) -> None:
+        percent = 100 * len(missing) / active
+        name = self._application.name
+        if percent > self._max_percent:
+            advice = "If they really left, raise the setting for one sync; if not, see what the source reads."
+            if not self._application.tells_activity:
+                advice = (
+                    "This Oomnitza does not tell who is inactive, so whoever left earlier counts again: unassign them in "
+                    "Oomnitza, or leave the setting raised."
+                )
+            raise config_error(
+                f"{len(missing)} of the {active} active SaaS users of {name} are missing from the source: {percent:.3g} percent, "
+                f"and at most {self._max_percent:g} may be deactivated (write_method.max_deactivated_percent). "
+                f"Nobody was deactivated for being missing. {advice}"
+            )
+        refused = self._application.switch(missing, active=False)
+        stream = self._streams[0].title
+        self._report.count_saas(stream, "deactivated", len(missing) - len(refused))
+        for user_id, reason in refused.items():
+            self._report.refuse(
+                stream, f"user_id={user_id}", f"SaaS user: is missing, and could not be deactivated: {reason}"
+            )
+
+
+def _mark(name: str, value: Any) -> int:
+    # A number for each: the texts of a hundred thousand people would take ten times the memory.
+    return hash((name, folded(value)))

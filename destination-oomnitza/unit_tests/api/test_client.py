@@ -1,0 +1,414 @@
+"""HTTP: what each answer and each fault means, what is asked again and what is not, and where the token goes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import requests
+import requests_mock
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.api import client as module
+from destination_oomnitza.api.client import Client, RequestRejected, Stopped
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.config.models import Config
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.util import Retry
+
+ORIGIN = "https://acme.oomnitza.com"
+PROBE = f"{ORIGIN}/api/v2/mappings?name=AuthTest"
+TOKENS = f"{ORIGIN}/api/request_token"
+USERS = f"{ORIGIN}/api/v3/users"
+AT_ONCE = Retry(total=None, backoff_factor=0)
+PATIENT = RetryPolicy(faults=60, waits=AT_ONCE)
+IMPATIENT = RetryPolicy(faults=0, waits=AT_ONCE)
+
+REFUSED = requests.exceptions.ConnectionError(
+    MaxRetryError(None, "/", NewConnectionError(None, "refused"))  # type: ignore[arg-type]  # no pool is needed
+)
+BEFORE = {"exc": REFUSED}
+RESET = {"exc": requests.exceptions.ConnectionError("Connection aborted.")}
+NO_CONNECTION_IN_TIME = {"exc": requests.exceptions.ConnectTimeout()}
+NO_ANSWER_IN_TIME = {"exc": requests.exceptions.ReadTimeout()}
+HTML = {"status_code": 502, "text": "<html>Bad Gateway</html>"}
+PASSING = {
+    "429": {"status_code": 429, "headers": {"Retry-After": "0"}},
+    "429, a date": {"status_code": 429, "headers": {"Retry-After": "Tue, 24 Nov 2020 10:00:00 GMT"}},
+    "503, nonsense": {"status_code": 503, "headers": {"Retry-After": "soon"}},
+    "503, a number beyond all bounds": {"status_code": 429, "headers": {"Retry-After": "x" + "9" * 5000}},
+    "408": {"status_code": 408},
+    "500": {"status_code": 500},
+    "502 HTML": HTML,
+    "504": {"status_code": 504},
+    "520": {"status_code": 520},
+    "200 HTML": {"text": "<html>Maintenance</html>"},
+    "200, cut": {"text": '[{"user_id": "1'},
+    "200, empty": {"text": ""},
+    "refused": BEFORE,
+    "reset": RESET,
+    "no connection in time": NO_CONNECTION_IN_TIME,
+    "no answer in time": NO_ANSWER_IN_TIME,
+    "cut in the body": {"exc": requests.exceptions.ChunkedEncodingError()},
+    "bad gzip": {"exc": requests.exceptions.ContentDecodingError()},
+    "proxy": {"exc": requests.exceptions.ProxyError()},
+    "TLS cut": {"exc": requests.exceptions.SSLError("EOF occurred in violation of protocol")},
+}
+
+
+def make(retry_policy: RetryPolicy = PATIENT, stop: threading.Event | None = None, **config: Any) -> Client:
+    base = {"instance_url": "acme", "credentials": {"auth_type": "api_token", "api_token": "made-up-token"}}
+    return Client(Config.parse({**base, **config}), retry_policy, stop)
+
+
+@pytest.fixture
+def http() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as mocker:
+        mocker.get(PROBE, json=[])
+        yield mocker
+
+
+# -- faults ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_a_read_is_asked_again_after_a_fault_that_may_pass(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+    http.get(USERS, [fault, fault, {"json": [{"user_id": "1"}]}])
+    assert make().get("/api/v3/users").json == [{"user_id": "1"}]
+    assert http.call_count == 3
+
+
+@pytest.mark.parametrize("fault", [f for name, f in PASSING.items() if name != "200, empty"])
+def test_an_edit_is_asked_again_after_a_fault_that_may_pass(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+    http.patch(f"{USERS}/1", [fault, {"json": {}}])
+    make().edit("PATCH", "/api/v3/users/1", {"position": "Boss"})
+    assert [request.json() for request in http.request_history] == [{"position": "Boss"}] * 2
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_what_does_not_pass_is_given_up_as_transient(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+    http.get(USERS, [fault])
+    with pytest.raises(AirbyteTracedException) as raised:
+        make(IMPATIENT).get("/api/v3/users?filter=email%20IN%20%5B%22ada%40acme.example%22%5D")
+    assert raised.value.failure_type is FailureType.transient_error
+    assert ORIGIN in str(raised.value)
+    assert "ada" not in f"{raised.value} {raised.value.internal_message}"
+
+
+def test_an_edit_may_be_answered_with_nothing(http: requests_mock.Mocker) -> None:
+    http.post(USERS, status_code=204)
+    assert make().edit("POST", "/api/v3/users", []).json is None
+
+
+def test_what_cannot_be_sent_is_refused(http: requests_mock.Mocker) -> None:
+    with pytest.raises(RequestRejected):
+        make().edit("PATCH", "/api/v3/users/1", {"position": "\ud800"})
+
+
+def test_an_answer_without_end_is_a_fault(http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ANSWER", 1000)
+    http.get(USERS, json=["x" * 2000])
+    with pytest.raises(AirbyteTracedException) as raised:
+        make(IMPATIENT).get("/api/v3/users")
+    assert raised.value.failure_type is FailureType.transient_error
+
+
+@pytest.mark.parametrize("body", ["{}", '{"error": "no"}', '"text"', "5", "null"])
+def test_a_listing_that_is_no_list_is_never_taken_for_nobody(http: requests_mock.Mocker, body: str) -> None:
+    http.get(USERS, text=body)
+    with pytest.raises(AirbyteTracedException) as raised:
+        make().get_list("/api/v3/users")
+    assert raised.value.failure_type is FailureType.config_error
+
+
+def test_waiting_ends_when_the_sync_is_stopped(http: requests_mock.Mocker) -> None:
+    stop = threading.Event()
+    http.get(USERS, status_code=503, headers={"Retry-After": "600"})
+    client = make(RetryPolicy(), stop)
+    failures: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            client.get("/api/v3/users")
+        except Stopped as stopped:
+            failures.append(stopped)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert [failure.failure_type for failure in failures] == [FailureType.transient_error]  # type: ignore[attr-defined]  # all are Stopped
+
+
+# -- what is not asked again -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("method", ["get", "edit", "create"])
+def test_a_token_without_rights_is_a_config_error_at_once(http: requests_mock.Mocker, status: int, method: str) -> None:
+    http.request(requests_mock.ANY, USERS, status_code=status, json={"error": "no"})
+    client = make()
+    with pytest.raises(AirbyteTracedException) as raised:
+        if method == "get":
+            client.get("/api/v3/users")
+        elif method == "edit":
+            client.edit("PATCH", "/api/v3/users", {})
+        else:
+            client.create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
+    assert raised.value.failure_type is FailureType.config_error
+    assert f"HTTP {status}" in str(raised.value)
+    assert http.call_count == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_a_refusal_is_told_in_the_words_of_oomnitza(http: requests_mock.Mocker, status: int) -> None:
+    http.patch(USERS, status_code=status, json={"error": "position: is too long"})
+    with pytest.raises(RequestRejected) as raised:
+        make().edit("PATCH", "/api/v3/users", {})
+    assert (raised.value.status, str(raised.value)) == (status, "position: is too long")
+    assert http.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"<html>", "HTTP 400"),
+        (b"", "HTTP 400"),
+        (b'{"errors": ["a", "b"]}', '["a","b"]'),
+        (b'{"message": "m"}', "m"),
+        (b'"text"', "text"),
+        (b"[1]", "[1]"),
+        (b'{"error": "' + b"x" * 5000 + b'"}', "x" * 300),
+    ],
+)
+def test_reasons_come_in_many_forms_and_never_long(http: requests_mock.Mocker, body: bytes, reason: str) -> None:
+    http.patch(USERS, status_code=400, content=body)
+    with pytest.raises(RequestRejected) as raised:
+        make().edit("PATCH", "/api/v3/users", {})
+    assert str(raised.value) == reason
+
+
+def test_a_secret_that_a_reason_repeats_is_masked_before_the_reason_is_cut(http: requests_mock.Mocker) -> None:
+    client = make()
+    client.sign_in()
+    http.patch(USERS, status_code=400, json={"error": "x" * 294 + "made-up-token"})
+    with pytest.raises(RequestRejected) as raised:
+        client.edit("PATCH", "/api/v3/users", {})
+    assert str(raised.value) == "x" * 294 + "****"
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [
+        ("https://new.oomnitza.com/login?next=%2F", "https://new.oomnitza.com"),
+        ("https://user:pass@new.oomnitza.com:8443/", "https://new.oomnitza.com:8443"),
+        ("/login", ORIGIN),
+        ("http://[::1", "another address"),
+        (None, ORIGIN),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_names_the_new_address(
+    http: requests_mock.Mocker, status: int, location: str | None, named: str
+) -> None:
+    http.get(USERS, status_code=status, headers={"Location": location} if location else {})
+    with pytest.raises(AirbyteTracedException) as raised:
+        make().get("/api/v3/users")
+    assert raised.value.failure_type is FailureType.config_error
+    assert f"redirects to {named}." in str(raised.value)
+    assert "pass" not in str(raised.value)
+    assert http.call_count == 1
+
+
+@pytest.mark.parametrize("text", ["CERTIFICATE_VERIFY_FAILED: self-signed certificate", "WRONG_VERSION_NUMBER"])
+def test_a_connection_that_is_not_safe_is_a_config_error(http: requests_mock.Mocker, text: str) -> None:
+    http.get(USERS, exc=requests.exceptions.SSLError(text))
+    with pytest.raises(AirbyteTracedException) as raised:
+        make().get("/api/v3/users")
+    assert raised.value.failure_type is FailureType.config_error
+    assert http.call_count == 1
+
+
+def test_certificates_that_are_not_there_are_a_config_error_that_names_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with pytest.raises(AirbyteTracedException, match=r"none\.pem.*REQUESTS_CA_BUNDLE") as raised:
+        make(instance_url="https://127.0.0.1:9").get("/api/v3/users")
+    assert raised.value.failure_type is FailureType.config_error
+
+
+# -- creating ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [BEFORE, NO_CONNECTION_IN_TIME, {"status_code": 429}])
+def test_a_creation_that_was_surely_not_processed_is_repeated_without_a_look_up(
+    http: requests_mock.Mocker, fault: dict[str, Any]
+) -> None:
+    http.post(USERS, [fault, {"json": {"user_id": "1"}}])
+    found = make().create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
+    assert found == ({"user_id": "1"}, False)
+
+
+DOUBTFUL = {
+    "reset": RESET,
+    "no answer": NO_ANSWER_IN_TIME,
+    "500": {"status_code": 500},
+    "503": {"status_code": 503, "headers": {"Retry-After": "0"}},
+    "HTML": HTML,
+    "cut": {"text": '{"user_'},
+}
+
+
+@pytest.mark.parametrize("fault", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_a_creation_in_doubt_is_looked_up_and_not_repeated_when_it_is_there(
+    http: requests_mock.Mocker, fault: dict[str, Any]
+) -> None:
+    http.post(USERS, [fault])
+    assert make().create("/api/v3/users", {}, lambda: "there") == ("there", True)
+    assert http.call_count == 1
+
+
+@pytest.mark.parametrize("fault", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_a_creation_in_doubt_is_looked_up_before_every_repetition(
+    http: requests_mock.Mocker, fault: dict[str, Any]
+) -> None:
+    http.post(USERS, [fault, BEFORE, fault, {"json": {"user_id": "1"}}])
+    asked = []
+    assert make().create("/api/v3/users", {}, lambda: asked.append(http.call_count)) == ({"user_id": "1"}, False)
+    assert asked == [1, 2, 3]
+
+
+def test_a_double_that_is_refused_because_the_first_was_processed_late_is_found(http: requests_mock.Mocker) -> None:
+    http.post(USERS, [NO_ANSWER_IN_TIME, {"status_code": 409, "json": {"error": "exists"}}])
+    answers = iter([None, "there"])
+    assert make().create("/api/v3/users", {}, lambda: next(answers)) == ("there", True)
+
+
+def test_a_creation_that_is_refused_at_first_is_not_looked_up(http: requests_mock.Mocker) -> None:
+    http.post(USERS, status_code=400, json={"error": "no"})
+    with pytest.raises(RequestRejected):
+        make().create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
+
+
+def test_a_creation_is_given_up_as_transient(http: requests_mock.Mocker) -> None:
+    http.post(USERS, [RESET])
+    with pytest.raises(AirbyteTracedException) as raised:
+        make(IMPATIENT).create("/api/v3/users", {}, lambda: None)
+    assert raised.value.failure_type is FailureType.transient_error
+
+
+# -- signing in --------------------------------------------------------------------------------------------------------------------------
+
+
+PASSWORD = {"credentials": {"auth_type": "password", "username": "airbyte", "password": "made-up-password"}}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+def test_a_wrong_password_is_told_as_such(http: requests_mock.Mocker, status: int) -> None:
+    http.post(TOKENS, status_code=status, json={"error": "no"})
+    with pytest.raises(AirbyteTracedException, match="user name and password") as raised:
+        make(**PASSWORD).sign_in()
+    assert raised.value.failure_type is FailureType.config_error
+
+
+NO_OOMNITZA: list[dict[str, Any]] = [
+    {"status_code": 404},
+    {"status_code": 405},
+    {"text": "<html>Welcome</html>"},
+    {"status_code": 404, "text": "<html>Nothing</html>"},
+]
+
+
+@pytest.mark.parametrize("answer", [*NO_OOMNITZA, {"json": {}}, {"json": []}, {"json": {"token": 5}}])
+def test_a_host_that_gives_no_token_is_no_oomnitza(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+    http.post(TOKENS, **answer)
+    with pytest.raises(AirbyteTracedException, match="does not answer as an Oomnitza") as raised:
+        make(**PASSWORD).sign_in()
+    assert raised.value.failure_type is FailureType.config_error
+
+
+@pytest.mark.parametrize("answer", NO_OOMNITZA)
+def test_a_host_without_the_probe_is_no_oomnitza(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+    http.get(PROBE, **answer)
+    with pytest.raises(AirbyteTracedException, match="does not answer as an Oomnitza") as raised:
+        make().sign_in()
+    assert raised.value.failure_type is FailureType.config_error
+    assert http.call_count == 1
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 403, "json": {"error": "no"}}, {"text": ""}])
+def test_a_role_that_may_not_see_mappings_is_signed_in_all_the_same(
+    http: requests_mock.Mocker, answer: dict[str, Any]
+) -> None:
+    http.get(PROBE, **answer)
+    make().sign_in()
+
+
+@pytest.mark.parametrize("token", ["made up", "made\nup", "gemacht-für-niemand", "a\x00b"])
+def test_a_token_that_cannot_be_one_is_not_sent(http: requests_mock.Mocker, token: str) -> None:
+    with pytest.raises(AirbyteTracedException) as raised:
+        make(credentials={"auth_type": "api_token", "api_token": token}).sign_in()
+    assert raised.value.failure_type is FailureType.config_error
+    assert http.call_count == 0
+
+
+def test_the_password_is_exchanged_and_the_token_used_in_one_header_only(http: requests_mock.Mocker) -> None:
+    http.post(TOKENS, json={"token": "exchanged"})
+    http.get(USERS, json=[])
+    client = make(**PASSWORD)
+    client.sign_in()
+    client.get("/api/v3/users")
+    exchange, *others = http.request_history
+    assert exchange.text == "login=airbyte&password=made-up-password"
+    assert "Authorization2" not in exchange.headers
+    for request in others:
+        assert request.headers["Authorization2"] == "exchanged"
+        assert [name for name, value in request.headers.items() if "exchanged" in value] == ["Authorization2"]
+        assert "exchanged" not in request.url
+
+
+def test_a_csrf_token_is_sent_back(http: requests_mock.Mocker) -> None:
+    http.get(PROBE, json=[], headers={"X-CSRF-Token": "first"})
+    http.get(USERS, [{"json": [], "headers": {"X-CSRF-Token": "second"}}, {"json": []}, {"json": []}])
+    client = make()
+    client.sign_in()
+    for _ in range(3):
+        client.get("/api/v3/users")
+    sent = [request.headers.get("X-CSRF-Token") for request in http.request_history]
+    assert sent == [None, "first", "second", "second"]
+
+
+def test_a_netrc_is_not_used_and_a_proxy_of_the_environment_is(http: requests_mock.Mocker, tmp_path: Any) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine acme.oomnitza.com login someone password made-up\n")
+    http.get(USERS, json=[])
+    with patch.dict(os.environ, {"NETRC": str(netrc), "HTTPS_PROXY": "http://127.0.0.1:3128"}):
+        client = make()
+        client.sign_in()
+        client.get("/api/v3/users?limit=1")
+    assert all("Authorization" not in request.headers for request in http.request_history)
+    assert {request.proxies["https"] for request in http.request_history} == {"http://127.0.0.1:3128"}
+    assert all(request.verify for request in http.request_history)  # true, or a bundle that the environment names
+
+
+def test_an_encoded_query_arrives_as_it_is(http: requests_mock.Mocker) -> None:
+    http.get(USERS, json=[])
+    query = "limit=500&skip=0&filter=email%20IN%20%5B%22a%2Bb@acme.example%22%5D"
+    make().get(f"/api/v3/users?{query}")
+    assert http.last_request is not None
+    assert http.last_request.url == f"{USERS}?{query}"
+
+
+def test_trying_again_is_told_a_few_times_only(http: requests_mock.Mocker, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    http.get(USERS, [{"status_code": 500}] * 200 + [{"json": []}])
+    make().get("/api/v3/users?filter=ada")
+    assert 0 < len(caplog.records) <= 20
+    assert "ada" not in caplog.text

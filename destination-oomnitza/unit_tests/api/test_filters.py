@@ -1,0 +1,135 @@
+"""Filters: whatever a value is, the filter asks for that value and for nothing else."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+import pytest
+from destination_oomnitza.api.filters import MAX_URL, literal, look_ups
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from integration_tests.sandbox.oomnitza.filters import Column, parse
+
+COLUMNS = {"email": Column("email", "text"), "badge": Column("badge", "integer")}
+ROOM = MAX_URL - 120
+
+# Values made to break out: quotes, escapes, the language's own words.
+hostile = st.lists(
+    st.sampled_from(["'", '"', "\\", "''", '""', "]", "[", ", ", " or ", "email ne ", "1 eq 1", "%22", "%5D", "a", "Z", "é", "%", "\u2019"])
+    | st.characters(exclude_categories=["Cs"]),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+def asked(field: str, values: list[object]) -> list[str]:
+    return [unquote(expression) for _, expression in look_ups(field, values, ROOM)]
+
+
+def fitting(value: object) -> bool:
+    try:
+        literal(value)
+    except ValueError:
+        return False
+    return True
+
+
+def read(expression: str, *, doubled: bool) -> list[str]:
+    """A second grammar, not the sandbox's: `email IN [text, ...]`, a text in either mark.
+
+    Within a text a backslash escapes the next character, or a mark is doubled. Raises AssertionError for anything else.
+    """
+    escape = r"""(?:[^{0}]|{0}{0})*""" if doubled else r"""(?:[^{0}\\]|\\.)*"""
+    text = "|".join(f"{mark}{escape.format(mark)}{mark}" for mark in "\"'")
+    assert re.fullmatch(rf"email IN \[(?:{text})(?:,(?:{text}))*\]", expression, re.DOTALL), expression
+    return [found[1:-1] for found in re.findall(text, expression.removeprefix("email IN ["), re.DOTALL)]
+
+
+@given(hostile)
+@example("x' or 1 eq 1 or email eq 'y")
+@example('x" or 1 eq 1 or email eq "y')
+@example('x"] or email ne "')
+@example("x\\")
+@example("\\'")
+@example('\\"')
+@example("İ")
+def test_no_value_changes_what_a_filter_means(value: str) -> None:
+    assume(value and fitting(value))
+    (expression,) = asked("email", [value])
+    forms = list(dict.fromkeys([value, value.lower()]))
+    # As documented: nothing escapes, a text ends at the next mark of its kind.
+    assert parse(expression, COLUMNS, case_sensitive=True).parameters == tuple(forms)
+    # Doubled quotes within a text stand for one.
+    assert read(expression, doubled=True) == forms
+    # A backslash escapes: the text may then be another one, but it is one text, and ends where it ended before.
+    assert len(read(expression, doubled=False)) == len(forms)
+    assert len(parse(expression, COLUMNS, case_sensitive=True, backslash_escapes=True).parameters) == len(forms)
+
+
+@given(st.lists(hostile, min_size=1, max_size=40))
+def test_lots_ask_for_each_value_once_and_in_order(values: list[str]) -> None:
+    values = [value for value in dict.fromkeys(values) if value and fitting(value)]
+    batches = list(look_ups("email", values, ROOM))
+    assert [value for batch, _ in batches for value in batch] == values
+    for batch, expression in batches:
+        parameters = parse(unquote(expression), COLUMNS, case_sensitive=True).parameters
+        assert set(batch) <= set(parameters) <= {form for value in batch for form in (value, value.lower())}
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=400), max_size=60)
+)
+def test_no_url_is_longer_than_6000(values: list[str]) -> None:
+    for _, expression in look_ups("email", [value for value in values if fitting(value)], ROOM):
+        assert len(expression) <= ROOM
+        assert expression.isascii() and not re.search(r"[\s&#+]", expression)
+
+
+def test_lots_are_as_large_as_they_can_be() -> None:
+    values = [f"user{number}@acme.example.com" for number in range(1000)]
+    batches = list(look_ups("email", values, ROOM))
+    assert len(batches) <= 1000 // 100
+    assert all(ROOM - 60 < len(expression) <= ROOM for _, expression in batches[:-1])
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("a'b\"c", "both single and double quotes"),
+        ("a\nb", "a control character"),
+        ("a\x00b", "a control character"),
+        ("a\u2028b", "a control character"),
+        ("a\x7fb", "a control character"),
+        ("a\\", "ends in a backslash"),
+        ("a" * 2600, "too long"),
+        ("é" * 500, "too long"),
+    ],
+)
+def test_what_cannot_be_quoted_is_refused_with_the_reason(value: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"{told}.*cannot be looked up"):
+        literal(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("ada", '"ada"'),
+        ("o'neil", '"o\'neil"'),
+        ('the "boss"', "'the \"boss\"'"),
+        ("DOM\\ada", '"DOM\\ada"'),
+        (7, "7"),
+        (True, '"True"'),
+        (1.5, '"1.5"'),
+    ],
+)
+def test_quotes_are_those_that_the_value_does_not_hold(value: object, text: str) -> None:
+    assert literal(value) == text
+
+
+def test_the_lower_case_is_asked_for_too() -> None:
+    assert asked("email", ["Ada@Acme.example", "bob@acme.example"]) == [
+        'email IN ["Ada@Acme.example","ada@acme.example","bob@acme.example"]'
+    ]
+    assert asked("badge", [7, 8]) == ["badge IN [7,8]"]
+    assert asked("email", []) == []

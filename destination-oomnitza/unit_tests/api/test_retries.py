@@ -1,0 +1,62 @@
+"""How long is waited between tries, and when a request is given up."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+from destination_oomnitza.api.retries import RetryPolicy, RetryState
+
+FAULT = RuntimeError("a fault")
+
+
+class Clock:
+    """A request that meets one fault after the other, in a time of its own."""
+
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self.now = 1000.0
+        self._tries = RetryState(retry_policy)
+
+    def waits(self, retry_after: str | None = None, answer_takes: float = 0, most: int = 1000) -> list[float]:
+        """The waits until it is given up."""
+        waits: list[float] = []
+        with patch("destination_oomnitza.api.retries.time.monotonic", lambda: self.now):
+            while (seconds := self._tries.wait_after(FAULT, retry_after)) is not None and len(waits) < most:
+                waits.append(seconds)
+                self.now += seconds + answer_takes
+        return waits
+
+
+def test_waits_double_up_to_a_minute_and_end_after_a_few_minutes() -> None:
+    waits = Clock(RetryPolicy()).waits()
+    assert waits[0] == 0
+    assert all(2 ** (n - 1) <= wait < 2 ** (n - 1) + 0.5 or wait == 60 for n, wait in enumerate(waits) if n)
+    assert 180 <= sum(waits) < 300
+
+
+def test_short_waits_that_are_asked_for_may_be_many() -> None:
+    assert Clock(RetryPolicy()).waits("1") == [1] * 180
+
+
+def test_time_outs_count_as_time() -> None:
+    assert len(Clock(RetryPolicy()).waits(answer_takes=60)) == 3
+
+
+def test_a_long_wait_that_is_asked_for_is_waited_within_reason() -> None:
+    assert Clock(RetryPolicy()).waits("100000") == [600]
+
+
+@pytest.mark.parametrize(
+    "header", ["0", "", None, "soon", "-5", "1e9999", "9" * 5000 + "x", "Tue, 99 Foo 2020 10:00:00"]
+)
+def test_what_asks_for_nothing_is_waited_for_as_usual(header: str | None) -> None:
+    waits = Clock(RetryPolicy()).waits(header, most=5)
+    assert waits[0] == 0
+    assert waits[3] >= 4
+
+
+def test_a_check_gives_up_within_seconds() -> None:
+    retry_policy = RetryPolicy.of_a_check()
+    assert sum(Clock(retry_policy).waits()) < 12
+    assert sum(Clock(retry_policy).waits("3600")) < 12
+    assert retry_policy.connect + retry_policy.faults < 20

@@ -1,0 +1,407 @@
+"""The SaaS application over HTTP: what is refused, what is open, and what must not be there twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.api.bisection import bisect
+from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.api.saas_user import activity, listed_roles
+from destination_oomnitza.config.models import Config, UserAndSaasUserRecords
+from hypothesis import given
+from hypothesis import strategies as st
+from requests_mock import Mocker
+from urllib3.util import Retry
+
+HOST = "https://acme.oomnitza.com"
+SAAS = f"{HOST}/api/v3/saas"
+AT_ONCE = RetryPolicy(faults=5, waits=Retry(total=None, allowed_methods=None, backoff_factor=0))
+
+
+def application(saas_id: str | None = None, name: str = "Slack", test_run: bool = False) -> SaasApplication:
+    config = Config.parse({"instance_url": HOST, "credentials": {"auth_type": "api_token", "api_token": "made-up"}})
+    wanted = UserAndSaasUserRecords(type="user_and_saas_user", saas_name=name, saas_id=saas_id)
+    return SaasApplication(Client(config, AT_ONCE), wanted, test_run)
+
+
+def listed(http: Mocker, *rows: dict[str, Any], saas_id: str = "7") -> None:
+    """Slack is there, with these users; pages are honoured."""
+    http.get(SAAS, json=[{"saas_id": int(saas_id), "saas_name": "Slack"}])
+
+    def page(request: Any, _: Any) -> Any:
+        skip, limit = int(request.qs["skip"][0]), int(request.qs["limit"][0])
+        return list(rows)[skip : skip + limit]
+
+    http.get(f"{SAAS}/{saas_id}/users", json=page)
+
+
+def calls(http: Mocker, method: str) -> list[Any]:
+    return [request for request in http.request_history if request.method == method]
+
+
+def test_several_applications_of_one_name_are_the_administrators_to_choose_from(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}, {"saas_id": 9, "saas_name": "Slack"}])
+    with pytest.raises(
+        AirbyteTracedException, match=r"2 SaaS applications named Slack.*record_type\.saas_id.*7, 9"
+    ) as error:
+        application().users()
+    assert error.value.failure_type is FailureType.config_error
+    assert not calls(requests_mock, "POST")
+
+
+def test_of_names_that_differ_in_case_the_same_one_is_meant(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "slack"}, {"saas_id": 9, "saas_name": "Slack"}])
+    assert application().find() == "9"
+
+
+def test_an_unknown_id_is_said(requests_mock: Mocker) -> None:
+    requests_mock.get(f"{SAAS}/404", status_code=404, json={"error": "There is no SaaS '404'."})
+    with pytest.raises(AirbyteTracedException, match=r"id 404 \(record_type\.saas_id\).*There is no SaaS") as error:
+        application(saas_id="404").users()
+    assert error.value.failure_type is FailureType.config_error
+
+
+def test_an_id_cannot_leave_its_place_in_the_address(requests_mock: Mocker) -> None:
+    requests_mock.get(f"{SAAS}/..%2Fusers", json={"saas_name": "x"})
+    requests_mock.get(f"{SAAS}/..%2Fusers/users", json=[])
+    assert application(saas_id="../users").users() == {}
+
+
+def test_a_refused_creation_tells_what_to_do(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[])
+    requests_mock.post(SAAS, status_code=400, json={"error": "The name is taken."})
+    with pytest.raises(AirbyteTracedException, match=r"refused to add the SaaS application Slack: The name is taken"):
+        application().assign(["u1"])
+
+
+def test_an_application_that_is_created_and_never_listed_is_not_created_again(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[])
+    requests_mock.post(SAAS, json={})
+    with pytest.raises(AirbyteTracedException, match="does not list it"):
+        application().assign(["u1"])
+    assert len(calls(requests_mock, "POST")) == 1
+
+
+@pytest.mark.parametrize("fault", [{"exc": requests.exceptions.ReadTimeout}, {"status_code": 502}])
+def test_after_a_creation_in_doubt_it_is_looked_up_and_not_repeated(
+    requests_mock: Mocker, fault: dict[str, Any]
+) -> None:
+    there: list[dict[str, Any]] = []
+
+    def create(request: Any, context: Any) -> Any:
+        there.append({"saas_id": 7, "saas_name": request.json()["saas_name"]})
+        if "exc" in fault:
+            raise fault["exc"]
+        context.status_code = fault["status_code"]
+        return {}
+
+    requests_mock.get(SAAS, json=lambda *_: there)
+    requests_mock.post(SAAS, json=create)
+    requests_mock.post(f"{SAAS}/7/users", text="")
+    assert application().assign(["u1"]) == {}
+    assert len(there) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"), [(201, {"saas_id": "7"}), (200, {"saas_id": 7}), (200, [{"saas_id": "7"}]), (201, "7")]
+)
+def test_a_creation_may_answer_in_any_shape(requests_mock: Mocker, status: int, answer: Any) -> None:
+    requests_mock.get(SAAS, json=[])
+    requests_mock.post(SAAS, status_code=status, json=answer)
+    users = requests_mock.post(f"{SAAS}/7/users", text="")
+    application().assign(["u1"])
+    assert users.called
+
+
+def test_eight_workers_create_one_application_and_one_role(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[])
+    requests_mock.post(SAAS, json={"saas_id": "7"})
+    requests_mock.post(f"{SAAS}/7/users", text="")
+    requests_mock.get(f"{SAAS}/7/roles", json=[])
+    requests_mock.post(f"{SAAS}/7/roles", status_code=201, json={"role_id": "r1"})
+    slack = application()
+
+    def role(_: int) -> str:
+        slack.assign(["u1"])
+        return slack.role_id("Member")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(role, range(16))) == {"r1"}
+    paths = [call.path for call in calls(requests_mock, "POST")]
+    assert (paths.count("/api/v3/saas"), paths.count("/api/v3/saas/7/roles")) == (1, 1)
+
+
+def test_no_application_is_created_before_somebody_uses_it(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[])
+    slack = application()
+    assert slack.users() == {}
+    assert slack.assign([]) == {}
+    assert list(slack.rows()) == []
+    assert not calls(requests_mock, "POST")
+
+
+def test_an_application_in_another_case_is_found_where_filters_mind_the_case(requests_mock: Mocker) -> None:
+    requests_mock.get(
+        SAAS, json=lambda request, _: [] if "filter" in request.qs else [{"saas_id": 7, "saas_name": "SLACK"}]
+    )
+    requests_mock.get(f"{SAAS}/7/users", json=[])
+    application().users()
+    assert not calls(requests_mock, "POST")
+
+
+def test_a_name_that_no_filter_can_hold_is_looked_for_among_all(requests_mock: Mocker) -> None:
+    name = 'Ed\'s "Slack"'
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": name}])
+    assert application(name=name).find() == "7"
+    assert all("filter" not in request.qs for request in requests_mock.request_history)
+
+
+def test_a_list_that_is_refused_is_not_an_empty_one(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}])
+    requests_mock.get(f"{SAAS}/7/users", status_code=400, json={"error": "No."})
+    with pytest.raises(AirbyteTracedException, match="does not list the users of Slack: No"):
+        application().users()
+    requests_mock.get(f"{SAAS}/7/users", json={"users": []})
+    with pytest.raises(AirbyteTracedException):
+        application().users()
+
+
+@pytest.mark.parametrize("paging", ["honoured", "ignored", "capped", "counted"])
+def test_every_user_is_read_once_however_an_instance_pages(requests_mock: Mocker, paging: str) -> None:
+    everybody = [{"user_id": f"u{number}"} for number in range(1203)]
+
+    def page(request: Any, context: Any) -> Any:
+        skip, limit = int(request.qs["skip"][0]), int(request.qs["limit"][0])
+        if paging == "counted":
+            context.headers["X-Total-Count"] = str(len(everybody))
+        if paging == "ignored":
+            return everybody
+        return everybody[skip : skip + min(limit, 50 if paging == "capped" else 2000)]
+
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}])
+    pages = requests_mock.get(f"{SAAS}/7/users", json=page)
+    assert len(application().users()) == 1203
+    assert pages.call_count == {"honoured": 4, "ignored": 2, "capped": 26, "counted": 3}[paging]
+
+
+@pytest.mark.parametrize(
+    ("told", "active"),
+    [
+        ({}, None),
+        ({"deactivated": True}, False),
+        ({"deactivated": False}, True),
+        ({"deactivated": "1"}, False),
+        ({"deactivated": "false"}, True),
+        ({"deactivated": None}, None),
+        ({"active": True}, True),
+        ({"active": "0"}, False),
+        ({"is_active": False}, False),
+        ({"is_active": 1}, True),
+        ({"status": "Active"}, True),
+        ({"status": "deactivated"}, False),
+        ({"status": "inactive"}, False),
+        ({"status": "licensed"}, None),
+        ({"status": "licensed", "deactivated": True}, False),
+        ({"active": "", "status": "active"}, True),
+    ],
+)
+def test_activity_is_taken_where_it_is_told(told: dict[str, Any], active: bool | None) -> None:
+    assert activity(told) is active
+
+
+@pytest.mark.parametrize(
+    ("roles", "found"),
+    [
+        (None, {}),
+        ([], {}),
+        ({}, {}),
+        ({"role_id": "", "role_external_id": "", "role_external_label": ""}, {}),
+        ({"role_id": "r1", "role_external_label": "Admin"}, {"r1": "Admin"}),
+        ([{"role_id": 1, "role_external_label": "Admin"}, {"role_id": "r2"}], {"1": "Admin", "r2": ""}),
+        (["r1"], {"r1": ""}),
+    ],
+)
+def test_roles_are_taken_as_an_object_or_a_list(roles: Any, found: dict[str, str]) -> None:
+    assert listed_roles({"roles": roles}) == found
+
+
+def test_a_refused_lot_is_halved_until_only_the_bad_one_is_left(requests_mock: Mocker) -> None:
+    listed(requests_mock)
+
+    def assign(request: Any, context: Any) -> Any:
+        if "u5" in [each["user_id"] for each in request.json()]:
+            context.status_code = 400
+            return {"error": "There is no user u5."}
+        return {}
+
+    requests_mock.post(f"{SAAS}/7/users", json=assign)
+    slack = application()
+    everybody = [f"u{number}" for number in range(16)]
+    slack.users()
+    assert slack.assign(everybody) == {"u5": "There is no user u5."}
+    assert slack.users().keys() == set(everybody) - {"u5"}
+    assert len(calls(requests_mock, "POST")) == 9
+
+
+@given(bad=st.sets(st.integers(0, 63)), number=st.integers(0, 64))
+def test_halves_find_exactly_the_bad_ones_and_send_every_other(bad: set[int], number: int) -> None:
+    taken: list[int] = []
+
+    def call(some: Sequence[int]) -> None:
+        if bad.intersection(some):
+            raise RequestRejected(400, "bad")
+        taken.extend(some)
+
+    refused = bisect(range(number), call)
+    assert [item for item, _ in refused] == sorted(item for item in bad if item < number)
+    assert taken == [item for item in range(number) if item not in bad]
+
+
+def test_errors_in_an_answer_of_200_are_errors(requests_mock: Mocker) -> None:
+    listed(requests_mock, {"user_id": "u1", "roles": {"role_id": "r1", "role_external_label": "Member"}})
+    requests_mock.post(f"{SAAS}/7/users/u1", json={"user_external_id": "U1", "errors": ["The id is taken."]})
+    requests_mock.post(f"{SAAS}/7/roles/users", json={"role_id": "r1", "user_id": "u1", "errors": ["No licence.", "x"]})
+    slack = application()
+    slack.users()
+    assert slack.set_external_id("u1", "U1") == {"u1": "The id is taken."}
+    assert slack.give_role("r2", ["u1"]) == {"u1": "No licence., x"}
+    assert slack.users()["u1"].external_id is None
+    assert slack.users()["u1"].roles == ("r1",)
+
+
+def test_null_errors_are_none(requests_mock: Mocker) -> None:
+    listed(requests_mock, {"user_id": "u1"})
+    requests_mock.post(f"{SAAS}/7/roles/users", json={"role_id": "r1", "user_id": "u1", "errors": None})
+    slack = application()
+    slack.users()
+    assert slack.give_role("r1", ["u1"]) == {}
+
+
+@pytest.mark.parametrize("named", ["saas_user_id", "user_id"])
+def test_the_errors_of_single_users_are_theirs(requests_mock: Mocker, named: str) -> None:
+    rows: list[dict[str, Any]] = [{"user_id": f"u{number}", "active": True} for number in range(3)]
+    for row in rows if named == "saas_user_id" else []:
+        row["saas_user_id"] = f"s-{row['user_id']}"
+    listed(requests_mock, *rows)
+
+    def switch(request: Any, _: Any) -> Any:
+        refused = ("s-u1", "u1")
+        return [
+            {"saas_user_id": i, "error": "Stays." if i in refused else None} for i in request.json()["saas_user_ids"]
+        ]
+
+    sent = requests_mock.patch(f"{HOST}/api/v3/saas_users/deactivate", json=switch)
+    slack = application()
+    slack.users()
+    assert slack.switch(["u0", "u1", "u2"], active=False) == {"u1": "Stays."}
+    assert sent.last_request.json() == {"saas_user_ids": [row.get(named) for row in rows]}
+    assert [user.active for user in slack.users().values()] == [False, True, False]
+
+
+def test_an_error_that_names_nobody_is_found_by_halves(requests_mock: Mocker) -> None:
+    listed(requests_mock, *({"user_id": f"u{number}"} for number in range(4)))
+
+    def switch(request: Any, _: Any) -> Any:
+        return {"errors": ["One of them stays."]} if "u2" in request.json()["saas_user_ids"] else []
+
+    requests_mock.patch(f"{HOST}/api/v3/saas_users/deactivate", json=switch)
+    slack = application()
+    slack.users()
+    assert slack.switch(["u0", "u1", "u2", "u3"], active=False) == {"u2": "One of them stays."}
+
+
+def test_who_was_just_assigned_is_switched_by_the_id_that_the_list_then_names(requests_mock: Mocker) -> None:
+    rows: list[dict[str, Any]] = []
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}])
+    requests_mock.get(f"{SAAS}/7/users", json=lambda *_: rows)
+    requests_mock.post(f"{SAAS}/7/users", text="")
+    sent = requests_mock.patch(f"{HOST}/api/v3/saas_users/deactivate", json=[])
+    slack = application()
+    slack.users()
+    slack.assign(["u1"])
+    rows.append({"user_id": "u1", "saas_user_id": "s1"})
+    assert slack.switch(["u1"], active=False) == {}
+    assert sent.last_request.json() == {"saas_user_ids": ["s1"]}
+
+
+def test_a_role_is_known_by_its_label_in_any_case_and_created_once(requests_mock: Mocker) -> None:
+    listed(requests_mock, {"user_id": "u1", "roles": [{"role_id": "r1", "role_external_label": "MEMBER"}]})
+    requests_mock.get(f"{SAAS}/7/roles", json=[{"role_id": 1, "role_external_label": "admin"}])
+    made = requests_mock.post(f"{SAAS}/7/roles", status_code=201, json={"role_id": "r9"})
+    slack = application()
+    slack.users()
+    assert slack.role_id("Member") == "r1"
+    assert slack.role_id("Admin") == "1"
+    assert slack.role_id("Owner") == slack.role_id("Owner") == "r9"
+    assert [request.json() for request in made.request_history] == [{"role_external_label": "Owner"}]
+
+
+@pytest.mark.parametrize("fault", [{"exc": requests.exceptions.ReadTimeout}, {"status_code": 500}])
+def test_a_role_whose_creation_is_in_doubt_is_looked_up(requests_mock: Mocker, fault: dict[str, Any]) -> None:
+    roles: list[dict[str, Any]] = []
+
+    def create(request: Any, context: Any) -> Any:
+        roles.append({"role_id": "r1", **request.json()})
+        if "exc" in fault:
+            raise fault["exc"]
+        context.status_code = fault["status_code"]
+        return {}
+
+    listed(requests_mock)
+    requests_mock.get(f"{SAAS}/7/roles", json=lambda *_: roles)
+    requests_mock.post(f"{SAAS}/7/roles", json=create)
+    slack = application()
+    slack.users()
+    assert slack.role_id("Member") == "r1"
+    assert len(roles) == 1
+
+
+def test_roles_that_cannot_be_listed_or_added_name_the_setting(requests_mock: Mocker) -> None:
+    listed(requests_mock)
+    requests_mock.get(f"{SAAS}/7/roles", status_code=404, json={"error": "Nothing here."})
+    slack = application()
+    slack.users()
+    with pytest.raises(AirbyteTracedException, match=r"does not list the roles of Slack.*assign_roles"):
+        slack.role_id("Member")
+    requests_mock.get(f"{SAAS}/7/roles", json=[])
+    requests_mock.post(f"{SAAS}/7/roles", status_code=400, json={"error": "Too many."})
+    with pytest.raises(
+        AirbyteTracedException, match=r"refused to add the role Member to Slack: Too many.*assign_roles"
+    ):
+        slack.role_id("Member")
+
+
+def test_two_roles_of_one_label_are_the_same_role(requests_mock: Mocker) -> None:
+    same = [{"role_id": "r1", "role_external_label": "Member"}, {"role_id": "r2", "role_external_label": "Member"}]
+    listed(requests_mock, {"user_id": "u1", "roles": same[1]}, {"user_id": "u2", "roles": []})
+    requests_mock.get(f"{SAAS}/7/roles", json=same)
+    slack = application()
+    assert slack.has_only_role(slack.users()["u1"], "Member")
+    assert not slack.has_only_role(slack.users()["u1"], "Admin")
+    assert not slack.has_only_role(slack.users()["u2"], "Member")
+
+
+def test_an_id_in_the_application_that_two_people_have_finds_neither(requests_mock: Mocker) -> None:
+    ids = {"u1": "U1", "u2": "U2", "u3": "U2", "u4": "", "u5": None}
+    listed(requests_mock, *({"user_id": user_id, "user_external_id": ident} for user_id, ident in ids.items()))
+    slack = application()
+    slack.users()
+    assert [slack.user_with(ident) for ident in ("U1", "U2", "U3", None)] == ["u1", None, None, None]
+
+
+def test_a_test_run_writes_nothing_and_keeps_account(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[])
+    slack = application(test_run=True)
+    assert slack.users() == {}
+    assert slack.assign(["u1"]) == slack.set_external_id("u1", "U1") == {}
+    assert slack.give_role(slack.role_id("Member"), ["u1"]) == slack.switch(["u1"], active=False) == {}
+    assert slack.users()["u1"].external_id == "U1"
+    assert {request.method for request in requests_mock.request_history} == {"GET"}

@@ -1,0 +1,154 @@
+"""What the configuration refuses, and in which words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.config.models import Config
+from hypothesis import given
+from hypothesis import strategies as st
+
+SECRET = "a-made-up-secret-71"
+LEAST: dict[str, Any] = {
+    "instance_url": "acme",
+    "credentials": {"auth_type": "api_token", "api_token": SECRET},
+}
+
+
+def refusal(raw: dict[str, Any]) -> str:
+    with pytest.raises(AirbyteTracedException) as caught:
+        Config.parse(raw)
+    assert caught.value.failure_type is FailureType.config_error
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    for told in (caught.value.message, caught.value.internal_message):
+        assert told and SECRET not in told
+    return str(caught.value.message)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"instance_url": "http://acme.oomnitza.com"}, r"Oomnitza address \(instance_url\) must begin with https://"),
+        ({"instance_url": 7}, r"Oomnitza address \(instance_url\) must be text\."),
+        ({"credentials": SECRET}, r"Credentials \(credentials\) must be a group of settings\."),
+        ({"credentials": {}}, r"Credentials \(credentials\) does not say which of the options is chosen\."),
+        ({"credentials": {"auth_type": SECRET}}, r"Credentials \(credentials\) must be one of 'api_token', 'password'\."),
+        ({"credentials": {"auth_type": "api_token"}}, r"API token \(credentials\.api_token\) is missing\."),
+        ({"credentials": {"auth_type": "api_token", "token": SECRET}}, r"\(credentials\.api_token\) is missing\."),
+        ({"credentials": {"auth_type": "api_token", "api_token": " "}}, r"\(credentials\.api_token\) is empty\."),
+        ({"credentials": {"auth_type": "api_token", "api_token": [SECRET]}}, r"\(credentials\.api_token\) must be text\."),
+        (
+            {"credentials": {"auth_type": "password", "username": "", "password": 5}},
+            r"User name \(credentials\.username\) is empty\. Credentials > Password \(credentials\.password\) must be text\.",
+        ),
+        ({"record_type": {"type": "asset"}}, r"What to write \(record_type\) must be one of 'user', 'user_and_saas_user'"),
+        ({"record_type": {"type": "user_and_saas_user"}}, r"SaaS application \(record_type\.saas_name\) is missing"),
+        ({"write_mode": "upsert"}, r"Create or update \(write_mode\) must be one of 'create_and_update', 'create_only' or"),
+        ({"sync_keys": []}, r"Sync keys \(sync_keys\) is empty; it needs at least one entry"),
+        ({"sync_keys": ["email", " "]}, r"Sync keys > entry 2 \(sync_keys\.1\) is empty"),
+        ({"sync_keys": ["email", "email"]}, r"Sync keys \(sync_keys\) names a field twice"),
+        ({"sync_keys": "email"}, r"Sync keys \(sync_keys\) must be a list"),
+        ({"default_role": ["Employee"]}, r"Role of new people \(default_role\) must be a whole number or text\.$"),
+        ({"default_role": True}, r"Role of new people \(default_role\) must be a whole number or text\.$"),
+        ({"smart_mapping": "yes"}, r"Smart mapping \(smart_mapping\) must be true or false"),
+        ({"field_mapping": {"field": "x"}}, r"Field mapping \(field_mapping\) must be a list"),
+        ({"field_mapping": ["x"]}, r"Field mapping > entry 1 \(field_mapping\.0\) must be a group of settings"),
+        ({"field_mapping": [{"value": "x"}]}, r"entry 1 > Oomnitza field \(field_mapping\.0\.field\) is missing"),
+        ({"field_mapping": [{"field": "x"}]}, r"\(field_mapping\.0\) has neither a value nor a default for x"),
+        ({"field_mapping": [{"field": "x", "value": "", "default": ""}]}, r"has neither a value nor a default for x"),
+        ({"field_mapping": [{"field": "x", "vlaue": "y", "default": 1}]}, r"vlaue \(field_mapping\.0\.vlaue\) is not a setting"),
+        ({"field_mapping": [{"field": "x", "default": []}]}, r"Default \(field_mapping\.0\.default\) must be text, "),
+        (
+            {"field_mapping": [{"field": "x", "value": "a"}, {"field": "x", "value": "b"}]},
+            r"Field mapping \(field_mapping\) has two entries for x",
+        ),
+        ({"record_filter": 5}, r"\(record_filter\) must be text"),
+        ({"write_method": {"method": "soap"}}, r"Write method \(write_method\) must be one of 'rest', 'ingest'"),
+        ({"write_method": {"method": "rest", "max_deactivated_percent": 101}}, r"percent\) must be at most 100\."),
+        ({"write_method": {"method": "ingest", "connector_name": ""}}, r"needs a connector name or an integration id"),
+        ({"write_method": {"method": "ingest", "connector_id": "12"}}, r"connector_id\) must be a whole number"),
+        ({"on_failed_record": "explode"}, r"\(on_failed_record\) must be one of 'continue' or 'fail_after_sync'"),
+        ({"test_run": 1}, r"Test run \(test_run\) must be true or false"),
+        ({"batch_size": 0}, r"Records per batch \(batch_size\) must be at least 1\."),
+        ({"batch_size": 1001}, r"Records per batch \(batch_size\) must be at most 1000\."),
+        ({"batch_size": True}, r"Records per batch \(batch_size\) must be a whole number\."),
+        ({"num_workers": 2.5}, r"Requests at once \(num_workers\) must be a whole number\."),
+    ],
+)  # fmt: skip
+def test_each_mistake_has_its_sentence(more: dict[str, Any], told: str) -> None:
+    assert re.search(told, refusal({**LEAST, **more}))
+
+
+def test_what_is_no_setting_is_known_by_name() -> None:
+    raw = {
+        **LEAST,
+        "testrun": True,
+        "credentials": {"auth_type": "api_token", "api_token": "made up", "tokn": "x"},
+        "write_method": {"method": "rest", "deactivate_mising": True},
+    }
+    unknown = Config.parse(raw).unknown(raw)
+    assert sorted(unknown) == ["credentials.tokn", "testrun", "write_method.deactivate_mising"]
+    assert Config.parse(LEAST).unknown(LEAST) == []
+
+
+def test_all_mistakes_are_told_at_once_each_in_one_sentence() -> None:
+    told = refusal({"write_mode": "x", "batch_size": 0, "default_role": {}})
+    assert told.startswith("The configuration is not valid. ")
+    assert told.count(" (") == 5
+    for name in ("instance_url", "credentials", "write_mode", "batch_size", "default_role"):
+        assert f"({name})" in told
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*Config.model_fields, "other"]), json_values, max_size=4), json_values)
+def test_whatever_is_given_is_read_or_refused_in_sentences_without_the_secret(given_: Any, odd: Any) -> None:
+    credentials = {"auth_type": "api_token", "api_token": SECRET, "password": SECRET, "extra": odd, SECRET: odd}
+    raw = {**LEAST, **given_, "credentials": credentials}
+    try:
+        config = Config.parse(raw)
+    except AirbyteTracedException as error:
+        assert SECRET not in f"{error.message}{error.internal_message}"
+        assert "pydantic" not in str(error.message) and "Input" not in str(error.message)
+    else:
+        assert SECRET not in repr(config)
+
+
+def test_null_and_unknown_settings_are_as_if_they_were_not_there() -> None:
+    nulls = {name: None for name in Config.model_fields if name not in LEAST}
+    assert Config.parse({**LEAST, **nulls, "of a later version": 1}) == Config.parse(LEAST)
+
+
+def test_what_a_form_leaves_blank_is_not_set() -> None:
+    config = Config.parse(
+        {**LEAST, "default_role": "", "default_position": " ", "record_filter": "", "inactive_when": ""}
+    )
+    assert (config.default_role, config.default_position, config.record_filter, config.inactive_when) == (None,) * 4
+
+
+def test_an_id_may_be_written_as_a_number() -> None:
+    saas = Config.parse(
+        {**LEAST, "record_type": {"type": "user_and_saas_user", "saas_name": "Slack", "saas_id": 12}}
+    ).saas
+    assert saas is not None and saas.saas_id == "12"
+
+
+@pytest.mark.parametrize("default", ["HQ", 5, 1.5, True, False, "5", "true"])
+def test_a_constant_keeps_its_type(default: Any) -> None:
+    (entry,) = Config.parse({**LEAST, "field_mapping": [{"field": "x", "default": default}]}).field_mapping
+    assert entry.default == default and type(entry.default) is type(default)
+
+
+def test_texts_are_trimmed() -> None:
+    config = Config.parse({**LEAST, "sync_keys": [" email "], "field_mapping": [{"field": " address ", "value": "x"}]})
+    assert config.sync_keys == ["email"]
+    assert config.field_mapping[0].field == "address"

@@ -1,0 +1,149 @@
+"""A state is a receipt: it leaves when everything before it is written, in order, with the counts since the last one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.protocol.messages import read_state
+
+A = (None, "a")
+B = (None, "b")
+
+
+def state(number: int, stream: str | None = "a") -> Any:
+    body: dict[str, Any] = {"type": "GLOBAL", "global": {"n": number}}
+    if stream:
+        body = {"type": "STREAM", "stream": {"stream_descriptor": {"name": stream}, "stream_state": {"n": number}}}
+    read = read_state({"type": "STATE", "state": body})
+    assert read is not None
+    return read
+
+
+class Sent(list[dict[str, Any]]):
+    def numbers(self) -> list[int]:
+        return [m["state"].get("global", m["state"].get("stream", {}).get("stream_state"))["n"] for m in self]
+
+    def stats(self) -> list[tuple[float, float]]:
+        stats = [m["state"]["destinationStats"] for m in self]
+        return [(s["recordCount"], s.get("rejectedRecordCount", 0)) for s in stats]
+
+
+@pytest.fixture
+def sent() -> Sent:
+    return Sent()
+
+
+def take(checkpoints: Checkpoints, stream: Any, number: int) -> None:
+    for _ in range(number):
+        checkpoints.take(stream)
+
+
+def test_a_state_waits_for_every_lot_before_it_also_of_other_streams(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append)
+    first, second = checkpoints.open(A), checkpoints.open(B)
+    checkpoints.add_state(state(1))
+    checkpoints.settle(first, 0, True)
+    assert sent == []
+    checkpoints.settle(second, 0, True)
+    assert sent.numbers() == [1]
+
+
+def test_a_later_lot_that_is_ready_first_releases_nothing(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append)
+    first = checkpoints.open(A)
+    checkpoints.add_state(state(1))
+    second = checkpoints.open(A)
+    checkpoints.add_state(state(2))
+    checkpoints.settle(second, 0, True)
+    assert sent == []
+    checkpoints.settle(first, 0, True)
+    assert sent.numbers() == [1, 2]
+
+
+def test_a_state_with_nothing_before_it_leaves_at_once(sent: Sent) -> None:
+    Checkpoints(sent.append).add_state(state(1))
+    assert sent.stats() == [(0, 0)]
+
+
+def test_counts_are_of_the_stream_and_since_its_last_state(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append)
+    take(checkpoints, A, 3)
+    take(checkpoints, B, 2)
+    checkpoints.settle(checkpoints.open(A), 1, True)
+    checkpoints.settle(checkpoints.open(B), 2, False)
+    checkpoints.add_state(state(1, "a"))
+    checkpoints.add_state(state(2, "b"))
+    take(checkpoints, A, 1)
+    checkpoints.settle(checkpoints.open(A), 0, True)
+    checkpoints.add_state(state(3, "a"))
+    assert sent.stats() == [(3, 1), (2, 2), (1, 0)]
+
+
+def test_a_state_of_all_streams_counts_all_of_them_and_records_of_no_stream(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append)
+    take(checkpoints, A, 3)
+    take(checkpoints, B, 2)
+    take(checkpoints, None, 1)
+    checkpoints.settle(checkpoints.open(A), 1, True)
+    checkpoints.settle(checkpoints.open(B), 1, True)
+    checkpoints.add_state(state(1, None))
+    checkpoints.add_state(state(2, None))
+    assert sent.stats() == [(6, 2), (0, 0)]
+
+
+def test_while_everything_is_refused_states_wait_and_then_leave_in_order(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append)
+    checkpoints.settle(checkpoints.open(A), 5, False)
+    checkpoints.add_state(state(1))
+    checkpoints.settle(checkpoints.open(A), 5, False)
+    checkpoints.add_state(state(2))
+    assert sent == []
+    checkpoints.settle(checkpoints.open(A), 4, True)
+    assert sent.numbers() == [1, 2]
+
+
+def test_fail_after_sync_keeps_back_the_state_of_the_first_refused_record_and_all_after_it(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append, fail_on_refused=True)
+    checkpoints.settle(checkpoints.open(A), 0, True)
+    checkpoints.add_state(state(1))
+    checkpoints.settle(checkpoints.open(A), 1, True)
+    checkpoints.add_state(state(2))
+    checkpoints.settle(checkpoints.open(B), 0, True)
+    checkpoints.add_state(state(3, "b"))
+    assert sent.numbers() == [1]
+
+
+def test_what_can_never_leave_any_more_is_not_kept(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append, fail_on_refused=True)
+    checkpoints.settle(checkpoints.open(A), 1, True)
+    for number in range(100):
+        checkpoints.add_state(state(number))
+        checkpoints.settle(checkpoints.open(A), 0, True)
+    assert checkpoints.waiting() == 0
+    assert sent == []
+
+
+def test_states_of_a_stream_that_is_the_whole_truth_leave_when_the_sync_has_succeeded(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append, whole={A})
+    for number, stream in enumerate(("a", "b", "a")):
+        take(checkpoints, (None, stream), 2)
+        batch = checkpoints.open((None, stream))
+        checkpoints.add_state(state(number, stream))
+        checkpoints.settle(batch, 1, True)
+    assert sent.numbers() == [1], "others do not wait"
+    checkpoints.conclude(set())
+    assert sent.numbers() == [1, 0, 2]
+    assert sent.stats() == [(2, 1)] * 3
+    checkpoints.conclude(set())
+    assert len(sent) == 3
+
+
+@pytest.mark.parametrize("stream", ["a", None])
+@pytest.mark.parametrize("broken", [A, B])
+def test_they_never_leave_where_any_stream_was_not_read_to_the_end(sent: Sent, stream: str | None, broken: Any) -> None:
+    checkpoints = Checkpoints(sent.append, whole={A})
+    checkpoints.add_state(state(1, stream))
+    checkpoints.conclude({broken})
+    assert sent == []

@@ -1,0 +1,572 @@
+"""Records, states and silences in any interleaving, with batches that are written in any order: the promises hold.
+
+The workers are replaced by a list of tasks that the test runs when it likes, so that every timing is a choice of hypothesis and none of
+the machine's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+import orjson
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.api.client import Stopped
+from destination_oomnitza.config.models import Config
+from destination_oomnitza.mapping.record_mapping import MappedRecord
+from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.pipeline import pipeline as module
+from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.pipeline import Pipeline
+from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.report import Outcome, Report, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+OUTCOMES = {"a": Outcome.ADDED, "u": Outcome.UPDATED, "n": Outcome.UNCHANGED, "s": Outcome.SKIPPED, "f": Outcome.FAILED}
+
+
+class Tasks:
+    """In the place of the thread pool and the condition: tasks run when the test says, or when the pipeline waits."""
+
+    def __init__(self, choose: Callable[[int], int] = lambda number: 0) -> None:
+        self.waiting: list[tuple[Callable[[Any], None], Any]] = []
+        self.most = 0
+        self._choose = choose
+
+    def submit(self, function: Callable[[Any], None], batch: Any) -> Future[None]:
+        busy = [mark for _, other in self.waiting for mark in other.owners]
+        assert not set(busy) & set(batch.owners), "a key is in flight twice"
+        self.waiting.append((function, batch))
+        self.most = max(self.most, len(self.waiting))
+        return Future()
+
+    def run_one(self) -> None:
+        if self.waiting:
+            function, batch = self.waiting.pop(self._choose(len(self.waiting)))
+            function(batch)
+
+    def shutdown(self, **_: Any) -> None:
+        pass
+
+    # The condition.
+    def wait(self, _seconds: float) -> None:
+        assert self.waiting, "it waits for nothing"
+        self.run_one()
+
+    def notify_all(self) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class FakeWriter:
+    """Notes what is written. What a record's field `position` says becomes of it: a letter of OUTCOMES, or an exception."""
+
+    def __init__(self) -> None:
+        self.written: list[MappedRecord] = []
+        self.batches: list[list[MappedRecord]] = []
+        self.refusals: list[str] = []
+        self.noted: list[Mapping[str, Any]] = []
+        self.finished: tuple[set[Any], bool] | None = None
+        self.failure: BaseException | None = None
+
+    def write(self, plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
+        if self.failure is not None:
+            raise self.failure
+        self.batches.append(rows)
+        self.written += rows
+        self.refusals += refusals
+        return [Result(OUTCOMES[row.fields["position"]], "because") for row in rows]
+
+    def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
+        self.noted.append(record)
+
+    def finish(self, complete: set[Any], broken: set[Any], refused: bool) -> None:
+        self.finished = (complete, refused)
+
+
+def record(number: int, key: str, outcome: str = "a", stream: str = "users", **more: Any) -> dict[str, Any]:
+    data = {"name": f"person {key}", "email": f"{key}@acme.example", "title": outcome, "phone": str(number), **more}
+    return {"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": 0}}
+
+
+def state(number: int, stream: str | None = "users", kind: str = "STREAM") -> dict[str, Any]:
+    body: dict[str, Any] = {"type": kind, "x-number": number, "sourceStats": {"recordCount": 1.0}}
+    if kind == "STREAM":
+        body["stream"] = {"stream_descriptor": {"name": stream}, "stream_state": {"n": number}}
+    elif kind == "LEGACY":
+        body = {"data": {"n": number}, "x-number": number}
+    return {"type": "STATE", "state": body}
+
+
+class Sync:
+    """A pipeline with a fake writer, and what it sent."""
+
+    def __init__(
+        self,
+        *streams: str,
+        tasks: Tasks | None = None,
+        batch_size: int = 3,
+        num_workers: int = 2,
+        fail_on_refused: bool = False,
+        **config: Any,
+    ) -> None:
+        parsed = Config.parse(
+            {
+                "instance_url": "acme",
+                "credentials": {"auth_type": "api_token", "api_token": "made-up"},
+                "default_role": 25,
+                **config,
+            }
+        )
+        plans = [plan_stream(parsed, PersonSchema.unknown(), Stream(name)) for name in streams or ("users",)]
+        self.report = Report([plan.stream.title for plan in plans])
+        self.sent: list[dict[str, Any]] = []
+        self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
+        self.stop = threading.Event()
+        self.writer = FakeWriter()
+        self.pipeline = Pipeline(
+            plans,
+            self.writer,
+            self.report,
+            Checkpoints(self._send, fail_on_refused),
+            batch_size=batch_size,
+            num_workers=num_workers,
+            stop=self.stop,
+        )
+        self.tasks = tasks
+        if tasks is not None:
+            self.pipeline._workers, self.pipeline._changed = tasks, tasks  # type: ignore[assignment]  # the test is the scheduler
+
+    def _send(self, message: dict[str, Any]) -> None:
+        as_read = orjson.loads(orjson.dumps(message))
+        self.on_send(as_read)
+        self.sent.append(as_read)
+
+    def run(self, *lines: Any) -> None:
+        """Run over messages (dicts), lines (bytes) and silences (None)."""
+        encoded = (line if isinstance(line, bytes) else orjson.dumps(line) for line in lines)
+        self.pipeline.run([[line] if line != b"null" else [] for line in encoded])
+
+    def numbers(self) -> list[int]:
+        return [message["state"]["x-number"] for message in self.sent]
+
+    def stats(self) -> list[tuple[float, float]]:
+        stats = [message["state"]["destinationStats"] for message in self.sent]
+        return [(each["recordCount"], each.get("rejectedRecordCount", 0)) for each in stats]
+
+    def counts(self, stream: str = "users") -> dict[str, int]:
+        return {name: n for name, n in self.report.as_dict()[stream].items() if name != "saas" and n}
+
+
+# -- errors first ------------------------------------------------------------------------------------------------------------
+
+
+BROKEN_LINES = [
+    b"not json",
+    b"\xff\xfe\x00",
+    b"{",
+    b"[1, 2]",
+    b"5",
+    b'"text"',
+    b"true",
+    b"{}",
+    b'{"type": 7}',
+    b'{"type": []}',
+    b'{"type": {}}',
+    b'{"type": "NEWS"}',
+    b'{"type": "RECORD"}',
+    b'{"type": "RECORD", "record": 3}',
+    b'{"type": "RECORD", "record": {"data": {}}}',
+    b'{"type": "RECORD", "record": {"stream": [], "data": {}}}',
+    b'{"type": "RECORD", "record": {"stream": "users", "namespace": {"a": 1}, "data": {}}}',
+    b'{"type": "RECORD", "record": {"stream": "strangers", "data": {}}}',
+    b'{"type": "STATE"}',
+    b'{"type": "STATE", "state": "s"}',
+    b'{"type": "STATE", "state": {"type": "STREAM"}}',
+    b'{"type": "STATE", "state": {"type": "STREAM", "stream": {"stream_descriptor": 1}}}',
+    b'{"type": "STATE", "state": {"type": "STREAM", "stream": {"stream_descriptor": {"name": "strangers"}}}}',
+    b"[" * 3000 + b"]" * 3000,
+]
+
+
+@pytest.mark.parametrize("line", BROKEN_LINES, ids=lambda line: line[:70].decode(errors="replace"))
+def test_what_is_no_message_is_told_once_and_harms_nothing(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    sync = Sync()
+    sync.run(record(1, "ada"), *[line] * 50, state(1))
+    sync.report.finish()
+    assert sync.numbers() == [1]
+    assert sync.counts() == {"added": 1}
+    told = [each.getMessage() for each in caplog.records if each.getMessage().startswith("Ignored")]
+    assert len(told) == 2
+    assert told[1].endswith("50 times.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"   ",
+        b'{"type": "LOG", "log": {"level": "INFO", "message": "m"}}',
+        b'{"type": "TRACE"}',
+        b'{"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": 5}}',
+        b'{"type": "CONTROL", "control": null}',
+    ],
+)
+def test_other_messages_of_the_protocol_are_no_complaint(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    sync = Sync()
+    sync.run(line, record(1, "ada"), line)
+    assert caplog.records == []
+    assert sync.counts() == {"added": 1}
+
+
+def test_a_million_kinds_of_nonsense_are_not_a_million_lines(caplog: pytest.LogCaptureFixture) -> None:
+    sync = Sync()
+    sync.run(*[record(1, "ada", stream=f"stranger {number}") for number in range(2000)])
+    sync.report.finish()
+    assert len(caplog.records) < 150
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "b", "email": "b\xff@acme.example"}}}',
+        b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "\\ud800", "email": "b@acme.example"}}}',
+        b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "b", "email": "b@acme.example", "x": NaN}}}',
+        b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": 5, "email": "b@acme.example"}}}',
+        b'{"type": "RECORD", "record": {"stream": "users", "data": [1]}}',
+        b'{"type": "RECORD", "record": {"stream": "users", "data": null}}',
+        b'{"type": "RECORD", "record": {"stream": "users"}}',
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused_and_not_lost(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    sync = Sync()
+    sync.run(record(1, "ada"), line, state(1))
+    assert sync.counts() == {"added": 1, "failed": 1}
+    assert sync.stats() == [(2, 1)]
+    assert len([each for each in caplog.records if each.getMessage().startswith("Refused")]) == 1
+
+
+def test_a_writer_that_fails_ends_the_sync_and_no_later_state_leaves() -> None:
+    sync = Sync(batch_size=1)
+    failure = AirbyteTracedException(message="no more", failure_type=FailureType.transient_error)
+
+    def lines() -> Iterator[list[bytes]]:
+        yield [orjson.dumps(record(1, "ada")), orjson.dumps(state(1))]
+        while not sync.sent:
+            yield []
+        sync.writer.failure = failure
+        yield [orjson.dumps(record(2, "eve")), orjson.dumps(state(2))]
+        while True:
+            yield []
+
+    with pytest.raises(AirbyteTracedException) as raised:
+        sync.pipeline.run(lines())
+    assert raised.value is failure
+    assert sync.numbers() == [1]
+    assert sync.writer.finished is None
+
+
+def test_a_stop_from_outside_ends_a_silent_sync_with_a_transient_error() -> None:
+    sync = Sync()
+
+    def lines() -> Iterator[list[bytes]]:
+        yield [orjson.dumps(record(1, "ada"))]
+        sync.stop.set()
+        while True:
+            yield []
+
+    with pytest.raises(Stopped) as raised:
+        sync.pipeline.run(lines())
+    assert raised.value.failure_type is FailureType.transient_error
+
+
+def test_a_superseded_record_is_not_refused_so_the_state_leaves_when_the_last_one_is() -> None:
+    sync = Sync()
+    sync.run(record(1, "ada", "a"), record(2, "ada", "f"), state(3))
+    assert sync.counts() == {"skipped": 1, "failed": 1}
+    assert sync.stats() == [(2, 1)]
+    assert not sync.report.everything_failed()
+
+
+# -- the promises, in any interleaving -----------------------------------------------------------------------------------------
+
+
+KEYS = st.sampled_from(["ada", "bob", "cy", "Ada", "dee", "eve", "flo"])
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("record"), KEYS, st.sampled_from("auunnsf"), st.sampled_from(["users", "others"])),
+        st.tuples(st.just("unmappable"), st.sampled_from(["users", "others"])),
+        st.tuples(st.just("filtered"), st.sampled_from(["users", "others"])),
+        st.tuples(st.just("unknown"), st.just("strangers")),
+        st.tuples(st.just("state"), st.sampled_from(["users", "others", "strangers", "global", "legacy"])),
+        st.tuples(st.just("silence")),
+        st.tuples(st.just("work"), st.integers(1, 4)),
+    ),
+    max_size=60,
+)
+
+
+class Model:
+    """What the contract says must come of a list of events, without batches or workers."""
+
+    def __init__(self, events: list[Any]) -> None:
+        self.messages: list[Any] = []
+        self.records: list[tuple[int, str, str, str]] = []  # number, stream, key, fate
+        self.before: dict[int, int] = {}  # of each state: how many records come before it
+        self.scope: dict[int, str] = {}
+        for event in events:
+            number = len(self.messages)
+            kind, *what = event
+            if kind == "record":
+                key, outcome, stream = what
+                self.records.append((number, stream, key.lower(), outcome))
+                self.messages.append(record(number, key, outcome, stream))
+            elif kind == "unmappable":
+                self.records.append((number, what[0], "", "f"))
+                self.messages.append(record(number, "zed", stream=what[0], name=["a", "list"]))
+            elif kind == "filtered":
+                self.records.append((number, what[0], "", "s"))
+                self.messages.append(record(number, "zed", stream=what[0], is_bot=True))
+            elif kind == "unknown":
+                self.records.append((number, "", "", ""))
+                self.messages.append(record(number, "zed", stream="strangers"))
+            elif kind == "state":
+                self.before[number], self.scope[number] = len(self.records), what[0]
+                kinds = {"global": "GLOBAL", "legacy": "LEGACY"}
+                self.messages.append(state(number, what[0], kinds.get(what[0], "STREAM")))
+            else:
+                self.messages.append(what[0] if kind == "work" else None)
+
+    def taken_since_last_state(self, number: int) -> int:
+        mine = self.scope[number]
+        whole = mine in ("global", "legacy")
+        earlier = [
+            self.before[other]
+            for other, scope in self.scope.items()
+            if other < number and scope != "strangers" and (whole or scope in (mine, "global", "legacy"))
+        ]
+        if whole:  # what a state of one stream counted, no other one counts again
+            return sum(
+                1
+                for place, (_, stream, _, _) in enumerate(self.records[: self.before[number]])
+                if not any(
+                    place < self.before[other]
+                    for other, scope in self.scope.items()
+                    if other < number and scope in (stream, "global", "legacy") and scope != "strangers"
+                )
+            )
+        start = max(earlier, default=0)
+        return sum(1 for _, stream, _, _ in self.records[start : self.before[number]] if stream == mine)
+
+
+@settings(max_examples=400, deadline=None)
+@given(EVENTS, st.data(), st.integers(1, 4), st.integers(1, 3), st.booleans())
+def test_any_interleaving_keeps_the_promises(
+    events: list[Any], data: st.DataObject, batch_size: int, num_workers: int, fail_on_refused: bool
+) -> None:
+    model = Model(events)
+    tasks = Tasks(lambda number: data.draw(st.integers(0, number - 1)))
+    sync = Sync(
+        "users",
+        "others",
+        tasks=tasks,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        fail_on_refused=fail_on_refused,
+        record_filter="{{ not record['is_bot'] }}",
+    )
+
+    def check(message: dict[str, Any]) -> None:
+        """Hold a state that leaves against what is written by now."""
+        number = message["state"]["x-number"]
+        done = {int(row.fields["phone_number"]) for row in sync.writer.written}
+        last: dict[tuple[str, str], int] = {}
+        before = model.records[: model.before[number]]
+        for place, stream, key, _ in before:
+            last[stream, key] = place
+        for place, stream, key, _ in before:
+            if key and last[stream, key] == place:
+                assert place in done, f"state {number} left before record {place} was written"
+
+    sync.on_send = check
+
+    def lines() -> Iterator[list[bytes]]:
+        for message in model.messages:
+            if isinstance(message, int):
+                for _ in range(message):
+                    tasks.run_one()
+            else:
+                yield [] if message is None else [orjson.dumps(message)]
+
+    sync.pipeline.run(lines())
+    assert not tasks.waiting
+    assert tasks.most <= 2 * num_workers
+    check_outcomes(model, sync)
+    check_states(model, sync, fail_on_refused)
+
+
+def check_outcomes(model: Model, sync: Sync) -> None:
+    """Every record has one outcome, and the last record of each person is the one that stands."""
+    counts = sync.report.as_dict()
+    standing = {row.fields["email"].lower(): row.fields["phone_number"] for row in sync.writer.written}
+    for stream in ("users", "others"):
+        taken = sum(1 for _, of, _, _ in model.records if of == stream)
+        assert sum(n for name, n in counts[stream].items() if name != "saas") == taken
+        elsewhere = {key for _, of, key, _ in model.records if of != stream}
+        last = {key: number for number, of, key, _ in model.records if of == stream and key}
+        for key in last.keys() - elsewhere:
+            assert standing[f"{key}@acme.example"] == str(last[key])
+
+
+def check_states(model: Model, sync: Sync, fail_on_refused: bool) -> None:
+    """States come back as they came, in order, with the right counts; all of them unless refusals keep some back."""
+    acknowledged = sync.numbers()
+    known = [number for number, scope in model.scope.items() if scope != "strangers"]
+    assert acknowledged == known[: len(acknowledged)]
+    for message, number in zip(sync.sent, acknowledged, strict=True):
+        stats = message["state"].pop("destinationStats")
+        assert message == model.messages[number]
+        assert stats["recordCount"] == model.taken_since_last_state(number)
+    without_refused = [number for number in known if not _refused_by(model, number, sync)]
+    everything = sync.report.failed() == sum(1 for _, stream, _, _ in model.records if stream)
+    assert acknowledged == (without_refused if fail_on_refused or everything else known)
+
+
+def _refused_by(model: Model, number: int, sync: Sync) -> int:
+    """How many records before a state were refused: those that could not be mapped, and written rows whose outcome says so."""
+    written = {int(row.fields["phone_number"]) for row in sync.writer.written}
+    return sum(
+        1
+        for place, stream, key, fate in model.records[: model.before[number]]
+        if stream and fate == "f" and (not key or place in written)
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(KEYS, st.sampled_from("anf")), min_size=1, max_size=40), st.integers(1, 5), st.data())
+def test_rejected_counts_add_up_to_the_refused_records(
+    people: list[tuple[str, str]], every: int, data: st.DataObject
+) -> None:
+    tasks = Tasks(lambda number: data.draw(st.integers(0, number - 1)))
+    sync = Sync(tasks=tasks)
+    messages: list[Any] = [record(0, "zoe", "n")]
+    for number, (key, outcome) in enumerate(people):
+        messages.append(record(number, key, outcome))
+        if number % every == 0:
+            messages.append(state(number))
+    sync.run(*messages, state(1000))
+    assert sum(rejected for _, rejected in sync.stats()) == sync.report.failed()
+    assert sum(taken for taken, _ in sync.stats()) == len(people) + 1
+
+
+# -- batches ------------------------------------------------------------------------------------------------------------------------
+
+
+def batches(sync: Sync) -> list[list[str]]:
+    return [[row.fields["email"].partition("@")[0] for row in rows] for rows in sync.writer.batches]
+
+
+def test_lots_close_on_size_on_a_state_on_silence_and_at_the_end() -> None:
+    sync = Sync(tasks=Tasks(), batch_size=3)
+    people = [record(n, key) for n, key in enumerate(["a", "b", "c", "d", "e", "f", "g"])]
+    sync.run(*people[:4], None, people[4], state(1), *people[5:])
+    assert batches(sync) == [["a", "b", "c"], ["d"], ["e"], ["f", "g"]]
+
+
+def test_a_state_does_not_wait_for_the_lots_after_it_nor_they_for_it() -> None:
+    tasks = Tasks(lambda number: number - 1)  # the latest batch is always ready first
+    sync = Sync(tasks=tasks, batch_size=1, num_workers=4)
+    sync.run(record(1, "a"), state(1), record(2, "b"), state(2), record(3, "c"), state(3))
+    assert batches(sync) == [["c"], ["b"], ["a"]]
+    assert sync.numbers() == [1, 2, 3]
+
+
+def test_one_key_a_hundred_thousand_times_is_one_row_also_with_ever_new_further_keys() -> None:
+    sync = Sync(tasks=Tasks(), sync_keys=["email", "username"], batch_size=100)
+    lot_sizes = []
+
+    def lines() -> Iterator[list[bytes]]:
+        for number in range(20_000):
+            yield [orjson.dumps(record(number, "ada", name=f"ada {number}"))]
+            if number == 19_999:
+                (batch,) = sync.pipeline._open.values()
+                lot_sizes.append((len(batch.rows), len(batch.owners)))
+
+    sync.pipeline.run(lines())
+    assert lot_sizes == [(1, 2)]
+    assert [row.fields["username"] for row in sync.writer.written] == ["ada 19999"]
+    assert sync.counts() == {"added": 1, "skipped": 19_999}
+
+
+def test_a_further_key_in_common_is_never_written_at_the_same_time_also_across_streams() -> None:
+    sync = Sync(
+        "users", "others", tasks=Tasks(lambda number: number - 1), sync_keys=["email", "username"], batch_size=2
+    )
+    sync.run(record(1, "a", name="same"), record(2, "b", name="same"), record(3, "c", name="SAME", stream="others"))
+    assert [row.fields["phone_number"] for row in sync.writer.written] == ["1", "2", "3"]
+
+
+def test_states_of_streams_without_records_do_not_pile_up_behind_a_slow_lot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 10)
+    sync = Sync("users", "others", tasks=Tasks(), batch_size=1)
+    most = 0
+
+    def lines() -> Iterator[list[bytes]]:
+        nonlocal most
+        yield [orjson.dumps(record(1, "ada"))]
+        for number in range(100):
+            yield [orjson.dumps(state(number, "others"))]
+            most = max(most, sync.pipeline._checkpoints.waiting())
+
+    sync.pipeline.run(lines())
+    assert most <= 12
+    assert sync.numbers() == list(range(100))
+
+
+def test_complete_streams_are_told_to_the_writer() -> None:
+    sync = Sync("users", "others")
+    status = {"stream_descriptor": {"name": "users"}, "status": "COMPLETE"}
+    sync.run({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": status}})
+    assert sync.writer.finished == ({(None, "users")}, False)
+
+
+# -- with real threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_states_leave_while_the_input_is_silent_and_other_lots_go_on() -> None:
+    """The first batch is held; the second is written meanwhile; the states leave while nothing more is read."""
+    sync = Sync(batch_size=1, num_workers=2)
+    held, second_done, both_left = threading.Event(), threading.Event(), threading.Event()
+    write = sync.writer.write
+
+    def slow(plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
+        if rows[0].fields["phone_number"] == "1":
+            assert held.wait(10)
+        results = write(plan, rows, refusals)
+        if rows[0].fields["phone_number"] == "2":
+            second_done.set()
+        return results
+
+    sync.writer.write = slow  # type: ignore[method-assign]  # the same writer, slower
+    sync.on_send = lambda message: both_left.set() if message["state"]["x-number"] == 2 else None
+
+    def lines() -> Iterator[list[bytes]]:
+        yield [orjson.dumps(each) for each in (record(1, "a"), state(1), record(2, "b"), state(2))]
+        assert second_done.wait(10)
+        assert sync.sent == []
+        held.set()
+        assert both_left.wait(10)
+
+    sync.pipeline.run(lines())
+    assert sync.numbers() == [1, 2]

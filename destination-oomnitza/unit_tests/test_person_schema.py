@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from destination_oomnitza.person_schema import Kind, PersonSchema
+
+ROLES = [
+    {"key": "25", "value": "Employee", "help_text": ""},
+    {"key": "1", "value": "System Administrator", "help_text": ""},
+]
+
+
+def page(**fields: dict[str, Any]) -> dict[str, Any]:
+    role = {
+        "label": "Role",
+        "data_type": "integer",
+        "internal_id": "PERMISSIONS_ID",
+        "unique": "0",
+        "searchhelp": ROLES,
+    }
+    return {"role": role, **fields}
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("1", "0"), ("true", "false"), ("True", "False"), (True, False), (1, 0), ("yes", "no")]
+)
+def test_flags_in_every_notation(yes: Any, no: Any) -> None:
+    fields = PersonSchema.parse(
+        page(
+            a={"label": "A", "unique": yes, "editable": yes, "optional": yes},
+            b={"label": "B", "unique": no, "editable": no, "optional": no},
+        )
+    ).fields
+    assert (fields["a"].unique, fields["a"].editable, fields["a"].optional) == (True, True, True)
+    assert (fields["b"].unique, fields["b"].editable, fields["b"].optional) == (False, False, False)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_a_flag_that_says_nothing(nothing: Any) -> None:
+    flags = {"unique": nothing, "editable": nothing, "optional": nothing}
+    fields = PersonSchema.parse(page(a=dict(flags), email=dict(flags))).fields
+    assert (fields["a"].unique, fields["a"].editable, fields["a"].optional) == (False, True, True)
+    assert fields["email"].unique
+
+
+@pytest.mark.parametrize(
+    ("data_type", "kind"),
+    [
+        ("text", Kind.TEXT), ("STRING", Kind.TEXT), ("longtext", Kind.TEXT), ("str", Kind.TEXT), ("varchar", Kind.TEXT),
+        ("integer", Kind.NUMBER), ("INT", Kind.NUMBER), ("float", Kind.NUMBER), ("number", Kind.NUMBER),
+        ("boolean", Kind.BOOLEAN), ("bool", Kind.BOOLEAN), ("date", Kind.DATE), ("DATETIME", Kind.DATE),
+        ("enum", Kind.UNKNOWN), ("dropdown", Kind.UNKNOWN), ("", Kind.UNKNOWN), (None, Kind.UNKNOWN), (7, Kind.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_data_types(data_type: Any, kind: Kind) -> None:
+    assert PersonSchema.parse(page(a={"label": "A", "data_type": data_type})).fields["a"].kind is kind
+
+
+def test_standard_fields_are_known_also_where_the_page_leaves_them_out() -> None:
+    told, untold = PersonSchema.parse(page()), PersonSchema.unknown()
+    for metadata in (told, untold):
+        assert metadata.fields["email"].unique and metadata.fields["email"].internal_id == "EMAIL"
+        assert metadata.fields["position"].kind is Kind.TEXT
+        assert metadata.fields["suspended"].kind is Kind.BOOLEAN
+        assert not metadata.fields["user_id"].editable
+    assert told.known and not untold.known
+
+
+def test_what_the_metadata_says_of_a_standard_field_counts() -> None:
+    fields = PersonSchema.parse(page(email={"unique": "0", "editable": "0", "label": "Mail"})).fields
+    assert (fields["email"].unique, fields["email"].editable, fields["email"].label) == (False, False, "Mail")
+
+
+def test_what_the_server_keeps_is_not_editable_whatever_the_metadata_says() -> None:
+    fields = PersonSchema.parse(page(user_id={"editable": "1"}, change_date={"editable": "1"})).fields
+    assert fields["user_id"].system_kept and fields["change_date"].system_kept
+
+
+def test_a_field_of_the_system_is_standard_also_where_the_document_does_not_know_it() -> None:
+    fields = PersonSchema.parse(
+        page(manager={"label": "Manager", "hardcode": "1"}, badge={"label": "Badge", "hardcode": "0"})
+    ).fields
+    assert fields["manager"].standard and not fields["badge"].standard
+
+
+def test_what_is_no_description_is_left_out() -> None:
+    assert PersonSchema.parse(page(role={"label": "Role", "searchhelp": True})).roles == {}
+    assert "odd" not in PersonSchema.parse(page(odd="text")).fields  # type: ignore[arg-type]  # a broken page
+    assert PersonSchema.parse({"role": {"searchhelp": ["odd", {"value": "no key"}, None]}}).roles == {}
+
+
+@pytest.mark.parametrize("given", [25, "25", " 25 ", 25.0, "Employee", "employee", " EMPLOYEE "])
+def test_roles_by_id_and_by_name(given: Any) -> None:
+    assert PersonSchema.parse(page()).role_id(given) == 25
+
+
+@pytest.mark.parametrize("given", ["Boss", 99, "99", "", "²", 25.5])
+def test_an_unknown_role_names_those_that_there_are(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"there is no role .*; there are Employee \(25\), System Administrator \(1\)"):
+        PersonSchema.parse(page()).role_id(given)
+
+
+def test_two_roles_of_one_name() -> None:
+    twins = [{"key": "1", "value": "Employee"}, {"key": "2", "value": "employee"}]
+    with pytest.raises(ValueError, match="several roles named 'Employee'; give the id"):
+        PersonSchema.parse({"role": {"searchhelp": twins}}).role_id("Employee")
+
+
+def test_without_metadata_a_role_is_given_by_its_id() -> None:
+    assert PersonSchema.unknown().role_id("25") == 25
+    with pytest.raises(ValueError, match="does not tell its roles by name; give the role's id instead of 'Employee'"):
+        PersonSchema.unknown().role_id("Employee")

@@ -1,0 +1,152 @@
+"""Who is missing: when nobody is deactivated, and who counts as appearing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.config.models import Config
+from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.report import Report
+from destination_oomnitza.writers.missing_users import MissingUsers
+from requests_mock import Mocker
+
+HOST = "https://acme.oomnitza.com"
+STREAM = Stream("users", destination_sync_mode="overwrite")
+COMPLETE = {STREAM.key}
+
+
+class Sync:
+    """A sync of which only the end is to come: ten active users (u0 to u9), one inactive (u10)."""
+
+    def __init__(
+        self, http: Mocker, max_percent: float = 20, streams: tuple[Stream, ...] = (STREAM,), activity: bool = True
+    ) -> None:
+        config = Config.parse(
+            {
+                "instance_url": HOST,
+                "credentials": {"auth_type": "api_token", "api_token": "made-up"},
+                "record_type": {"type": "user_and_saas_user", "saas_name": "Slack"},
+            }
+        )
+        rows = [
+            {
+                "user_id": f"u{number}",
+                "email": f"P{number}@acme.example",
+                "username": f"p{number}",
+                "user_external_id": f"U{number}",
+                **({"deactivated": number == 10} if activity else {}),
+            }
+            for number in range(11)
+        ]
+        http.get(f"{HOST}/api/v3/saas", json=[{"saas_id": 7, "saas_name": "Slack"}])
+        self.list = http.get(
+            f"{HOST}/api/v3/saas/7/users", json=lambda request, _: rows if request.qs["skip"] == ["0"] else []
+        )
+        self.sent = http.patch(f"{HOST}/api/v3/saas_users/deactivate", json=[])
+        assert config.saas is not None
+        self.application = SaasApplication(Client(config, RetryPolicy(faults=0)), config.saas)
+        self.report = Report([stream.title for stream in streams])
+        self.missing = MissingUsers(self.application, self.report, streams, max_percent)
+
+    def came(self, *numbers: int) -> None:
+        for number in numbers:
+            self.missing.note(STREAM.key, [])
+            self.application.users()[f"u{number}"].appeared = True
+
+    def deactivated(self) -> list[str]:
+        return [ident for request in self.sent.request_history for ident in request.json()["saas_user_ids"]]
+
+
+def test_more_than_the_limit_deactivates_nobody_and_names_numbers_and_setting(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    sync.came(*range(7))
+    numbers = r"3 of the 10 active .* Slack .*30 percent.*at most 20 "
+    with pytest.raises(AirbyteTracedException, match=numbers + r".*write_method\.max_deactivated_percent") as error:
+        sync.missing.finish(COMPLETE, refused=False)
+    assert error.value.failure_type is FailureType.config_error
+    assert sync.deactivated() == []
+
+
+def test_where_nobody_is_known_to_be_inactive_the_sentence_says_what_that_does(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock, activity=False)
+    sync.came(*range(7))
+    with pytest.raises(AirbyteTracedException, match=r"4 of the 11 .* does not tell who is inactive"):
+        sync.missing.finish(COMPLETE, refused=False)
+
+
+def test_exactly_the_limit_is_allowed(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    sync.came(*range(8))
+    sync.missing.finish(COMPLETE, refused=False)
+    assert sync.deactivated() == ["u8", "u9"]
+    assert sync.report.as_dict()["users"]["saas"]["deactivated"] == 2
+
+
+def test_a_limit_of_nought_allows_nobody_and_one_of_a_hundred_everybody(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock, max_percent=0)
+    sync.came(*range(9))
+    with pytest.raises(AirbyteTracedException, match="1 of the 10"):
+        sync.missing.finish(COMPLETE, refused=False)
+    sync = Sync(requests_mock, max_percent=100)
+    sync.missing.note(STREAM.key, [("email", "somebody@else.example")])
+    sync.missing.finish(COMPLETE, refused=False)
+    assert len(sync.deactivated()) == 10
+
+
+@pytest.mark.parametrize("why", ["incomplete", "another stream never came", "refused", "empty"])
+def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    other = Stream("guests", destination_sync_mode="overwrite")
+    sync = Sync(requests_mock, streams=(STREAM, other) if why == "another stream never came" else (STREAM,))
+    if why != "empty":
+        sync.came(*range(9))
+    sync.missing.finish(set() if why == "incomplete" else COMPLETE, refused=why == "refused")
+    assert sync.deactivated() == []
+    assert "Nobody was deactivated for being missing, because" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [("email", "p9@ACME.example"), ("username", "P9"), ("user_external_id", "U9"), ("user_id", "u9")],
+)
+def test_a_record_that_was_not_written_counts_as_appearing(requests_mock: Mocker, mark: tuple[str, str]) -> None:
+    sync = Sync(requests_mock)
+    sync.came(*range(8))
+    sync.missing.note(STREAM.key, [mark])
+    sync.missing.finish(COMPLETE, refused=False)
+    assert sync.deactivated() == ["u8"]
+
+
+def test_a_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    sync.came(*range(9))
+    sync.missing.note(STREAM.key, [("username", "U9"), ("email", "p9"), ("position", "p9@acme.example")])
+    sync.missing.finish(COMPLETE, refused=False)
+    assert sync.deactivated() == ["u9"]
+
+
+def test_where_all_appeared_the_list_is_not_read_again(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    sync.came(*range(10))
+    sync.missing.note(STREAM.key, [("email", "filtered@acme.example")])
+    before = sync.list.call_count
+    sync.missing.finish(COMPLETE, refused=False)
+    assert sync.list.call_count == before
+    assert sync.deactivated() == []
+
+
+def test_who_cannot_be_deactivated_is_reported(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
+    sync = Sync(requests_mock)
+    sync.came(*range(8))
+    answer: list[dict[str, Any]] = [{"saas_user_id": "u8", "error": "The last administrator stays."}]
+    requests_mock.patch(f"{HOST}/api/v3/saas_users/deactivate", json=answer)
+    sync.missing.finish(COMPLETE, refused=False)
+    counts = sync.report.as_dict()["users"]
+    assert (counts["saas"]["deactivated"], counts["failed"]) == (1, 1)
+    assert "user_id=u8" in caplog.text
+    assert "The last administrator stays." in caplog.text

@@ -1,0 +1,299 @@
+"""People over REST: who is found, what is written, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from destination_oomnitza.api.client import RequestRejected
+from destination_oomnitza.api.filters import MAX_URL
+from destination_oomnitza.config.models import Config
+from destination_oomnitza.mapping.record_mapping import MappedRecord
+from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.report import Outcome, Report, Result
+from destination_oomnitza.writers.people import PAGE, People, pages
+
+ORIGIN = "https://acme.oomnitza.com"
+
+
+class Instance:
+    """In the place of the client: an Oomnitza of a few people, whose filter takes any value of any field without case."""
+
+    def __init__(self, *people: dict[str, Any]) -> None:
+        self.people = list(people)
+        self.asked: list[str] = []
+        self.written: list[tuple[str, str, Any, Any]] = []
+        self.refuses: Callable[[str], bool] = lambda text: False
+        self.total: Callable[[int], dict[str, str]] = lambda number: {"X-Total-Count": str(number)}
+        self.page = PAGE
+        self.doubt: Any = None
+
+    def get_list(self, path: str) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        self.asked.append(path)
+        query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        text = query.get("filter", "")
+        if self.refuses(text):
+            raise RequestRejected(400, "bad filter")
+        field = text.partition(" ")[0]
+        values = {value[1:-1].lower() for value in re.findall(r"\"[^\"]*\"|'[^']*'", text)}
+        found = [each for each in self.people if not text or str(each.get(field, "")).lower() in values]
+        skip = int(query["skip"])
+        return found[skip : skip + min(self.page, int(query["limit"]))], self.total(len(found))
+
+    def edit(self, method: str, path: str, body: Any, headers: Any = None) -> None:
+        if self.refuses(str(body)):
+            raise RequestRejected(400, "position: is too long")
+        self.written.append((method, path, body, headers))
+
+    def create(self, path: str, body: Any, find: Callable[[], Any], headers: Any = None) -> tuple[Any, bool]:
+        if self.refuses(str(body)):
+            raise RequestRejected(409, "email: is taken")
+        self.written.append(("POST", path, body, headers))
+        if self.doubt is not None:
+            self.people.append(self.doubt)
+            return find(), True
+        return {**body, "user_id": "new"}, False
+
+
+def make(instance: Instance, test_run: bool = False, **config: Any) -> tuple[People, StreamPlan, Report]:
+    base = {
+        "instance_url": "acme",
+        "credentials": {"auth_type": "api_token", "api_token": "made-up"},
+        "default_role": 25,
+    }
+    plan = plan_stream(Config.parse({**base, **config}), PersonSchema.unknown(), Stream("users"))
+    report = Report(["users"], test_run)
+    return People(instance, report, len(ORIGIN), test_run), plan, report  # type: ignore[arg-type]  # it has what People asks of a client
+
+
+def row(plan: StreamPlan, name: str, **more: Any) -> MappedRecord:
+    made = plan.mapping({"name": name, "email": f"{name}@acme.example", **more})
+    assert made is not None
+    return made
+
+
+def write(instance: Instance, *records: dict[str, Any], **config: Any) -> list[Result]:
+    """Find, decide and write one batch, one after the other."""
+    people, plan, _ = make(instance, **config)
+    rows = [row(plan, **each) for each in records]
+    results = []
+    for each, person in zip(rows, people.find(plan, rows), strict=True):
+        step = (person, None) if isinstance(person, Result) else people.decide(plan, each, person)
+        results.append((step() if callable(step) else step)[0])
+    return results
+
+
+def known(name: str, user_id: str = "1", **more: Any) -> dict[str, Any]:
+    return {"user_id": user_id, "username": name, "email": f"{name}@acme.example", "role": 25, **more}
+
+
+# -- refused ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_two_people_with_one_value_refuse_the_record() -> None:
+    (result,) = write(Instance(known("ada"), {**known("eve", "2"), "email": "ADA@acme.example"}), {"name": "ada"})
+    assert result.outcome is Outcome.FAILED
+    assert "2 people" in result.reason
+
+
+def test_one_person_listed_twice_is_one_person() -> None:
+    (result,) = write(Instance(known("ada"), known("ada")), {"name": "ada"})
+    assert result.outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("email", ["both\"and'@acme.example", "line\nbreak@acme.example", "a@acme.example\\"])
+def test_a_value_that_cannot_be_asked_for_refuses_its_record_alone(email: str) -> None:
+    results = write(Instance(known("bob")), {"name": "ada", "email": email}, {"name": "bob"})
+    assert [each.outcome for each in results] == [Outcome.FAILED, Outcome.UNCHANGED]
+    assert "looked up" in results[0].reason
+
+
+def test_one_value_that_oomnitza_refuses_costs_no_other() -> None:
+    instance = Instance(*(known(f"p{n}", str(n)) for n in range(16)))
+    instance.refuses = lambda text: "p5@" in text
+    results = write(instance, *({"name": f"p{n}"} for n in range(16)))
+    assert [n for n, each in enumerate(results) if each.outcome is not Outcome.UNCHANGED] == [5]
+    assert "bad filter" in results[5].reason
+
+
+def test_a_change_and_a_creation_that_are_refused_tell_the_reason() -> None:
+    instance = Instance(known("ada"))
+    instance.refuses = lambda text: "position" in text
+    results = write(instance, {"name": "ada", "title": "Cook"}, {"name": "eve", "title": "Cook"})
+    assert [each.outcome for each in results] == [Outcome.FAILED] * 2
+    assert "position: is too long" in results[0].reason
+    assert "email: is taken" in results[1].reason
+
+
+def test_a_person_without_a_key_of_the_server_cannot_be_changed() -> None:
+    instance = Instance({"username": "ada", "email": "ada@acme.example", "role": 25})
+    (result,) = write(instance, {"name": "ada", "title": "Cook"})
+    assert result.outcome is Outcome.FAILED
+    assert instance.written == []
+
+
+def test_a_new_person_without_what_oomnitza_needs_is_refused_without_a_request() -> None:
+    instance = Instance()
+    (result,) = write(instance, {"name": " ", "email": "ada@acme.example"})
+    assert result.outcome is Outcome.FAILED
+    assert "a user name" in result.reason
+    assert instance.written == []
+
+
+# -- found --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_key_that_finds_somebody_wins() -> None:
+    instance = Instance(known("ada", "1"), {**known("other", "2"), "email": "found@acme.example"})
+    people, plan, _ = make(instance, sync_keys=["email", "username"])
+    rows = [
+        row(plan, "ada", email="found@acme.example"),
+        row(plan, "ada", email="nobody@acme.example"),
+        row(plan, "eve"),
+    ]
+    found = people.find(plan, rows)
+    assert [each and each["user_id"] for each in found if not isinstance(each, Result)] == ["2", "1", None]
+
+
+def test_of_two_records_that_find_the_same_person_the_last_one_wins() -> None:
+    instance = Instance(known("ada"))
+    results = write(
+        instance,
+        {"name": "ada", "email": "x@acme.example", "title": "first"},
+        {"name": "eve", "email": "ada@acme.example", "title": "last"},
+        sync_keys=["email", "username"],
+    )
+    assert [each.outcome for each in results] == [Outcome.SKIPPED, Outcome.UPDATED]
+    assert [body["position"] for _, _, body, _ in instance.written] == ["last"]
+
+
+def test_people_are_looked_up_without_regard_to_case_and_case_alone_is_no_difference() -> None:
+    instance = Instance({**known("Ada"), "email": "ADA@Acme.example"})
+    (result,) = write(instance, {"name": "ada", "email": "Ada@acme.example"})
+    assert result.outcome is Outcome.UNCHANGED
+    (asked,) = instance.asked
+    assert "Ada@acme.example" in asked
+    assert "ada@acme.example" in asked
+
+
+def test_a_lot_costs_one_request_and_no_address_is_too_long() -> None:
+    instance = Instance()
+    write(instance, *({"name": f"firstname.lastname.{n}"} for n in range(100)), write_mode="update_only")
+    assert len(instance.asked) == 1
+    write(instance, *({"name": f"{n}" + "ü" * 100} for n in range(100)), write_mode="update_only")
+    assert max(len(ORIGIN + path) for path in instance.asked) <= MAX_URL
+
+
+@pytest.mark.parametrize(
+    "total", [lambda number: {}, lambda number: {"X-Total-Count": str(number)}, lambda number: {"X-Total-Count": "?"}]
+)
+@pytest.mark.parametrize("number", [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE])
+def test_every_page_of_a_listing_is_read(total: Any, number: int) -> None:
+    instance = Instance(*(known(f"p{n}", str(n)) for n in range(number)))
+    instance.total = total
+    ids = [each["user_id"] for page in pages(instance, "/api/v3/users", "") for each in page]  # type: ignore[arg-type]  # as above
+    assert ids == [str(n) for n in range(number)]
+
+
+def test_short_pages_are_followed_where_the_total_says_so() -> None:
+    instance = Instance(*(known(f"p{n}", str(n)) for n in range(25)))
+    instance.page = 10
+    assert sum(len(page) for page in pages(instance, "/api/v3/users", "")) == 25  # type: ignore[arg-type]  # as above
+
+
+# -- written ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_differs_is_written() -> None:
+    instance = Instance(known("ada", position="Cook", first_name="Ada"))
+    (result,) = write(instance, {"name": "ada", "first_name": "Ada", "title": "Boss"})
+    assert result.outcome is Outcome.UPDATED
+    assert instance.written == [("PATCH", "/api/v3/users/1", {"position": "Boss"}, None)]
+
+
+def test_the_key_of_the_server_cannot_lead_elsewhere() -> None:
+    instance = Instance(known("ada", "1/../2?x"))
+    write(instance, {"name": "ada", "title": "Boss"})
+    assert instance.written[0][1] == "/api/v3/users/1%2F..%2F2%3Fx"
+
+
+@pytest.mark.parametrize(
+    ("also", "changes"), [(False, {"email": "new@acme.example"}), (True, {"email": "new@acme.example"})]
+)
+def test_the_first_keys_value_is_written_when_a_further_key_found_the_person(
+    also: bool, changes: dict[str, Any]
+) -> None:
+    instance = Instance(known("ada"))
+    write(
+        instance, {"name": "ada", "email": "new@acme.example"}, sync_keys=["email", "username"], update_sync_keys=also
+    )
+    assert [body for _, _, body, _ in instance.written] == [changes]
+
+
+@pytest.mark.parametrize(("also", "outcome"), [(False, Outcome.UNCHANGED), (True, Outcome.UPDATED)])
+def test_a_further_keys_value_is_written_only_where_that_is_wanted(also: bool, outcome: Outcome) -> None:
+    instance = Instance(known("ada"))
+    (result,) = write(
+        instance,
+        {"name": "renamed", "email": "ada@acme.example"},
+        sync_keys=["email", "username"],
+        update_sync_keys=also,
+    )
+    assert result.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("mode", "new", "old"),
+    [
+        ("create_and_update", Outcome.ADDED, Outcome.UPDATED),
+        ("create_only", Outcome.ADDED, Outcome.SKIPPED),
+        ("update_only", Outcome.SKIPPED, Outcome.UPDATED),
+    ],
+)
+def test_the_three_modes(mode: str, new: Outcome, old: Outcome) -> None:
+    instance = Instance(known("ada"))
+    results = write(instance, {"name": "eve", "title": "Cook"}, {"name": "ada", "title": "Cook"}, write_mode=mode)
+    assert [each.outcome for each in results] == [new, old]
+    assert len(instance.written) == [new, old].count(Outcome.ADDED) + [new, old].count(Outcome.UPDATED)
+
+
+def test_nobody_is_created_for_an_inactive_account_and_a_known_one_is_updated() -> None:
+    instance = Instance(known("ada"))
+    records = [{"name": "eve", "deleted": True}, {"name": "ada", "title": "Cook", "deleted": True}]
+    assert [each.outcome for each in write(instance, *records)] == [Outcome.SKIPPED, Outcome.UPDATED]
+    assert [method for method, *_ in instance.written] == ["PATCH"]
+
+
+def test_new_people_get_the_defaults_and_nothing_empty() -> None:
+    instance = Instance()
+    write(instance, {"name": "eve", "first_name": "", "title": None}, default_position="Employee")
+    ((method, path, body, _),) = instance.written
+    assert (method, path) == ("POST", "/api/v3/users")
+    assert body == {"username": "eve", "email": "eve@acme.example", "role": 25, "position": "Employee"}
+
+
+def test_somebody_found_after_a_creation_in_doubt_gets_what_differs_and_counts_as_added() -> None:
+    instance = Instance()
+    instance.doubt = known("eve", position="Clerk")
+    (result,) = write(instance, {"name": "eve", "title": "Cook"})
+    assert result.outcome is Outcome.ADDED
+    assert [(method, body) for method, _, body, _ in instance.written][1:] == [("PATCH", {"position": "Cook"})]
+
+
+def test_a_test_run_writes_nothing_and_keeps_examples(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    instance = Instance(known("ada", position="Clerk"))
+    people, plan, report = make(instance, test_run=True)
+    rows = [row(plan, "ada", title="Cook"), row(plan, "eve")]
+    outcomes = [
+        people.decide(plan, each, person)[0].outcome for each, person in zip(rows, people.find(plan, rows), strict=True)
+    ]  # type: ignore[index, arg-type]  # no function and no result in a test run
+    assert outcomes == [Outcome.UPDATED, Outcome.ADDED]
+    assert instance.written == []
+    report.finish()
+    assert "position: Clerk -> Cook" in caplog.text

@@ -1,0 +1,172 @@
+"""The REST writer: one outcome a record from two sides, and who counts as appearing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.config.models import Config, RestWriting
+from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.missing_users import MissingUsers
+from destination_oomnitza.writers.people import People
+from destination_oomnitza.writers.rest_writer import RestWriter
+from destination_oomnitza.writers.saas_users import SaasUsers
+from requests_mock import Mocker
+
+HOST = "https://acme.oomnitza.com"
+USERS = f"{HOST}/api/v3/users"
+SAAS_USERS = f"{HOST}/api/v3/saas/7/users"
+
+
+class Sync:
+    """A writer of an instance where Ada (u1) and Bob (u2) are people and active users of Slack."""
+
+    def __init__(self, http: Mocker, **settings: Any) -> None:
+        config = Config.parse(
+            {
+                "instance_url": HOST,
+                "credentials": {"auth_type": "api_token", "api_token": "made-up"},
+                "record_type": {
+                    "type": "user_and_saas_user",
+                    "saas_name": "Slack",
+                    "external_id": "{{ record.account }}",
+                },
+                "default_role": 25,
+                "write_method": {"method": "rest", "deactivate_missing": True, "max_deactivated_percent": 100},
+                **settings,
+            }
+        )
+        self.people = [
+            {"user_id": f"u{number}", "username": name, "email": f"{name}@acme.example", "role": 25}
+            for number, name in ((1, "ada"), (2, "bob"))
+        ]
+        stream = Stream("users", destination_sync_mode="overwrite")
+        self.plan = plan_stream(config, PersonSchema.unknown(), stream)
+        self.key = stream.key
+        self.report = Report(["users"], config.test_run)
+        http.get(USERS, json=lambda request, _: [p for p in self.people if p["email"] in request.qs["filter"][0]])
+        http.get(f"{HOST}/api/v3/saas", json=[{"saas_id": 7, "saas_name": "Slack"}])
+        listed = [{**person, "user_external_id": person["username"].upper(), "active": True} for person in self.people]
+        http.get(SAAS_USERS, json=lambda request, _: listed if request.qs["skip"] == ["0"] else [])
+        http.post(SAAS_USERS, text="")
+        self.deactivated = http.patch(f"{HOST}/api/v3/saas_users/deactivate", json=[])
+        client = Client(config, RetryPolicy(faults=0))
+        assert config.saas is not None
+        assert isinstance(config.write_method, RestWriting)
+        application = SaasApplication(client, config.saas, config.test_run)
+        self.writer = RestWriter(
+            People(client, self.report, len(HOST), config.test_run),
+            SaasUsers(application, config.write_method, self.report),
+            MissingUsers(application, self.report, [stream], config.write_method.max_deactivated_percent),
+            2,
+            config.test_run,
+        )
+
+    def write(self, *records: dict[str, Any]) -> list[tuple[Outcome, str]]:
+        rows = [row for row in map(self.plan.mapping, records) if row is not None]
+        results = self.writer.write(self.plan, rows, [])
+        self.writer.close()
+        return [(result.outcome, result.reason) for result in results if result is not None]
+
+    def missing(self) -> list[str]:
+        self.writer.finish({self.key}, set(), refused=False)
+        return [ident for request in self.deactivated.request_history for ident in request.json()["saas_user_ids"]]
+
+
+def record(name: str, **more: Any) -> dict[str, Any]:
+    return {"account": name.upper(), "name": name, "email": f"{name}@acme.example", **more}
+
+
+def test_a_person_who_is_refused_on_both_sides_tells_both_reasons(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    requests_mock.patch(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
+    requests_mock.post(f"{SAAS_USERS}/u1", status_code=400, json={"error": "Taken."})
+    ((outcome, reason),) = sync.write(record("ada", title="x" * 500, account="other"))
+    assert outcome is Outcome.FAILED
+    assert "Too long." in reason
+    assert "Taken." in reason
+
+
+def test_a_leaver_whose_person_cannot_be_changed_is_deactivated_all_the_same(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    requests_mock.patch(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
+    ((outcome, _),) = sync.write(record("ada", title="x", deleted=True))
+    assert outcome is Outcome.FAILED
+    assert sync.deactivated.last_request.json() == {"saas_user_ids": ["u1"]}
+
+
+def test_a_new_person_whose_key_oomnitza_does_not_tell_is_not_silently_left_out(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    requests_mock.post(USERS, json={})
+    ((outcome, reason),) = sync.write(record("new"))
+    assert outcome is Outcome.FAILED
+    assert "does not tell the user_id" in reason
+
+
+def test_a_test_run_tells_what_would_become_of_new_people(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock, test_run=True)
+    assert sync.write(record("new")) == [(Outcome.ADDED, "")]
+    assert sync.report.as_dict()["users"]["saas"]["assigned"] == 1
+    assert {request.method for request in requests_mock.request_history} == {"GET"}
+
+
+@pytest.mark.parametrize("mode", ["create_and_update", "create_only", "update_only"])
+def test_whoever_came_is_not_missing_whatever_the_mode_does(requests_mock: Mocker, mode: str) -> None:
+    sync = Sync(requests_mock, write_mode=mode)
+    sync.write(record("ada"))
+    assert sync.missing() == ["u2"]
+
+
+def test_who_is_found_by_a_field_that_the_application_does_not_list_is_not_missing(requests_mock: Mocker) -> None:
+    sync = Sync(
+        requests_mock,
+        write_mode="create_only",
+        sync_keys=["external_id"],
+        field_mapping=[{"field": "external_id", "value": "number"}],
+    )
+    requests_mock.get(USERS, json=[{"user_id": "u1", "external_id": "1"}])
+    assert sync.write(record("renamed", number="1")) == [(Outcome.SKIPPED, "")]
+    assert sync.missing() == ["u2"]
+
+
+def test_a_user_name_alone_tells_who_appeared(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    assert sync.write(record("else", deleted=True) | {"name": "ada"}) == [(Outcome.SKIPPED, "")]
+    assert sync.missing() == ["u2"]
+
+
+@pytest.mark.parametrize(("mode", "gone"), [("create_only", []), ("update_only", ["u1"])])
+def test_a_leaver_without_an_address_is_deactivated_by_modes_that_change_people(
+    requests_mock: Mocker, mode: str, gone: list[str]
+) -> None:
+    sync = Sync(requests_mock, write_mode=mode)
+    assert sync.write(record("ada", email=None, deleted=True)) == [(Outcome.SKIPPED, "")]
+    assert [request.json()["saas_user_ids"] for request in sync.deactivated.request_history] == ([gone] if gone else [])
+
+
+@pytest.mark.parametrize(
+    "unwritten",
+    [
+        record("bob", email=None),
+        record("else", account="BOB"),
+        {"account": "BOB", "name": ["cannot", "be", "mapped"]},
+        {"name": "bob", "account": None},
+    ],
+)
+def test_a_record_that_is_not_written_keeps_its_person(requests_mock: Mocker, unwritten: dict[str, Any]) -> None:
+    sync = Sync(requests_mock)
+    sync.writer.seen(sync.plan, unwritten)
+    assert sync.missing() == ["u1"]
+
+
+def test_what_ends_the_sync_reaches_the_caller(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
+    requests_mock.patch(f"{USERS}/u1", status_code=401)
+    with pytest.raises(Exception, match="does not accept the token"):
+        sync.write(record("ada", title="x"), record("bob"))

@@ -1,0 +1,222 @@
+"""Faults of Oomnitza, at every endpoint and on every method: what was acknowledged is there, nobody is twice, states are in order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.destination_inside import AT_ONCE, Written, write
+from integration_tests.harness.destination_process import config, person, record, state
+from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.tools.soak import soak
+
+PEOPLE = [person("gone"), *(person(f"new{n}", title="Cook") for n in range(8))]
+PEOPLE += [
+    person(f"known{n}", title="Boss", role=role) for n, role in enumerate(["member", "admin", "owner", "member"])
+]
+PEOPLE += [person("gone", deleted=True)]
+"""Eight are new, four are known; one comes twice, and has left the second time."""
+
+ENDPOINTS = [
+    ("POST", "/api/request_token"),
+    ("GET", "/api/v2/mappings"),
+    ("GET", "/api/v3/users/meta"),
+    ("GET", "/api/v3/users"),
+    ("POST", "/api/v3/users"),
+    ("PATCH", "/api/v3/users/[^/]+"),
+    ("GET", "/api/v3/saas"),
+    ("POST", "/api/v3/saas"),
+    ("GET", "/api/v3/saas/[^/]+/users"),
+    ("POST", "/api/v3/saas/[^/]+/users"),
+    ("POST", "/api/v3/saas/[^/]+/users/[^/]+"),
+    ("GET", "/api/v3/saas/[^/]+/roles"),
+    ("POST", "/api/v3/saas/[^/]+/roles"),
+    ("POST", "/api/v3/saas/[^/]+/roles/users"),
+    ("PATCH", "/api/v3/saas_users/deactivate"),
+]
+"""Every endpoint of a sync of people and SaaS users over REST."""
+
+PASSING = {
+    "429": Fault("status", status=429, retry_after=1),
+    "503": Fault("status", status=503, retry_after=1),
+    "500": Fault("status", status=500),
+    "500, processed": Fault("status", status=500, processed=True),
+    "502 HTML": Fault("html", status=502),
+    "504 HTML, processed": Fault("html", status=504, processed=True),
+    "reset before": Fault("reset_before"),
+    "reset after": Fault("reset_after"),
+    "truncated": Fault("truncated"),
+    "time-out before": Fault("timeout_before"),
+    "time-out after": Fault("timeout_after"),
+}
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[Sandbox]:
+    """One sandbox for all: a test begins with `fresh`."""
+    with Sandbox(people=1) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Sandbox]:
+    """Another host, to which nothing must ever go."""
+    with Sandbox(people=1) as sandbox:
+        yield sandbox
+
+
+def fresh(sandbox: Sandbox) -> dict[str, Any]:
+    """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
+    sandbox.faults.clear()
+    sandbox.requests.clear()
+    for table in ("people", "saas", "saas_users", "roles", "role_users"):
+        sandbox.oomnitza.store.run(f"DELETE FROM {table}")
+    for number in range(4):
+        sandbox.oomnitza.add_person(username=f"known{number}", email=f"known{number}@acme.example", position="Clerk")
+    return config(
+        sandbox,
+        credentials={
+            "auth_type": "password",
+            "username": sandbox.oomnitza.username,
+            "password": sandbox.oomnitza.password,
+        },
+        record_type={"type": "user_and_saas_user", "saas_name": "Slack"},
+        batch_size=3,
+        num_workers=4,
+    )
+
+
+def messages() -> list[Any]:
+    """Fourteen records, a state after every second."""
+    every: list[Any] = []
+    for number, each in enumerate(PEOPLE, 1):
+        every.append(record(each))
+        if number % 2 == 0:
+            every.append(state(number))
+    return every
+
+
+def check_promises(sandbox: Sandbox, written: Written) -> None:
+    """What was acknowledged is there, nobody and nothing is twice, states are in order."""
+    people = {each["email"]: each for each in sandbox.oomnitza.people()}
+    assert len(people) == len(sandbox.oomnitza.people()), "somebody is twice"
+    acknowledged = written.acknowledged()
+    assert acknowledged == sorted(acknowledged)
+    assert acknowledged == list(range(2, 2 * len(acknowledged) + 1, 2)), "a state was left out"
+    saas = {each["email"]: each for each in sandbox.oomnitza.saas_users("Slack")}
+    for each in PEOPLE[: acknowledged[-1] if acknowledged else 0]:
+        assert people[each["email"]]["position"] == each.get("title", "")
+        if not each["deleted"]:
+            assert saas[each["email"]]["user_external_id"] == each["id"]
+            assert len(saas[each["email"]]["roles"]) == 1
+    names = Counter(application["saas_name"] for application in sandbox.oomnitza.applications())
+    assert max(names.values(), default=1) == 1, "an application is twice"
+    roles = Counter(role["role_external_label"] for role in sandbox.oomnitza.roles("Slack"))
+    assert max(roles.values(), default=1) == 1, "a role is twice"
+
+
+def whole(method: str, path: str) -> dict[str, Any]:
+    return {"service": "oomnitza", "method": method, "path": f"^{path}$"}
+
+
+def test_a_sync_needs_all_these_endpoints(quick: Sandbox) -> None:
+    settings = fresh(quick)
+    written = write(settings, messages())
+    assert written.error is None
+    assert written.report()["users"]["added"] == 9
+    assert written.report()["users"]["updated"] == 4
+    check_promises(quick, written)
+    used = {(each.method, each.path) for each in quick.requests}
+    for method, path in used:
+        assert any(method == m and re.fullmatch(p, path) for m, p in ENDPOINTS), f"{method} {path} is not tested"
+    for method, path in ENDPOINTS:
+        assert any(method == m and re.fullmatch(path, p) for m, p in used), f"{method} {path} is not used"
+    again = write(settings, messages()[2:])
+    assert again.report()["users"]["unchanged"] == 12
+    assert not any(again.report()["users"]["saas"].values())
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_a_fault_that_passes_costs_nothing_but_time(quick: Sandbox, method: str, path: str, fault: Fault) -> None:
+    settings = fresh(quick)
+    struck = deepcopy(fault)
+    struck.__dict__.update(whole(method, path))
+    quick.faults.add(struck)
+    written = write(settings, messages())
+    assert struck.fired == 1
+    assert written.error is None, written.error
+    assert written.acknowledged() == [2, 4, 6, 8, 10, 12, 14]
+    check_promises(quick, written)
+    report = written.report()["users"]
+    assert (report["added"], report["updated"], report["failed"]) == (9, 4, 0)
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_a_fault_that_stays_is_given_up_as_transient_and_the_next_sync_does_the_rest(
+    quick: Sandbox, method: str, path: str
+) -> None:
+    settings = fresh(quick)
+    quick.faults.add(Fault("reset_after", nth=2 if path == "/api/v3/users" else 1, times=None, **whole(method, path)))
+    written = write(settings, messages(), retry_policy=AT_ONCE)
+    assert written.failure() == "transient_error"
+    check_promises(quick, written)
+    quick.faults.clear()
+    rest = write(settings, messages())
+    assert rest.error is None
+    check_promises(quick, rest)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_a_token_that_is_refused_is_a_config_error_at_once(quick: Sandbox, method: str, path: str, status: int) -> None:
+    settings = fresh(quick)
+    quick.faults.add(Fault("status", status=status, times=None, **whole(method, path)))
+    written = write(settings, messages())
+    if status == 403 and path in ("/api/v2/mappings", "/api/v3/users/meta"):
+        assert written.error is None  # a role that sees no metadata can do all the rest
+        return
+    assert written.failure() == "config_error"
+    asked = Counter((each.path, each.raw_query, each.body) for each in quick.requests if each.fault)
+    assert max(asked.values()) == 1, "it was asked again"
+    check_promises(quick, written)
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_a_redirect_is_not_followed_anywhere(quick: Sandbox, elsewhere: Sandbox, method: str, path: str) -> None:
+    settings = fresh(quick)
+    location = f"{elsewhere.oomnitza_url}/api/v3/users"
+    quick.faults.add(Fault("redirect", location=location, times=None, **whole(method, path)))
+    written = write(settings, messages())
+    assert written.failure() == "config_error"
+    assert elsewhere.oomnitza_url in str(written.error)
+    assert len(elsewhere.requests) == 0
+    check_promises(quick, written)
+
+
+def test_workers_never_ask_more_at_once_than_they_may(quick: Sandbox) -> None:
+    settings = {**fresh(quick), "num_workers": 3}
+    quick.latency = 0.01
+    try:
+        assert write(settings, messages()).error is None
+    finally:
+        quick.latency = 0.0
+    times = [(each.started, 1) for each in quick.requests]
+    times += [(each.started + each.seconds, -1) for each in quick.requests]
+    now = most = 0
+    for _, change in sorted(times):
+        now += change
+        most = max(most, now)
+    assert most == 3
+
+
+def test_a_short_soak_of_both_connectors() -> None:
+    """`make soak` is the long one."""
+    tally = soak(syncs=10, seed=2026)
+    assert tally.faulty >= 10
+    assert sum(tally.faults.values()) > 10

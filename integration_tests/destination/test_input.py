@@ -1,0 +1,174 @@
+"""What comes in: nonsense of every kind, records of any size and number. Nothing ends in a traceback, and memory stays the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.destination_process import config, lines, person, record, running, state, stream, write
+from integration_tests.sandbox import Sandbox
+
+NONSENSE = [
+    "this is no JSON",
+    b"\xff\xfe\xfa",
+    "{",
+    "[1, 2, 3]",
+    "42",
+    '"text"',
+    "null",
+    "{}",
+    '{"type": []}',
+    '{"type": "NEWS", "news": {}}',
+    '{"type": "RECORD"}',
+    '{"type": "RECORD", "record": []}',
+    '{"type": "RECORD", "record": {"data": {}}}',
+    '{"type": "STATE", "state": []}',
+    "[" * 100_000,
+]
+
+
+def test_nonsense_is_counted_told_once_and_harms_nothing(sandbox: Sandbox) -> None:
+    messages = [record(person("ada")), *NONSENSE * 500, record(person("bob")), state({"n": 1})]
+    output = write(config(sandbox), messages)
+    assert output.status == 0
+    assert output.counts() == {"added": 2}
+    assert output.states() == [{"n": 1}]
+    assert output.errors() == []
+    assert len(output.of("LOG")) < 20
+    assert "Ignored: a line that is not JSON, 2000 times." in output.logs("WARN")
+    assert "Traceback" not in output.text
+
+
+def test_records_that_cannot_be_written_are_refused_one_by_one(sandbox: Sandbox) -> None:
+    broken: list[Any] = [
+        b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "b", "email": "b\xff@acme.example"}}}',
+        b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "\\ud800", "email": "c@acme.example"}}}',
+        record(None),
+        record(["a", "list"]),
+        record(person("dee", first_name={"an": "object"})),
+        record(person("eve", email=5)),
+        record(person("flo", email="both\"and'@acme.example")),
+        record(person("gil", email="g\x00@acme.example")),
+    ]
+    output = write(config(sandbox), [record(person("ada")), *broken, state({"n": 1})])
+    assert output.status == 0
+    assert output.counts()["failed"] >= 7
+    (receipt,) = output.of("STATE")
+    assert receipt["destinationStats"]["recordCount"] == 9
+    assert receipt["destinationStats"]["rejectedRecordCount"] == output.counts()["failed"]
+    assert len(re.findall("Refused: users", output.logs("ERROR"))) == output.counts()["failed"]
+
+
+def test_records_and_states_of_unknown_streams_are_told_once_and_their_states_kept_back(sandbox: Sandbox) -> None:
+    strange = [record(person("ada"), "strangers"), state({"n": 1}, "strangers")] * 1000
+    output = write(config(sandbox), [*strange, record(person("bob")), state({"n": 2})])
+    assert output.status == 0
+    assert [each["stream"]["stream_descriptor"]["name"] for each in output.of("STATE")] == ["users"]
+    assert output.logs("WARN").count("strangers") == 4
+    assert output.counts() == {"added": 1}
+
+
+def test_no_input_at_all_is_a_sync_of_nothing(sandbox: Sandbox) -> None:
+    output = write(config(sandbox), [])
+    assert output.status == 0
+    assert output.counts() == {}
+
+
+def test_a_record_of_five_megabytes_is_a_record(sandbox: Sandbox) -> None:
+    output = write(config(sandbox), [record(person("ada", profile={"about": "x" * 5_000_000})), state({"n": 1})])
+    assert output.status == 0
+    assert output.counts() == {"added": 1}
+    big = record(person("bob", email="b" * 5_000_000))
+    output = write(config(sandbox), [big, record(person("cy")), state({"n": 1})])
+    assert output.counts() == {"added": 1, "failed": 1}
+    assert len(output.text) < 10_000
+
+
+@pytest.mark.parametrize("outcome", ["continue", "fail_after_sync"])
+def test_when_all_records_are_refused_the_sync_fails_and_no_state_leaves(sandbox: Sandbox, outcome: str) -> None:
+    messages = [*(record(person(f"p{n}", first_name=["no", "name"])) for n in range(200)), state({"n": 1})]
+    output = write(config(sandbox, on_failed_record=outcome), messages)
+    failure_type, message = output.failure()
+    assert failure_type == "config_error"
+    assert "200" in message
+    assert output.states() == []
+    assert output.logs("ERROR").count("Refused: users") == 50
+
+
+def test_fail_after_sync_writes_the_rest_and_keeps_the_states_from_the_refused_record_on(sandbox: Sandbox) -> None:
+    messages = [record(person("ada")), state({"n": 1}), record(person("bob", first_name=5)), state({"n": 2})]
+    messages += [record(person("cy")), state({"n": 3})]
+    output = write(config(sandbox, on_failed_record="fail_after_sync"), messages)
+    assert output.failure()[0] == "config_error"
+    assert output.states() == [{"n": 1}]
+    assert output.counts() == {"added": 2, "failed": 1}
+
+
+def test_states_come_back_as_they_came_also_global_and_legacy_ones(sandbox: Sandbox) -> None:
+    shared = {"type": "GLOBAL", "global": {"shared_state": {"x": [1, 2.5, None, "ü"]}, "stream_states": []}, "id": 7}
+    messages = [
+        record(person("ada")),
+        {"type": "STATE", "state": shared, "beside": True},
+        {"type": "STATE", "state": {"data": {"old": 1}}},
+        state({"n": 1}, sourceStats={"recordCount": 0.0, "x": 1}, unknown={"y": []}),
+    ]
+    output = write(config(sandbox), messages)
+    assert output.status == 0
+    back = [message for message in output.messages if message["type"] == "STATE"]
+    assert [each["state"].pop("destinationStats")["recordCount"] for each in back] == [1, 0, 0]
+    assert back == messages[1:]
+
+
+def peak(sandbox: Sandbox, messages: Iterable[Any], **settings: Any) -> float:
+    """The largest memory of a sync, in MB, read when its last state has come, while it still waits for input."""
+    with running(config(sandbox, **settings), stream()) as process:
+        last = threading.Event()
+
+        def listen() -> None:
+            for line in process.stdout:
+                if b'"last"' in line:
+                    last.set()
+
+        threading.Thread(target=listen, daemon=True).start()
+        for message in messages:
+            process.stdin.write(message if isinstance(message, bytes) else lines([message]))
+        process.stdin.write(lines([state("last")]))
+        process.stdin.flush()
+        assert last.wait(600)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.stdin.close()
+        assert process.wait(30) == 0
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
+
+def many(number: int) -> Iterable[bytes]:
+    """Records of as many people, a thousand at a time, each thousand with a state."""
+    for thousand in range(0, number, 1000):
+        text = [
+            json.dumps(record(person(f"p{n:07d}", profile={"about": "x" * 200})))
+            for n in range(thousand, thousand + 1000)
+        ]
+        yield lines([*text, state(thousand)])
+
+
+def test_memory_does_not_grow_with_the_number_of_records() -> None:
+    with Sandbox(people=1) as sandbox:
+        sandbox.requests.body_limit = 0
+        few = peak(sandbox, many(4_000), write_mode="update_only")
+        more = peak(sandbox, many(20_000), write_mode="update_only")
+    assert more - few < 25, f"{few:.0f} MB, then {more:.0f} MB"
+
+
+def test_one_key_very_often_is_one_person_and_takes_no_memory() -> None:
+    line = lines([record(person("ada"))])
+    with Sandbox(people=1) as sandbox:
+        few = peak(sandbox, [line * 100])
+        more = peak(sandbox, [line * 10_000] * 6)
+        assert len(sandbox.oomnitza.people()) == 1
+    assert more - few < 25, f"{few:.0f} MB, then {more:.0f} MB"

@@ -1,0 +1,369 @@
+"""User plus SaaS user against the sandbox: every answer that the contract leaves open, faults in the middle, and who is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integration_tests.harness import destination_inside
+from integration_tests.harness import destination_process as process
+from integration_tests.harness.destination_call import Synced, write
+from integration_tests.harness.destination_process import complete, config, lines, person, record, state, stream
+from integration_tests.sandbox import Fault, Sandbox
+
+SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
+OVERWRITE = stream(destination_sync_mode="overwrite")
+MISSING = {"method": "rest", "deactivate_missing": True}
+
+
+def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    return config(sandbox, **{"record_type": SAAS, **more})
+
+
+def people(number: int, **more: Any) -> list[dict[str, Any]]:
+    return [person(f"p{each:03}", **more) for each in range(number)]
+
+
+def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> Synced:
+    """Write records of `users`, a state and what else comes at the end; the requests of this sync are those in the log."""
+    sandbox.requests.clear()
+    streams = more.pop("streams", ())
+    return write(settings(sandbox, **more), [*map(record, records), state({"updated": 1}), *end], *streams)
+
+
+def users(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
+    found = {user["username"]: user for user in sandbox.oomnitza.saas_users("Slack")}
+    assert len(found) == len(sandbox.oomnitza.saas_users("Slack")), "somebody is assigned twice"
+    return found
+
+
+def writes(sandbox: Sandbox) -> list[tuple[str, str]]:
+    exchanges = sandbox.requests.matching(service="oomnitza")
+    return [(each.method, each.path) for each in exchanges if each.method != "GET"]
+
+
+@pytest.mark.parametrize("activity", ["deactivated", "active", "is_active", "status", None])
+@pytest.mark.parametrize("shape", ["object", "list"])
+def test_every_open_answer_both_ways(sandbox: Sandbox, activity: str | None, shape: str) -> None:
+    switches = sandbox.oomnitza.switches
+    switches.saas_activity, switches.saas_roles = activity, shape
+    even = shape == "list"
+    switches.saas_user_id, switches.saas_users_paging, switches.saas_created_status = even, even, 200 if even else 201
+    team = [
+        person("ada", role="primary_owner"),
+        person("bob", role="multi_channel_guest"),
+        person("cid"),
+        person("dan"),
+    ]
+
+    first = sync(sandbox, team)
+    assert first.counts() == {"added": 4}
+    assert first.saas() == {"assigned": 4, "roles_changed": 4}
+    assert {name: (user["user_external_id"], user["roles"]) for name, user in users(sandbox).items()} == {
+        "ada": ("UADA", ["Primary Owner"]),
+        "bob": ("UBOB", ["Multi-Channel Guest"]),
+        "cid": ("UCID", ["Member"]),
+        "dan": ("UDAN", ["Member"]),
+    }
+
+    assert sync(sandbox, team).counts() == {"unchanged": 4}
+    assert writes(sandbox) == []
+
+    changed = [{**team[0], "role": "member"}, {**team[1], "role": "admin"}, team[2], {**team[3], "deleted": True}]
+    second = sync(sandbox, changed)
+    assert second.saas() == {"roles_changed": 2, "deactivated": 1}
+    assert [user["roles"] for user in users(sandbox).values()] == [["Member"], ["Admin"], ["Member"], ["Member"]]
+    assert [user["active"] for user in users(sandbox).values()] == [True, True, True, False]
+
+    third = sync(sandbox, changed)
+    assert third.saas() == ({} if activity else {"deactivated": 1}), "where nothing tells, it is sent in every sync"
+    back = sync(sandbox, [changed[3] | {"deleted": False}])
+    assert back.saas() == ({"activated": 1} if activity else {})
+    assert users(sandbox)["dan"]["active"] is bool(activity)
+    assert len(sandbox.oomnitza.applications()) == 1
+    assert len(sandbox.oomnitza.roles("Slack")) == 4
+
+
+def test_many_people_in_few_requests_and_nothing_the_second_time(sandbox: Sandbox) -> None:
+    roles = ("member", "member", "admin", "single_channel_guest")
+    crowd = [person(f"p{number:03}", role=roles[number % 4]) for number in range(300)]
+    sync(sandbox, crowd)
+    paths = [path.partition("/v3/")[2] for _, path in writes(sandbox)]
+    assert paths.count("saas") == 1, "the application was created twice"
+    assert paths.count("saas/1/users") == 3
+    assert paths.count("saas/1/roles") == 3, "a role was created twice"
+    assert paths.count("saas/1/roles/users") == 9
+    assert [role["users_count"] for role in sandbox.oomnitza.roles("Slack")] in (
+        [150, 75, 75],
+        [75, 150, 75],
+        [75, 75, 150],
+    )
+
+    sync(sandbox, crowd)
+    assert writes(sandbox) == []
+    both = len(sandbox.requests)
+    sync(sandbox, crowd, record_type={"type": "user"})
+    assert both - len(sandbox.requests) <= 3
+
+
+@pytest.mark.parametrize("kind", ["truncated", "reset_after", "status"])
+@pytest.mark.parametrize("path", [r"/v3/saas$", r"/saas/\d+/roles$"])
+def test_an_application_and_its_roles_are_created_once(sandbox: Sandbox, kind: str, path: str) -> None:
+    sandbox.faults.add(Fault(kind, service="oomnitza", method="POST", path=path, processed=kind == "status"))
+    synced = sync(sandbox, people(40), batch_size=5)
+    assert synced.error == ""
+    assert len(users(sandbox)) == 40
+    assert len(sandbox.oomnitza.applications()) == 1
+    assert [role["role_external_label"] for role in sandbox.oomnitza.roles("Slack")] == ["Member"]
+
+
+def test_one_bad_person_does_not_cost_the_lot(sandbox: Sandbox) -> None:
+    team = people(20)
+    sync(sandbox, team)
+    bad = users(sandbox)["p007"]["user_id"]
+    sandbox.faults.add(Fault("status", status=400, path="roles/users", request_body=bad, times=None))
+    synced = sync(sandbox, [each | {"role": "admin"} for each in team])
+    assert synced.counts() == {"unchanged": 19, "failed": 1}
+    assert synced.saas() == {"roles_changed": 19}
+    assert any("email=p007@acme.example: SaaS user: its role could not be set" in line for line in synced.logs)
+    assert synced.states == [{"updated": 1}]
+
+
+def test_errors_of_single_people_are_counted_with_the_reason(sandbox: Sandbox) -> None:
+    team = people(4)
+    sync(sandbox, team)
+    sandbox.oomnitza.refuse_activity[users(sandbox)["p001"]["user_id"]] = "The last administrator stays."
+    synced = sync(sandbox, [each | {"deleted": True} for each in team])
+    assert synced.counts() == {"unchanged": 3, "failed": 1}
+    assert synced.saas() == {"deactivated": 3}
+    assert any("could not be deactivated: The last administrator stays." in line for line in synced.logs)
+
+
+def test_an_inactive_account_that_is_not_assigned_is_neither_assigned_nor_created(sandbox: Sandbox) -> None:
+    sandbox.oomnitza.add_person(username="old", email="old@acme.example")
+    synced = sync(sandbox, [person("old", deleted=True), person("never", deleted=True), person("ada")])
+    assert synced.counts()["skipped"] == 1
+    assert users(sandbox).keys() == {"ada"}
+    assert sandbox.oomnitza.person(email="never@acme.example") is None
+
+
+def test_a_leaver_whose_address_slack_took_away_is_deactivated(sandbox: Sandbox) -> None:
+    sync(sandbox, [person("ada"), person("bob")])
+    synced = sync(sandbox, [person("ada"), person("bob", deleted=True, email=None)])
+    assert synced.counts() == {"unchanged": 1, "skipped": 1}
+    assert synced.saas() == {"deactivated": 1}
+    assert not users(sandbox)["bob"]["active"]
+
+
+def test_switches_turn_parts_off(sandbox: Sandbox) -> None:
+    off = {"method": "rest", "assign_roles": False, "deactivate_inactive": False}
+    sync(sandbox, [person("ada"), person("bob")], write_method=off)
+    synced = sync(sandbox, [person("ada", role="admin"), person("bob", deleted=True)], write_method=off)
+    assert synced.saas() == {}
+    assert sandbox.oomnitza.roles("Slack") == []
+    assert all(user["active"] for user in users(sandbox).values())
+
+
+def test_the_application_is_the_one_that_is_meant(sandbox: Sandbox) -> None:
+    sandbox.oomnitza.switches.case_sensitive = True
+    sandbox.oomnitza.add_application("SLACK")
+    sync(sandbox, [person("ada")])
+    assert [each["saas_name"] for each in sandbox.oomnitza.applications()] == ["SLACK"]
+    other = sandbox.oomnitza.add_application("SLACK")
+    synced = sync(sandbox, [person("ada")])
+    assert "record_type.saas_id" in synced.error
+    assert synced.failure_type == "config_error"
+    assert synced.states == []
+    sync(sandbox, [person("ada")], record_type={**SAAS, "saas_id": other})
+    assert [str(user["saas_id"]) for user in sandbox.oomnitza.saas_users("SLACK")] == ["1", other]
+
+
+def test_a_check_says_that_an_application_is_not_clear(sandbox: Sandbox) -> None:
+    for _ in range(2):
+        sandbox.oomnitza.add_application("Slack")
+    status, message = process.run("check", settings(sandbox)).connection_status()
+    assert (status, "record_type.saas_id" in message) == ("FAILED", True)
+
+
+def test_a_test_run_writes_nothing_and_tells_what_would_be(sandbox: Sandbox) -> None:
+    synced = sync(sandbox, [person("ada"), person("bob", deleted=True)], test_run=True)
+    assert synced.counts() == {"added": 1, "skipped": 1}
+    assert synced.saas() == {"assigned": 1, "roles_changed": 1}
+    assert writes(sandbox) == []
+    assert sandbox.oomnitza.applications() == []
+
+
+def test_a_state_waits_for_both_sides(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("status", status=401, path=r"/saas/\d+/users$", method="POST", times=None))
+    synced = sync(sandbox, people(3))
+    assert len(sandbox.oomnitza.people()) == 3
+    assert synced.states == []
+    assert synced.failure_type == "config_error"
+
+
+def test_faults_everywhere_leave_nobody_twice_and_everything_written(sandbox: Sandbox) -> None:
+    sandbox.faults.random(seed=3, rate=0.02, service="oomnitza")
+    team = people(120)
+    synced = sync(sandbox, team, batch_size=20)
+    assert synced.error == ""
+    sandbox.faults.clear()
+    assert {person["username"] for person in sandbox.oomnitza.people()} == {each["name"] for each in team}
+    assert len(sandbox.oomnitza.people()) == len(users(sandbox)) == 120
+    assert all(user["roles"] == ["Member"] and user["user_external_id"] for user in users(sandbox).values())
+    assert len(sandbox.oomnitza.applications()) == 1
+    sync(sandbox, team, batch_size=20)
+    assert writes(sandbox) == []
+
+
+# Who is missing
+
+
+def overwrite(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> Synced:
+    return sync(sandbox, records, *(end or (complete(),)), **{"streams": (OVERWRITE,), "write_method": MISSING, **more})
+
+
+def active(sandbox: Sandbox) -> int:
+    return sum(user["active"] for user in users(sandbox).values())
+
+
+@pytest.mark.parametrize("activity", ["deactivated", None])
+def test_who_is_missing_is_deactivated_once_and_nobody_else(sandbox: Sandbox, activity: str | None) -> None:
+    sandbox.oomnitza.switches.saas_activity = activity
+    overwrite(sandbox, people(20))
+    outsider = sandbox.oomnitza.add_person(username="zoe", email="zoe@acme.example")
+    sandbox.oomnitza.assign(sandbox.oomnitza.add_application("Zoom"), outsider)
+    synced = overwrite(sandbox, people(18))
+    assert synced.saas() == {"deactivated": 2}
+    assert [name for name, user in users(sandbox).items() if not user["active"]] == ["p018", "p019"]
+    assert sandbox.oomnitza.saas_users("Zoom")[0]["active"]
+    again = overwrite(sandbox, people(18))
+    assert again.saas() == ({} if activity else {"deactivated": 2})
+    assert len(users(sandbox)) == 20, "somebody was unassigned"
+
+
+@pytest.mark.parametrize("why", ["incomplete", "increment", "refused", "empty", "append", "off"])
+def test_nobody_is_deactivated(sandbox: Sandbox, why: str) -> None:
+    overwrite(sandbox, people(20))
+    records = people(0 if why == "empty" else 18)
+    if why == "refused":
+        records[0] = person("p000", email=["a", "list"])
+    modes = {"increment": {"sync_mode": "incremental"}, "append": {"destination_sync_mode": "append"}}.get(why, {})
+    synced = overwrite(
+        sandbox,
+        records,
+        state({"updated": 2}) if why == "incomplete" else complete(),
+        streams=(stream(**{"destination_sync_mode": "overwrite", **modes}),),
+        write_method={**MISSING, "deactivate_missing": why != "off"},
+    )
+    assert synced.error == ""
+    assert active(sandbox) == 20
+
+
+def test_too_many_missing_fail_the_sync_and_deactivate_nobody(sandbox: Sandbox) -> None:
+    overwrite(sandbox, people(20))
+    synced = overwrite(sandbox, people(15))
+    assert "5 of the 20 active SaaS users" in synced.error
+    assert "at most 20 may be deactivated (write_method.max_deactivated_percent)" in synced.error
+    assert synced.failure_type == "config_error"
+    assert active(sandbox) == 20
+    synced = overwrite(sandbox, people(15), write_method={**MISSING, "max_deactivated_percent": 25})
+    assert synced.saas() == {"deactivated": 5}
+
+
+def status(kind: str) -> dict[str, Any]:
+    message = complete()
+    message["trace"]["stream_status"]["status"] = kind
+    return message
+
+
+def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_for_missing(sandbox: Sandbox) -> None:
+    overwrite(sandbox, people(20))
+    page = [*map(record, people(10)), state({"page": 2})]
+    for broken in ([status("STARTED"), *page], [status("STARTED"), *page, status("INCOMPLETE")]):
+        first = write(settings(sandbox, write_method=MISSING), broken, OVERWRITE)
+        assert (first.error, first.states) == ("", []), "the platform would go on from this state"
+    too_many = overwrite(sandbox, people(10), state({"page": 2}), complete())
+    assert too_many.states == []
+    whole = overwrite(sandbox, people(19), state({"page": 2}), complete())
+    assert (whole.states, whole.saas()) == ([{"updated": 1}, {"page": 2}], {"deactivated": 1})
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_nor_where_another_stream_broke_off_and_this_one_is_not_read_again(sandbox: Sandbox, mode: str) -> None:
+    both = (OVERWRITE, stream("guests", destination_sync_mode=mode))
+    begun = status("STARTED")
+    begun["trace"]["stream_status"]["stream_descriptor"]["name"] = "guests"
+    everybody = [*map(record, people(20)), state({"done": True}), complete(), begun]
+    first = write(settings(sandbox, write_method=MISSING), everybody, *both)
+    assert (first.error, first.states) == ("", [])
+    guests = [record(person, "guests") for person in people(17)]
+    write(settings(sandbox, write_method=MISSING), [complete(), *guests, complete("guests")], *both)
+    assert active(sandbox) == 20, "of users nobody came, because all of them had come before"
+
+
+@pytest.mark.parametrize("namespace", [None, "hr"])
+@pytest.mark.parametrize("cut", ["within the data", "before the stream"])
+def test_whoever_may_have_been_in_a_record_that_was_cut_is_not_missing(
+    sandbox: Sandbox, namespace: str | None, cut: str
+) -> None:
+    of_namespace = stream(destination_sync_mode="overwrite")
+    of_namespace["stream"]["namespace"] = namespace
+    whole = complete()
+    whole["trace"]["stream_status"]["stream_descriptor"]["namespace"] = namespace
+    records = [record(person | {"namespace": "prod", "type": "member"}) for person in people(20)]
+    for each in records:
+        each["record"] |= {"namespace": namespace}
+    assert (
+        destination_inside.write(settings(sandbox, write_method=MISSING), [*records, whole], of_namespace).error is None
+    )
+    line = lines([records[-1]])
+    end = line.index(b'"email"') if cut == "within the data" else line.index(b'"stream"')
+    synced = destination_inside.write(
+        settings(sandbox, write_method=MISSING), [*records[:-1], [line[:end]], whole], of_namespace
+    )
+    (counts,) = synced.report().values()
+    assert counts["failed"] == (cut == "within the data")
+    assert active(sandbox) == 20
+
+
+def test_filtered_and_skipped_records_count_as_appearing(sandbox: Sandbox) -> None:
+    overwrite(sandbox, people(20))
+    team = people(20)
+    team[0]["is_bot"] = True  # filtered
+    team[1] |= {"email": None}  # no sync key, and active
+    team[2] |= {"email": None, "is_bot": True, "name": ["no", "name"]}  # filtered, and it could not even be mapped
+    synced = overwrite(sandbox, team[:19], record_filter="{{ not record['is_bot'] }}")
+    assert synced.counts() == {"unchanged": 16, "skipped": 3}
+    assert [name for name, user in users(sandbox).items() if not user["active"]] == ["p019"]
+    synced = overwrite(sandbox, people(20), write_mode="create_only")
+    assert synced.counts() == {"skipped": 20}
+    assert active(sandbox) == 19, "whom the mode leaves alone is not missing"
+
+
+def test_a_stream_of_which_nothing_came_keeps_everybody(sandbox: Sandbox) -> None:
+    both = (OVERWRITE, stream("guests", destination_sync_mode="overwrite"))
+    overwrite(sandbox, people(20), streams=both)
+    synced = overwrite(sandbox, people(18), complete(), streams=both)
+    assert active(sandbox) == 20
+    assert any("did not say that it had read everybody" in line for line in synced.logs)
+
+
+# Data activation
+
+
+def test_soft_delete_deactivates(sandbox: Sandbox) -> None:
+    sync(sandbox, [person("ada"), person("bob")])
+    leavers = stream(
+        "leavers",
+        ["email"],
+        destination_sync_mode="soft_delete",
+        destination_object_name="saas_user",
+        primary_key=[["email"]],
+    )
+    output = process.write(
+        settings(sandbox), [record({"email": f"{name}@acme.example"}, "leavers") for name in ("bob", "eve")], leavers
+    )
+    assert output.counts("leavers") == {"updated": 1, "skipped": 1}
+    assert output.report()["leavers"]["saas"]["deactivated"] == 1
+    assert [user["active"] for user in users(sandbox).values()] == [True, False]

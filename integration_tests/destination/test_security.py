@@ -1,0 +1,216 @@
+"""No secret gets out: not in logs, errors, traces, addresses or redirects, nor where Oomnitza repeats it."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from integration_tests.harness.destination_process import (
+    COMMAND,
+    Output,
+    config,
+    lines,
+    person,
+    record,
+    run,
+    state,
+    stream,
+    write,
+)
+from integration_tests.sandbox import Fault, Sandbox
+
+PASSWORD = "made-up \"password\" with \\ and naïve € 😀 & <tags> 'in' 100%/+="
+
+
+def with_password(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    """A configuration with a password that holds everything."""
+    sandbox.oomnitza.password = PASSWORD
+    credentials = {"auth_type": "password", "username": sandbox.oomnitza.username, "password": PASSWORD}
+    return config(sandbox, credentials=credentials, **more)
+
+
+def secrets(sandbox: Sandbox) -> list[str]:
+    """Every token, and the password."""
+    return [*sandbox.oomnitza.accounts, PASSWORD]
+
+
+def forms(secret: str) -> Iterable[str]:
+    """In how many ways it could be written."""
+    once = json.dumps(secret)[1:-1]
+    yield from (secret, once, json.dumps(once)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+    yield from (quote(secret), quote(secret, safe=""), once.replace("-", "\\u002d"), once.replace("-", "\\\\u002d"))
+
+
+def check_silence(sandbox: Sandbox, output: Output) -> None:
+    """No secret in what was printed, as it is there or as a reader of JSON sees it; nor in any address."""
+    texts = [output.text]
+    texts += [str(value) for message in output.messages for value in leaves(message)]
+    for secret in secrets(sandbox):
+        for form in forms(secret):
+            assert not any(form in text for text in texts), form
+        assert not any(quote(secret, safe="") in each.raw_query + each.path for each in sandbox.requests)
+
+
+def leaves(node: Any) -> Iterable[Any]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from leaves(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from leaves(value)
+    else:
+        yield node
+
+
+MESSAGES = [record(person("ada")), record(person("known", title="Boss")), state({"n": 1})]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("users/meta", 403),
+        ("^/api/v3/users$", 400),
+        ("^/api/v3/users/.", 400),
+        ("/api/v3/saas", 403),
+        ("mappings", 500),
+    ],
+)
+def test_an_error_that_repeats_the_token_in_every_form_is_masked(sandbox: Sandbox, path: str, status: int) -> None:
+    sandbox.oomnitza.add_person(username="known", email="known@acme.example")
+    settings = with_password(sandbox, record_type={"type": "user_and_saas_user", "saas_name": "Slack"})
+    sandbox.faults.add(
+        Fault("echo_token", service="oomnitza", path=path, status=status, times=1 if status == 500 else None)
+    )
+    output = write(settings, MESSAGES)
+    check_silence(sandbox, output)
+    if status == 400 and path.startswith("^"):
+        assert "****" in output.text
+
+
+def test_a_password_that_is_repeated_is_masked_in_a_check_and_in_a_write(sandbox: Sandbox) -> None:
+    settings = with_password(sandbox)
+    body = json.dumps({"errors": list(forms(PASSWORD))})
+    sandbox.faults.add(Fault("status", service="oomnitza", path="users$", status=400, body=body, times=None))
+    checked = run("check", settings)
+    assert checked.connection_status()[0] == "FAILED"
+    assert "****" in checked.connection_status()[1]
+    check_silence(sandbox, checked)
+    check_silence(sandbox, write(settings, MESSAGES))
+
+
+def test_what_does_not_fit_the_form_is_not_quoted(sandbox: Sandbox) -> None:
+    checked = run("check", config(sandbox, credentials={"auth_type": "magic", "x": [{"y": PASSWORD}]}))
+    assert checked.connection_status()[0] == "FAILED"
+    check_silence(sandbox, checked)
+
+
+def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Even where the code itself fails with the secret in its hands."""
+    settings = with_password(sandbox)
+    script = tmp_path / "broken.py"
+    script.write_text(
+        "from destination_oomnitza import destination, run\n"
+        "def fail(config, *_):\n"
+        "    raise KeyError(config.credentials.password.get_secret_value())\n"
+        "destination.plan_stream = fail\n"
+        "run.run()\n"
+    )
+    output = run_script(script, settings, tmp_path)
+    assert output.failure()[0] == "system_error"
+    assert "Traceback" in output.errors()[0]["stack_trace"]
+    check_silence(sandbox, output)
+
+
+def run_script(script: Path, settings: dict[str, Any], folder: Path) -> Output:
+    """Run `write` by a script that stands in for the command."""
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "catalog.json").write_text(json.dumps({"streams": [stream()]}))
+    arguments = ["write", "--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")]
+    python = str(COMMAND.with_name("python"))
+    done = subprocess.run(
+        [python, str(script), *arguments], input=lines(MESSAGES), capture_output=True, timeout=60, check=False
+    )
+    assert not done.stderr, done.stderr.decode()
+    return Output(done.returncode, done.stdout.decode())
+
+
+def test_the_token_is_in_one_header_and_nowhere_else(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a .netrc that has a password for the host, which requests would send."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password made-up\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    output = write(with_password(sandbox), MESSAGES)
+    assert output.status == 0
+    tokens = set(sandbox.oomnitza.accounts)
+    for each in sandbox.requests:
+        holding = {name for name, value in each.headers.items() if any(token in value for token in tokens)}
+        assert holding == (set() if each.path == "/api/request_token" else {"authorization2"})
+        assert "authorization" not in each.headers
+        assert not any(token.encode() in each.body for token in tokens)
+
+
+def test_a_redirect_takes_nothing_along(sandbox: Sandbox) -> None:
+    with Sandbox(people=1) as elsewhere:
+        location = f"{elsewhere.oomnitza_url}/api/v3/users?token={sandbox.oomnitza.token}"
+        sandbox.faults.add(Fault("redirect", service="oomnitza", path="mappings", location=location, times=None))
+        output = run("check", config(sandbox))
+        assert elsewhere.oomnitza_url in output.connection_status()[1]
+        assert len(elsewhere.requests) == 0
+    check_silence(sandbox, output)
+
+
+def test_addresses_of_people_are_in_the_log_only_where_a_record_was_refused(sandbox: Sandbox) -> None:
+    messages = [record(person(f"p{n}")) for n in range(20)]
+    messages += [record(person("refused", first_name=["a", "list"])), record(person("gone", deleted=True))]
+    sandbox.faults.random(5, 0.05)
+    output = write(config(sandbox, batch_size=3), [*messages, state({"n": 1})])
+    assert output.status == 0
+    assert set(re.findall(r"\w+@acme", output.text)) == {"refused@acme"}
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    """A server with a certificate of its own making: nothing is sent to it."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
+        f"-keyout {key} -out {certificate}".split(),
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("no openssl on this machine")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with (
+                        suppress(ssl.SSLError),
+                        context.wrap_socket(server.accept()[0], server_side=True) as connection,
+                    ):
+                        heard.append(connection.recv(1000))
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"https://localhost:{server.getsockname()[1]}"
+        credentials = {"auth_type": "api_token", "api_token": "made-up-token"}
+        output = run("check", {"instance_url": address, "credentials": credentials, "default_role": 25})
+    status, message = output.connection_status()
+    assert status == "FAILED"
+    assert "certificate" in message
+    assert heard == []

@@ -1,0 +1,142 @@
+"""`destination-oomnitza` as a process of its own, as Airbyte runs it: files and messages in, messages out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from integration_tests.harness import preloaded
+from integration_tests.harness.source_process import Output as Messages
+from integration_tests.sandbox import Sandbox
+
+COMMAND = Path(sys.executable).with_name("destination-oomnitza")
+ROLE = 25
+
+
+class Output(Messages):
+    """What a command printed, and its exit status."""
+
+    def report(self) -> dict[str, Any]:
+        """The sync report, by stream. There is exactly one."""
+        (line,) = [log["message"] for log in self.of("LOG") if '"sync_report"' in log["message"]]
+        report: dict[str, Any] = json.loads(line)["sync_report"]
+        return report
+
+    def counts(self, stream: str = "users") -> dict[str, int]:
+        """What became of a stream's records; without what did not happen."""
+        return {name: number for name, number in self.report()[stream].items() if name != "saas" and number}
+
+    def logs(self, level: str | None = None) -> str:
+        """All log messages, or those of one level, as text."""
+        return "\n".join(log["message"] for log in self.of("LOG") if level in (None, log["level"]))
+
+    def failure(self) -> tuple[str, str]:
+        """The failure type and the message of the one TRACE ERROR of a command that failed with status 1."""
+        assert self.status == 1, self.text
+        (error,) = self.errors()
+        return error["failure_type"], error["message"]
+
+
+def config(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    """A configuration for the sandbox: an API token and a role for new people; `more` adds to it or replaces."""
+    return {
+        "instance_url": sandbox.oomnitza_url,
+        "credentials": {"auth_type": "api_token", "api_token": sandbox.oomnitza.token},
+        "default_role": ROLE,
+        **more,
+    }
+
+
+def stream(name: str = "users", properties: Iterable[str] = (), **configured: Any) -> dict[str, Any]:
+    """A configured stream: append, unless `configured` says otherwise."""
+    schema = {"type": "object", "properties": {each: {} for each in properties}}
+    return {
+        "stream": {"name": name, "json_schema": schema, "supported_sync_modes": ["full_refresh", "incremental"]},
+        "sync_mode": "full_refresh",
+        "destination_sync_mode": "append",
+        **configured,
+    }
+
+
+def record(data: Any, name: str = "users") -> dict[str, Any]:
+    """A RECORD message."""
+    return {"type": "RECORD", "record": {"stream": name, "data": data, "emitted_at": 0}}
+
+
+def state(blob: Any, name: str = "users", **more: Any) -> dict[str, Any]:
+    """A STATE message of one stream; `more` goes into the state."""
+    descriptor = {"stream_descriptor": {"name": name}, "stream_state": blob}
+    return {"type": "STATE", "state": {"type": "STREAM", "stream": descriptor, **more}}
+
+
+def complete(name: str = "users") -> dict[str, Any]:
+    """The TRACE message that says that a stream was read whole."""
+    status = {"stream_descriptor": {"name": name}, "status": "COMPLETE"}
+    return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": status}}
+
+
+def person(name: str, **more: Any) -> dict[str, Any]:
+    """A record of a person, as the Slack source emits it, with what `more` adds."""
+    base = {
+        "id": f"U{name.upper()}",
+        "name": name,
+        "email": f"{name}@acme.example",
+        "first_name": name.title(),
+        "last_name": "Example",
+        "deleted": False,
+        "is_bot": False,
+        "role": "member",
+    }
+    return {**base, **more}
+
+
+def lines(messages: Iterable[Any]) -> bytes:
+    """Messages as lines; bytes and text go as they are."""
+    each = (m if isinstance(m, bytes) else (m if isinstance(m, str) else json.dumps(m)).encode() for m in messages)
+    return b"".join(line + b"\n" for line in each)
+
+
+@contextmanager
+def _arguments(command: str, files: dict[str, Any]) -> Any:
+    with TemporaryDirectory() as folder:
+        arguments = [str(COMMAND), command]
+        for name, content in files.items():
+            if content is not None:
+                path = Path(folder) / f"{name}.json"
+                path.write_text(content if isinstance(content, str) else json.dumps(content))
+                arguments += [f"--{name}", str(path)]
+        yield arguments
+
+
+def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog: Any = None) -> Output:
+    """Run a command to its end."""
+    with _arguments(command, {"config": configuration, "catalog": catalog}) as arguments:
+        done = preloaded.run(arguments, stdin)
+    assert not done.stderr, done.stderr.decode()
+    return Output(done.returncode, done.stdout.decode())
+
+
+@contextmanager
+def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
+    """Start a `write` and yield the process, with pipes (or what `pipes` says); `users` is the stream unless told."""
+    files = {"config": configuration, "catalog": {"streams": list(streams) or [stream()]}}
+    with (
+        _arguments("write", files) as arguments,
+        subprocess.Popen(arguments, **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **pipes}) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def write(configuration: Any, messages: Iterable[Any], *streams: dict[str, Any]) -> Output:
+    """Write messages; `users` is the stream unless told."""
+    catalog = {"streams": list(streams) or [stream()]}
+    return run("write", configuration, stdin=lines(messages), catalog=catalog)

@@ -1,0 +1,66 @@
+"""docs/airbyte-ui.md is true: every field of both forms by the name that the form gives it, and the bundle's values."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundle.definition import load_bundle, load_metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "airbyte-ui.md").read_text(encoding="utf-8")
+BUNDLE = load_bundle(ROOT)
+
+
+def settings(connector: str) -> dict[str, Any]:
+    """Ask a connector for its form, as Airbyte does."""
+    program = Path(sys.executable).with_name(connector)
+    output = subprocess.run([program, "spec"], check=True, capture_output=True, text=True).stdout
+    messages = [json.loads(line) for line in output.splitlines()]
+    (spec,) = [message["spec"] for message in messages if message["type"] == "SPEC"]
+    properties: dict[str, Any] = spec["connectionSpecification"]["properties"]
+    return properties
+
+
+def step(title: str) -> str:
+    """Give one step of the page."""
+    (found,) = re.findall(rf"^## Step \d: {re.escape(title)}$(.*?)^## ", PAGE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("connector", "title"),
+    [("source-slack-users", "Set up the source"), ("destination-oomnitza", "Set up the destination")],
+)
+def test_the_page_has_every_field_of_the_form_and_no_other(connector: str, title: str) -> None:
+    rows = set(re.findall(r"^ +\| \*\*(.+?)\*\* \|", step(title), re.MULTILINE))
+    titles = {part["title"] for part in settings(connector).values()}
+    own = {name for name in rows if name in {"Source name", "Destination name"}}
+    assert rows - own == titles
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_the_images_are_those_of_the_bundle(side: str) -> None:
+    connector = getattr(BUNDLE.connectors, side)
+    assert f"--build-arg CONNECTOR={connector.directory} -t {connector.image} ." in PAGE
+    assert f"kind load docker-image {connector.image} " in PAGE
+    form = step("Tell Airbyte of the two connectors")
+    for value in (load_metadata(ROOT, connector).name, connector.repository, connector.tag):
+        assert f"`{value}` |" in form
+
+
+def test_the_connection_is_that_of_the_bundle() -> None:
+    form = step("Connect them, once a day")
+    connection = BUNDLE.connection
+    for value in (connection.name, connection.source, connection.destination, connection.schedule.cron):
+        assert f"`{value}`" in form
+    assert all(f"Stream `{stream.name}` | On" in form for stream in connection.streams)
+
+
+def test_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
+        assert link.startswith("https://") or (ROOT / "docs" / link).is_file(), link

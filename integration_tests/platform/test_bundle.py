@@ -1,0 +1,117 @@
+"""The bundle's schema: what a mistake in the root metadata.yaml is answered with, and what ours says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bundle.definition import Bundle, BundleError, Schedule, load_bundle, load_metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parts() -> dict[str, Any]:
+    """Give the bundle of this tree, to be spoilt."""
+    content: dict[str, Any] = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+def spoil(content: dict[str, Any], path: str, value: Any) -> None:
+    *way, last = path.split(".")
+    place: Any = content
+    for step in way:
+        place = place[int(step)] if step.isdigit() else place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("connection.schedule.cron", "0 5 * * *", "this has 5"),
+        ("connection.schedule.cron", "0 * * * * ?", "once an hour at most"),
+        ("connection.schedule.cron", "* 0 5 * * ?", "once an hour at most"),
+        ("connection.schedule.cron", "0 17 5 * * *", "must be ?"),
+        ("connection.schedule.cron", "0 17 5 ? * ?", "must be ?"),
+        ("connection.schedule.timezone", "Europe/Berlin", "Extra inputs"),
+        ("connection.streams", [], "at least 1 item"),
+        ("connection.streams.0.sync_mode", "append_dedup", "incremental_deduped_history"),
+        ("connection.streams.0.name", "", "at least 1 character"),
+        ("connection.name", None, "Field required"),
+        ("connectors.source", None, "Field required"),
+        ("connectors.destination.image", "airbyte-oomnitza/destination-oomnitza", "named with its tag"),
+        ("connectors.destination.image", "registry.example.com:5000/destination-oomnitza", "named with its tag"),
+        ("connectors.source.directory", "../elsewhere", "match pattern"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, path: str, value: Any, named: str) -> None:
+    content = parts()
+    spoil(content, path, value)
+    (tmp_path / "metadata.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(BundleError) as error:
+        load_bundle(tmp_path)
+    assert path in str(error.value)
+    assert named in str(error.value)
+    assert str(tmp_path / "metadata.yaml") in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["connectors: [", "just text", "", "\x00"])
+def test_what_is_no_bundle_is_said_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "metadata.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BundleError) as error:
+        load_bundle(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_bundle_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="cannot be read: No such file"):
+        load_bundle(tmp_path)
+
+
+def test_an_image_in_a_registry_of_ones_own_keeps_its_port() -> None:
+    content = parts()
+    spoil(content, "connectors.source.image", "registry.example.com:5000/team/source-slack-users:0.1.0")
+    source = Bundle.model_validate(content).connectors.source
+    assert source.repository == "registry.example.com:5000/team/source-slack-users"
+    assert source.tag == "0.1.0"
+
+
+@given(st.integers(0, 59), st.integers(0, 59), st.integers(0, 23), st.sampled_from(["* * ?", "? * MON-FRI", "1 */2 ?"]))
+def test_any_second_minute_and_hour_is_a_schedule(second: int, minute: int, hour: int, day: str) -> None:
+    cron = f"{second} {minute} {hour} {day}"
+    assert Schedule(cron=f"  {cron} ").cron == cron
+
+
+@given(st.text(max_size=30))
+def test_no_text_crashes_the_schedule(text: str) -> None:
+    try:
+        Schedule(cron=text)
+    except ValidationError as error:
+        assert error.error_count() == 1
+
+
+def test_ours_joins_the_two_connectors_incrementally_once_a_day() -> None:
+    bundle = load_bundle(ROOT)
+    (stream,) = bundle.connection.streams
+    assert (stream.name, stream.sync_mode.value) == ("users", "incremental_deduped_history")
+    second, minute, hour, *every_day = bundle.connection.schedule.cron.split()
+    assert int(second) < 60
+    assert int(minute) < 60
+    assert int(hour) < 24
+    assert every_day == ["*", "*", "?"]
+
+
+def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
+    bundle = load_bundle(ROOT)
+    (tmp_path / bundle.connectors.destination.directory).mkdir()
+    file = tmp_path / bundle.connectors.destination.directory / "metadata.yaml"
+    original = (ROOT / bundle.connectors.destination.directory / "metadata.yaml").read_text(encoding="utf-8")
+    file.write_text(original.replace("dockerImageTag: 0.1.0", "dockerImageTag: 9.9.9"), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"9\.9\.9.*make them one"):
+        load_metadata(tmp_path, bundle.connectors.destination)

@@ -1,0 +1,95 @@
+"""Both connectors' metadata.yaml by Airbyte's own schema, and one version wherever a version is said."""
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
+from packaging.version import Version
+
+from bundle.definition import load_bundle, load_metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLE = load_bundle(ROOT)
+CONNECTORS = ["source-slack-users", "destination-oomnitza"]
+
+
+def metadata(connector: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / connector / "metadata.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+def data(connector: str) -> dict[str, Any]:
+    part: dict[str, Any] = metadata(connector)["data"]
+    return part
+
+
+def pyproject_version(connector: str) -> str:
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / connector / "pyproject.toml").read_text(), re.MULTILINE)
+    return str(version)
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_airbytes_own_schema_takes_it(connector: str) -> None:
+    parsed = ConnectorMetadataDefinitionV0.model_validate(metadata(connector))
+    assert parsed.data.docker_repository == f"airbyte-oomnitza/{connector}"
+    assert parsed.data.connector_type.value == connector.split("-", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_it_says_what_a_platform_and_an_administrator_ask(connector: str) -> None:
+    content = data(connector)
+    assert content["releaseStage"] in {"alpha", "beta", "generally_available"}
+    assert content["supportLevel"] == "community"
+    assert content["license"] == "MIT"
+    assert content["allowedHosts"]["hosts"]
+    assert "*" not in content["allowedHosts"]["hosts"]
+    assert {"authentication_guide", "api_reference"} <= {link["type"] for link in content["externalDocumentationUrls"]}
+    jobs = {job["jobType"]: job["resourceRequirements"] for job in content["resourceRequirements"]["jobSpecific"]}
+    assert {"memory_request", "memory_limit", "cpu_request", "cpu_limit"} <= jobs["sync"].keys()
+    assert content["documentationUrl"].endswith(f"/docs/{connector}.md")
+    assert (ROOT / "docs" / f"{connector}.md").is_file()
+    ElementTree.parse(ROOT / connector / content["icon"])
+
+
+def test_the_source_suggests_people_alone_and_names_slacks_hosts() -> None:
+    content = data("source-slack-users")
+    assert content["suggestedStreams"]["streams"] == ["users"]
+    assert {"slack.com", "slack-gov.com"} <= set(content["allowedHosts"]["hosts"])
+
+
+def test_the_destination_offers_data_activation() -> None:
+    assert data("destination-oomnitza")["supportsDataActivation"] is True
+
+
+def test_no_two_definitions_share_an_id() -> None:
+    assert len({data(connector)["definitionId"] for connector in CONNECTORS}) == len(CONNECTORS)
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_one_version_everywhere(connector: str) -> None:
+    version = pyproject_version(connector)
+    assert data(connector)["dockerImageTag"] == version
+    named = {part.directory: part for part in (BUNDLE.connectors.source, BUNDLE.connectors.destination)}[connector]
+    assert named.tag == version
+    load_metadata(ROOT, named)
+    assert set(re.findall(r"^ARG VERSION=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)) == {version}
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_the_changelog_starts_with_this_version(connector: str) -> None:
+    page = (ROOT / "docs" / f"{connector}.md").read_text(encoding="utf-8")
+    changelog = page[page.index("## Changelog") :]
+    # Airbyte's form: a table, newest first.
+    versions = re.findall(r"^\|\s*(\d+\.\d+\.\d+)\s*\|", changelog, re.MULTILINE)
+    assert versions[0] == pyproject_version(connector)
+    assert versions == sorted(versions, key=Version, reverse=True)
+
+
+def test_both_are_built_on_the_base_image_of_the_dockerfile() -> None:
+    (base,) = re.findall(r"^ARG BASE_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert {data(connector)["connectorBuildOptions"]["baseImage"] for connector in CONNECTORS} == {base}
+    assert re.fullmatch(r"airbyte/python-connector-base:\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", base)

@@ -1,0 +1,424 @@
+"""`make register` against a strict stand-in of Airbyte's public API, through Airbyte's own SDK."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.responses import JSONResponse, RedirectResponse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundle.__main__ import main
+from bundle.airbyte import AirbyteError, api_root
+from bundle.register import differences
+from integration_tests.sandbox.airbyte_api import MASK, AirbyteStandIn, html_page
+
+SLACK_TOKEN, OOMNITZA_TOKEN = "made-up slack token 4711", 'made-up oomnitza token "quoted" 0815'
+SOURCE = {
+    "credentials": {"auth_type": "api_token", "api_token": SLACK_TOKEN},
+    "include_bots": False,
+    "team_ids": ["T1"],
+}
+DESTINATION = {
+    "instance_url": "https://acme.oomnitza.com",
+    "credentials": {"auth_type": "api_token", "api_token": OOMNITZA_TOKEN},
+    "default_role": 25,
+    "field_mapping": [{"field": "position", "value": "title", "default": "Employee"}],
+}
+BUNDLE = """
+connectors:
+  source: {directory: source-slack-users, image: 'airbyte-oomnitza/source-slack-users:0.1.0'}
+  destination: {directory: destination-oomnitza, image: 'airbyte-oomnitza/destination-oomnitza:0.1.0'}
+connection:
+  name: Slack users to Oomnitza
+  source: Slack users
+  destination: Oomnitza
+  streams: [{name: users, sync_mode: incremental_deduped_history}]
+  schedule: {cron: "0 17 5 * * ?"}
+"""
+METADATA = """
+data:
+  name: {name}
+  dockerRepository: airbyte-oomnitza/{connector}
+  dockerImageTag: 0.1.0
+  documentationUrl: https://example.com/docs/{connector}.md
+"""
+
+
+@pytest.fixture
+def airbyte() -> Iterator[AirbyteStandIn]:
+    with AirbyteStandIn().running() as running:
+        yield running
+
+
+class Registration:
+    """A tree with a bundle, two configuration files, and the command on them."""
+
+    def __init__(self, root: Path, airbyte: AirbyteStandIn, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root, self.airbyte, self._capsys = root, airbyte, capsys
+        self.environment = {
+            "AIRBYTE_URL": airbyte.url,
+            "AIRBYTE_CLIENT_ID": airbyte.client_id,
+            "AIRBYTE_CLIENT_SECRET": airbyte.client_secret,
+            "AIRBYTE_WORKSPACE_ID": airbyte.workspace,
+        }
+        self.source, self.destination = copy.deepcopy(SOURCE), copy.deepcopy(DESTINATION)
+        self.edit("metadata.yaml", "", BUNDLE)
+        for name, connector in (("Slack Users", "source-slack-users"), ("Oomnitza", "destination-oomnitza")):
+            (root / connector).mkdir()
+            metadata = METADATA.replace("{name}", name).replace("{connector}", connector)
+            self.edit(f"{connector}/metadata.yaml", "", metadata)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.root / file
+        path.write_text(path.read_text().replace(old, new) if old else new)
+
+    def run(self, *flags: str) -> tuple[int, str, str]:
+        for name, configuration in (("source", self.source), ("destination", self.destination)):
+            (self.root / f"{name}.json").write_text(json.dumps(configuration))
+        files = [str(self.root / "source.json"), str(self.root / "destination.json")]
+        status = main([*files, *flags], self.environment, self.root)
+        out, err = self._capsys.readouterr()
+        for secret in (SLACK_TOKEN, OOMNITZA_TOKEN, json.dumps(OOMNITZA_TOKEN)[1:-1], self.airbyte.client_secret):
+            assert secret not in out + err
+        return status, out, err
+
+    def ok(self, *flags: str) -> str:
+        status, out, err = self.run(*flags)
+        assert (status, err) == (0, "")
+        assert self.airbyte.faults == []
+        return out
+
+    def refused(self, *flags: str) -> str:
+        """Run it to the sentence that it fails with: one line, no traceback."""
+        status, _, err = self.run(*flags)
+        assert status == 1
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        return err
+
+
+@pytest.fixture
+def registration(tmp_path: Path, airbyte: AirbyteStandIn, capsys: pytest.CaptureFixture[str]) -> Registration:
+    return Registration(tmp_path, airbyte, capsys)
+
+
+def only(things: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    (found,) = [thing for thing in things.values() if thing["name"] == name]
+    return found
+
+
+def test_a_fresh_workspace_gets_everything_joined_and_scheduled(
+    registration: Registration, airbyte: AirbyteStandIn
+) -> None:
+    out = registration.ok()
+
+    definition = only(airbyte.definitions["source"], "Slack Users")
+    assert definition["dockerRepository"] == "airbyte-oomnitza/source-slack-users"
+    assert definition["dockerImageTag"] == "0.1.0"
+    assert definition["documentationUrl"] == "https://example.com/docs/source-slack-users.md"
+    source = only(airbyte.actors["source"], "Slack users")
+    assert source["definitionId"] == definition["id"]
+    assert source["configuration"] == SOURCE
+    destination = only(airbyte.actors["destination"], "Oomnitza")
+    assert destination["definitionId"] == only(airbyte.definitions["destination"], "Oomnitza")["id"]
+    assert destination["configuration"] == DESTINATION
+    connection = only(airbyte.connections, "Slack users to Oomnitza")
+    assert (connection["sourceId"], connection["destinationId"]) == (source["sourceId"], destination["destinationId"])
+    assert connection["schedule"] == {"scheduleType": "cron", "cronExpression": "0 17 5 * * ? UTC"}
+    (stream,) = connection["configurations"]["streams"]
+    assert (stream["name"], stream["syncMode"]) == ("users", "incremental_deduped_history")
+    assert connection["status"] == "active"
+    assert out.count("created") == 5
+    assert out.endswith("5 changed.\n")
+
+
+def test_running_it_again_changes_nothing(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    writes = list(airbyte.writes)
+    before = copy.deepcopy((airbyte.definitions, airbyte.actors, airbyte.connections))
+
+    out = registration.ok()
+
+    assert airbyte.writes == writes
+    assert (airbyte.definitions, airbyte.actors, airbyte.connections) == before
+    assert out.count("unchanged") == 5
+    assert out.endswith("Nothing changed.\n")
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_dry_run_tells_the_plan_and_writes_nothing(
+    registration: Registration, airbyte: AirbyteStandIn, first: bool
+) -> None:
+    if first:
+        registration.ok()
+        registration.source["include_bots"] = True
+    writes = list(airbyte.writes)
+
+    out = registration.ok("--dry-run")
+
+    assert airbyte.writes == writes
+    assert out.count("would create") == (0 if first else 5)
+    assert ("source                  Slack users (include_bots)" in out) == first
+    assert out.endswith("1 would be changed.\n" if first else "5 would be changed.\n")
+
+
+def test_a_new_version_updates_the_definition_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    airbyte.writes.clear()
+    registration.edit("metadata.yaml", "destination-oomnitza:0.1.0", "destination-oomnitza:0.2.0")
+    registration.edit("destination-oomnitza/metadata.yaml", "0.1.0", "0.2.0")
+
+    out = registration.ok()
+
+    definition = only(airbyte.definitions["destination"], "Oomnitza")
+    assert definition["dockerImageTag"] == "0.2.0"
+    assert airbyte.writes == [f"PUT /workspaces/{airbyte.workspace}/definitions/destinations/{definition['id']}"]
+    assert "image tag 0.1.0 -> 0.2.0" in out
+
+
+def test_a_changed_setting_is_replaced_and_the_secret_kept(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    # A sync has renewed the token meanwhile: the file holds the spent one.
+    source = only(airbyte.actors["source"], "Slack users")
+    source["configuration"]["credentials"]["api_token"] = "renewed by a sync"
+    del registration.source["team_ids"]
+    registration.source["page_size"] = 200
+
+    out = registration.ok()
+
+    assert source["configuration"] == {
+        "credentials": {"auth_type": "api_token", "api_token": "renewed by a sync"},
+        "include_bots": False,
+        "page_size": 200,
+    }
+    assert "(page_size; team_ids)" in out
+
+
+def test_a_renewed_oauth_token_is_no_difference(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.source["credentials"] = {
+        "auth_type": "oauth2.0",
+        "client_id": "1",
+        "client_secret": "2",
+        "access_token": "3",
+        "refresh_token": "4",
+        "token_expiry_date": "2026-01-01T00:00:00Z",
+    }
+    registration.ok()
+    credentials = only(airbyte.actors["source"], "Slack users")["configuration"]["credentials"]
+    credentials |= {"access_token": "5", "refresh_token": "6", "token_expiry_date": "2026-01-01T12:00:00Z"}
+
+    assert registration.ok().endswith("Nothing changed.\n")
+
+
+def test_resend_secrets_brings_a_new_token(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    registration.source["credentials"]["api_token"] = "a new token"
+    assert "secrets are hidden" in registration.ok()
+
+    registration.ok("--resend-secrets")
+
+    assert only(airbyte.actors["source"], "Slack users")["configuration"]["credentials"]["api_token"] == "a new token"
+
+
+def test_another_kind_of_credentials_is_sent_whole(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    password = {"auth_type": "password", "username": "airbyte", "password": "made-up"}
+    registration.destination["credentials"] = password
+
+    registration.ok()
+
+    assert only(airbyte.actors["destination"], "Oomnitza")["configuration"]["credentials"] == password
+
+
+def test_a_connection_changed_in_the_ui_is_set_right(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    connection = only(airbyte.connections, "Slack users to Oomnitza")
+    connection["schedule"] = {"scheduleType": "basic", "basicTiming": "Every 24 HOURS"}
+    connection["configurations"]["streams"].append({"name": "last_logins", "syncMode": "incremental_append"})
+    connection["status"] = "inactive"
+
+    out = registration.ok()
+
+    assert connection["schedule"] == {"scheduleType": "cron", "cronExpression": "0 17 5 * * ? UTC"}
+    assert [stream["name"] for stream in connection["configurations"]["streams"]] == ["users"]
+    assert "Every 24 HOURS -> 0 17 5 * * ? UTC" in out
+    assert connection["status"] == "inactive"  # who paused it meant it
+
+
+def test_it_finds_its_own_among_many(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    others = [airbyte.actors["source"], airbyte.actors["destination"], airbyte.connections]
+    for things in others:
+        ((identity, ours),) = list(things.items())
+        things.clear()
+        # Three pages, ours on the last.
+        things.update({str(number): {**copy.deepcopy(ours), "name": f"Other {number}"} for number in range(230)})
+        things[identity] = ours
+
+    assert registration.ok().endswith("Nothing changed.\n")
+
+
+def test_it_goes_on_where_it_stopped(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    airbyte.answer("POST", "/destinations", JSONResponse({"title": "unexpected-problem"}, 500))
+    assert "Cannot create the destination: Airbyte answered 500, unexpected-problem" in registration.refused()
+    airbyte.answers.clear()
+
+    out = registration.ok()
+
+    assert out.count("created") == 2
+    assert len(airbyte.actors["source"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["source", "destination"])
+def test_a_name_taken_by_another_connector_is_left_alone(
+    registration: Registration, airbyte: AirbyteStandIn, kind: Any
+) -> None:
+    name = {"source": "Slack users", "destination": "Oomnitza"}[kind]
+    other = airbyte.add_definition(kind, "Other", "airbyte/other")
+    airbyte.add_actor(kind, name, other, {"theirs": True})
+
+    assert f"There is a {kind} named '{name}' of another connector" in registration.refused()
+    assert only(airbyte.actors[kind], name)["configuration"] == {"theirs": True}
+
+
+def test_two_of_a_name_are_not_guessed_between(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    source = only(airbyte.actors["source"], "Slack users")
+    airbyte.add_actor("source", "Slack users", source["definitionId"], {})
+    assert "There are 2 sources named 'Slack users'" in registration.refused()
+
+
+def test_a_connection_between_others_is_left_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    registration.ok()
+    only(airbyte.connections, "Slack users to Oomnitza")["sourceId"] = "another"
+    assert "between another source and destination" in registration.refused()
+
+
+def test_an_image_that_cannot_be_pulled_says_so(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    airbyte.images = set()
+    assert "Could not pull airbyte-oomnitza/source-slack-users:0.1.0" in registration.refused()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("AIRBYTE_CLIENT_SECRET", "wrong", "Check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET"),
+        ("AIRBYTE_CLIENT_SECRET", "", "Set AIRBYTE_CLIENT_SECRET"),
+        ("AIRBYTE_WORKSPACE_ID", "00000000-0000-0000-0000-000000000000", "needs the role Editor or Admin"),
+        ("AIRBYTE_WORKSPACE_ID", "my workspace", "is no UUID"),
+        ("AIRBYTE_URL", "http://127.0.0.1:9", "cannot be reached"),
+        ("AIRBYTE_URL", "http://airbyte.example.com", "use https"),
+        ("AIRBYTE_URL", "airbyte.example.com", "give the address of Airbyte"),
+        ("AIRBYTE_URL", "https://airbyte.example.com/workspaces/1", "without a path"),
+        ("AIRBYTE_URL", "https://user:pass@airbyte.example.com", "leave them out"),
+    ],
+)
+def test_a_wrong_setting_is_named(registration: Registration, variable: str, value: str, sentence: str) -> None:
+    registration.environment[variable] = value
+    assert sentence in registration.refused()
+    assert registration.airbyte.writes == []
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{'credentials'", "is not JSON"),
+        ("[1]", "must be a JSON object"),
+        (b"\xff\xfe{", "not a text in UTF-8"),
+    ],
+)
+def test_a_configuration_that_is_none_is_named(
+    registration: Registration, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: Any, sentence: str
+) -> None:
+    registration.run("--dry-run")
+    file = tmp_path / "source.json"
+    file.unlink() if content is None else file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main([str(file), str(tmp_path / "destination.json")], registration.environment, tmp_path) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert str(file) in error
+
+
+@pytest.mark.parametrize(
+    ("response", "sentence"),
+    [
+        (html_page(), "not JSON, so this is not Airbyte's public API"),
+        (JSONResponse({"data": {"no": "rows"}}), "does not answer as Airbyte's public API does"),
+        (
+            RedirectResponse("https://elsewhere.example.com/sources"),
+            "redirects to https://elsewhere.example.com/sources",
+        ),
+        (JSONResponse({"title": "t", "detail": f"bad value {SLACK_TOKEN}"}, 422), "answered 422, bad value ******"),
+        (JSONResponse({"data": {"message": json.dumps(DESTINATION)}}, 400), "answered 400"),
+        (html_page(502), "answered 502, no reason given. Airbyte's own log tells more."),
+    ],
+)
+def test_a_strange_answer_is_a_sentence_without_secrets(
+    registration: Registration, airbyte: AirbyteStandIn, response: Any, sentence: str
+) -> None:
+    airbyte.answer("GET" if response.status_code == 200 else "POST", "/sources", response)
+    assert sentence in registration.refused()
+
+
+def test_a_redirect_of_the_token_is_not_followed(registration: Registration, airbyte: AirbyteStandIn) -> None:
+    airbyte.answer("POST", "/applications/token", RedirectResponse("http://127.0.0.1:9/"))
+    assert "no access token" in registration.refused()
+
+
+def test_a_bundle_that_disagrees_with_a_connector_goes_nowhere(
+    registration: Registration, airbyte: AirbyteStandIn
+) -> None:
+    registration.edit("source-slack-users/metadata.yaml", "0.1.0", "0.3.0")
+    assert "make them one" in registration.refused()
+    assert airbyte.writes == []
+
+
+@pytest.mark.parametrize(
+    ("given_url", "root"),
+    [
+        ("http://localhost:8000", "http://localhost:8000/api/public/v1"),
+        ("https://airbyte.example.com/", "https://airbyte.example.com/api/public/v1"),
+        ("https://airbyte.example.com/api/public/v1/", "https://airbyte.example.com/api/public/v1"),
+        ("http://[::1]:8000", "http://[::1]:8000/api/public/v1"),
+    ],
+)
+def test_the_address_of_the_ui_is_enough(given_url: str, root: str) -> None:
+    assert api_root(given_url) == root
+
+
+def test_only_http_addresses_are_taken() -> None:
+    with pytest.raises(AirbyteError):
+        api_root("file:///etc/passwd")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_characters="*", codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_nothing_differs_from_itself(value: Any) -> None:
+    assert differences(value, copy.deepcopy(value)) == []
+
+
+@given(st.dictionaries(st.text(max_size=3), json_values, max_size=4), st.text(max_size=3), json_values)
+def test_one_changed_place_is_the_one_named(value: dict[str, Any], key: str, new: Any) -> None:
+    changed = {**value, key: new}
+    places = differences(changed, value)
+    same = json.dumps(changed.get(key), sort_keys=True) == json.dumps(value.get(key), sort_keys=True)
+    assert (places == []) == same or new == {}  # an object without fields says as little as none
+    assert all(place.startswith(key) for place in places)
+
+
+def test_a_mask_hides_a_secret_but_not_its_absence() -> None:
+    assert differences({"api_token": "abc"}, {"api_token": MASK}) == []
+    assert differences({}, {"api_token": MASK}) == ["api_token"]
+    assert differences({"api_token": 5}, {"api_token": MASK}) == ["api_token"]
+    assert differences({"flag": 1}, {"flag": True}) == ["flag"]

@@ -1,0 +1,28 @@
+"""Plain HTTP to the sandbox's Oomnitza, for tests that ask it directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from integration_tests.sandbox.service import Sandbox
+
+
+class Caller:
+    """Requests with the good token, unless told otherwise."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.headers = {"Authorization2": sandbox.oomnitza.token}
+
+    def __call__(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
+        headers = self.headers if headers is None else headers
+        url = f"{self.sandbox.oomnitza_url}/api/{path}"
+        return requests.request(method, url, headers=headers, timeout=10, allow_redirects=False, **more)
+
+    def error(self, status: int, method: str, path: str, **more: Any) -> str:
+        """The error of a request that must be refused with a status."""
+        answer = self(method, path, **more)
+        assert answer.status_code == status, answer.text
+        return str(answer.json()["error"])

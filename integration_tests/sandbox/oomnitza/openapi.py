@@ -1,0 +1,177 @@
+"""Holds requests and answers of a sync against Oomnitza's published OpenAPI document, where it is at hand.
+
+    contract = Contract.find()            # None where the document is not there
+    assert contract.problems(sandbox.requests) == []
+
+The document has quirks, and is read as it is meant:
+- properties say `required: true` of themselves (SaaS roles, bodies): taken as the object's own list;
+- `nullable` is OpenAPI's word, not JSON Schema's: null joins the types;
+- the metadata's key is literally `{external_id}`: every key is meant;
+- the answer to `POST /saas` is filed under 200, by a reference to 201: any 2xx takes the first that is described;
+- the body of `POST /saas` is the whole SaaS object, keys that only the server knows required: `saas_name` is meant;
+- `DELETE .../roles/users` has no body: it takes that of POST (`oomnitza.md`);
+- the `error` of activate and deactivate is a string, its own example has null: null is taken;
+- `roles` of a SaaS user is one object, plural by name: `oomnitza.md` of the contracts takes an object or a list;
+- `fields` (help centre), `limit` and `skip` of an application's users (`oomnitza.md`) are not in it: taken;
+- assignments are answered with nothing described: nothing is held against anything.
+Paths that the document lacks and `oomnitza.md` has (`UNDOCUMENTED`) pass, but for the metadata's schema.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from integration_tests.sandbox.transport.request_log import Exchange
+
+NAME = "oomnitza-rest-v3.openapi.json"
+UNDOCUMENTED = re.compile(r"/api/(request_token|v2/mappings|v3/users/meta|v3/bulk(/[^/]+(/finalize)?)?)")
+FURTHER_PARAMETERS = {"fields", "limit", "skip"}
+BASE = "urn:oomnitza"
+
+
+class Contract:
+    """The document, ready to judge exchanges."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = _meant(document)
+        _mend(self._document)
+        resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
+        self._registry: Any = Registry().with_resource(BASE, resource)
+        self._paths = [
+            (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path)
+            # The more literal first: /users/savedsearches is no user.
+            for path in sorted(self._document["paths"], key=lambda path: (path.count("{"), path))
+        ]
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    @classmethod
+    def find(cls) -> Contract | None:
+        """The contract beside the checkout (`../shared/contracts`); None where there is none."""
+        path = Path(__file__).parents[4] / "shared" / "contracts" / NAME
+        return cls(json.loads(path.read_text())) if path.exists() else None
+
+    def problems(self, exchanges: Iterable[Exchange]) -> list[str]:
+        """What is wrong with requests to Oomnitza and their answers, in one sentence each; empty if nothing is.
+
+        Answers that a fault forged, or that the log cut, are passed over; so are answers with an error status, which
+        the document does not describe.
+        """
+        found = []
+        for exchange in exchanges:
+            if exchange.service == "oomnitza":
+                what = f"#{exchange.number} {exchange.method} {exchange.path}"
+                found += [f"{what}: {problem}" for problem in self._judge(exchange)]
+        return found
+
+    def _judge(self, exchange: Exchange) -> list[str]:
+        if UNDOCUMENTED.fullmatch(exchange.path):
+            return self._metadata(exchange)
+        path = next((path for pattern, path in self._paths if pattern.fullmatch(exchange.path)), None)
+        item = self._document["paths"].get(path, {})
+        operation = item.get(exchange.method.lower())
+        if operation is None:
+            return ["the document has no such operation"]
+        pointer = f"#/paths/{str(path).replace('~', '~0').replace('/', '~1')}/{exchange.method.lower()}"
+        return [
+            *self._parameters(exchange, [*item.get("parameters", []), *operation.get("parameters", [])]),
+            *self._request(exchange, operation, pointer),
+            *self._answer(exchange, operation, pointer),
+        ]
+
+    def _metadata(self, exchange: Exchange) -> list[str]:
+        if not exchange.path.endswith("/users/meta") or not _judged(exchange):
+            return []
+        return self._against("#/components/schemas/Metadata fields", exchange.answer_json)
+
+    def _parameters(self, exchange: Exchange, references: list[dict[str, str]]) -> list[str]:
+        parameters = [self._resolved(reference) for reference in references]
+        known = {p["name"] for p in parameters if p["in"] == "query"} | FURTHER_PARAMETERS
+        found = [f"unknown parameter {name!r}" for name in exchange.query if name not in known]
+        for header in (p for p in parameters if p["in"] == "header"):
+            value = exchange.headers.get(header["name"].lower())
+            if value is not None and value not in header["schema"].get("enum", [value]):
+                found.append(f"header {header['name']} is {value!r}")
+        if "authorization2" not in exchange.headers:
+            found.append("no header Authorization2")
+        return found
+
+    def _request(self, exchange: Exchange, operation: dict[str, Any], pointer: str) -> list[str]:
+        if "requestBody" not in operation:
+            return ["the operation takes no body"] if exchange.body else []
+        if exchange.truncated:
+            return []
+        if exchange.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return ["the body is not declared as JSON"]
+        return self._against(f"{pointer}/requestBody/content/application~1json/schema", exchange.json)
+
+    def _answer(self, exchange: Exchange, operation: dict[str, Any], pointer: str) -> list[str]:
+        if not _judged(exchange):
+            return []
+        status = next(status for status in operation["responses"] if status.startswith("2"))
+        response, pointer = operation["responses"][status], f"{pointer}/responses/{status}"
+        if "$ref" in response:
+            pointer, response = response["$ref"], self._resolved(response)
+        if "content" not in response:
+            return []
+        return self._against(f"{pointer}/content/application~1json/schema", exchange.answer_json)
+
+    def _resolved(self, reference: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" not in reference:
+            return reference
+        resolved: dict[str, Any] = self._registry.resolver(BASE).lookup(reference["$ref"]).contents
+        return resolved
+
+    def _against(self, pointer: str, value: Any) -> list[str]:
+        if pointer not in self._validators:
+            schema = {"$ref": f"{BASE}{pointer.replace(' ', '%20')}"}
+            self._validators[pointer] = Draft202012Validator(schema, registry=self._registry)
+        errors = self._validators[pointer].iter_errors(value)
+        return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
+
+
+def _judged(exchange: Exchange) -> bool:
+    answered = exchange.status is not None and 200 <= exchange.status < 300 and exchange.status != 204
+    return answered and exchange.fault in (None, "timeout_before", "timeout_after") and not exchange.truncated
+
+
+def _meant(node: Any) -> Any:
+    """A copy in which every schema is JSON Schema."""
+    if isinstance(node, list):
+        return [_meant(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    meant = {name: _meant(value) for name, value in node.items()}
+    properties = meant.get("properties")
+    if isinstance(properties, dict):
+        own = [name for name, p in properties.items() if isinstance(p, dict) and p.pop("required", None) is True]
+        if own:
+            meant["required"] = [*meant.get("required", []), *own]
+        if "{external_id}" in properties:
+            meant["additionalProperties"] = properties.pop("{external_id}")
+            meant.pop("required", None)
+    if meant.pop("nullable", False) and isinstance(meant.get("type"), str):
+        meant["type"] = [meant["type"], "null"]
+    return meant
+
+
+def _mend(document: dict[str, Any]) -> None:
+    """The quirks of single places."""
+    for action in ("activate", "deactivate"):
+        answer = document["paths"][f"/api/v3/saas_users/{action}"]["patch"]["responses"]["200"]
+        items = answer["content"]["application/json"]["schema"]["items"]
+        items["properties"]["error"]["type"] = ["string", "null"]
+    schemas = document["components"]["schemas"]
+    body = document["paths"]["/api/v3/saas"]["post"]["requestBody"]["content"]["application/json"]
+    body["schema"] = {**schemas["SaaS"], "required": ["saas_name"]}
+    roles = document["paths"]["/api/v3/saas/{ident}/roles/users"]
+    roles["delete"]["requestBody"] = roles["post"]["requestBody"]
+    row = schemas["SaaS assigned User"]["properties"]
+    row["roles"] = {"anyOf": [row["roles"], {"type": "array", "items": row["roles"]}]}

@@ -1,0 +1,145 @@
+"""Slack's workspaces: who is in them, and what can change there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from integration_tests.sandbox.people import ADMIN_FAMILY, Cast, Member, deactivated, slackbot
+
+DEVICE = ("ip", "user_agent", "isp", "country", "region")
+
+
+@dataclass
+class Workspace:
+    """One workspace. Members keep the order in which they joined; nobody is ever removed from it."""
+
+    id: str
+    name: str
+    domain: str
+    members: dict[str, Member]
+    enterprise_id: str | None = None
+    enterprise_name: str | None = None
+    paid: bool = True
+    logins: list[dict[str, Any]] = field(default_factory=list)
+
+    def humans(self) -> Iterator[Member]:
+        """Everyone who is no bot."""
+        return (m for m in self.members.values() if not m.get("is_bot") and m["id"] != "USLACKBOT")
+
+    def change(
+        self, user_id: str, profile: dict[str, Any] | None = None, at: int | None = None, **changes: Any
+    ) -> None:
+        """Change a member; `updated` becomes `at`, or now. A new dict takes the old one's place: pages are not torn."""
+        old = self.members[user_id]
+        new = {**old, **changes, "updated": at if at is not None else int(time.time())}
+        if profile is not None:
+            new["profile"] = {**old["profile"], **profile}
+        self.members[user_id] = new
+
+    def deactivate(self, user_id: str, keep_email: bool = False, at: int | None = None) -> None:
+        """The account is closed; Slack forgets much of it."""
+        self.members[user_id] = deactivated(self.members[user_id], keep_email)
+        self.change(user_id, at=at)
+
+    def reactivate(self, user_id: str, email: str, at: int | None = None) -> None:
+        """The account is opened again, as an ordinary member."""
+        flags = dict.fromkeys(ADMIN_FAMILY, False)
+        real_name = self.members[user_id]["profile"].get("real_name", "")
+        self.change(user_id, {"email": email}, at, deleted=False, real_name=real_name, is_email_confirmed=True, **flags)
+
+    def add(self, member: Member) -> str:
+        """Let someone in; their id. A new dict, so that a page that is being made is not disturbed."""
+        self.members = {**self.members, member["id"]: member}
+        return str(member["id"])
+
+    def log_in(self, user_id: str, at: int, **changes: Any) -> None:
+        """Somebody comes in with the device they used last, or with one of the first kind: newest in the log."""
+        name = self.members[user_id]["name"]
+        first = {"user_id": user_id, "username": name, "date_first": at, "count": 0, **dict.fromkeys(DEVICE, "")}
+        entry = next((login for login in self.logins if login["user_id"] == user_id), first)
+        new = {**entry, "date_last": at, "count": entry["count"] + 1, **changes}
+        others = [login for login in self.logins if login is not entry]
+        self.logins = sorted([new, *others], key=lambda login: -int(login["date_last"]))
+
+
+def logins(workspace: Workspace, cast: Cast) -> list[dict[str, Any]]:
+    """The workspace's access log, newest first: an entry a person and device."""
+    agents = (
+        "Mozilla/5.0 (Macintosh) AppleWebKit SlackMac/4.41",
+        "Slack/24.11 (iPhone; iOS 18.1)",
+        "Mozilla/5.0 (X11; Linux)",
+    )
+    entries = []
+    for member in workspace.humans():
+        if member.get("is_invited_user") or cast.dice.random() < 0.1:
+            continue
+        for agent in cast.dice.sample(agents, cast.dice.randint(1, 3)):
+            last = 1_700_000_000 - cast.dice.randrange(30_000_000)
+            entries.append(
+                {
+                    "user_id": member["id"],
+                    "username": member["name"],
+                    "date_first": last - cast.dice.randrange(9_000_000),
+                    "date_last": last,
+                    "count": cast.dice.randint(1, 400),
+                    "ip": f"203.0.113.{cast.dice.randrange(1, 255)}",
+                    "user_agent": agent,
+                    "isp": cast.dice.choice(cast.words.companies),
+                    "country": cast.dice.choice(("US", "GB", "DE", None)),
+                    "region": "CA",
+                }
+            )
+    return sorted(entries, key=lambda entry: -int(entry["date_last"]))
+
+
+def standalone(cast: Cast, size: int) -> Workspace:
+    """A workspace of its own."""
+    team_id = cast.id("T")
+    members = {m["id"]: m for m in cast.workspace(team_id, size)}
+    workspace = Workspace(team_id, "Acme", "acme", members)
+    workspace.logins = logins(workspace, cast)
+    return workspace
+
+
+def grid(cast: Cast, size: int) -> list[Workspace]:
+    """An Enterprise Grid of three workspaces; `size` people in all, each in one, two or three of them, with one id.
+
+    The first person is deactivated in the first workspace and active in the second; the second person the other way
+    round; the third is deactivated in all.
+    """
+    enterprise_id, enterprise_name = cast.id("E"), "Acme Group"
+    names = ("Engineering", "Sales", "Support")
+    places = [Workspace(cast.id("T"), n, f"acme-{n.lower()}", {}, enterprise_id, enterprise_name) for n in names]
+    for number in range(size):
+        person = cast.person(places[0].id)
+        person["id"] = cast.id("W")
+        homes = (
+            places[:2] if number < 2 else places if number == 2 else cast.dice.sample(places, cast.dice.randint(1, 3))
+        )
+        homes = [place for place in places if place in homes]
+        for place in homes:
+            place.add(_on_grid(person, place, [home.id for home in homes]))
+        gone = {0: homes[:1], 1: homes[1:2], 2: homes}.get(number, [])
+        for place in gone:
+            place.deactivate(person["id"], keep_email=True, at=person["updated"])
+    for place in places:
+        place.add(slackbot(place.id))
+        place.add(cast.bot(place.id, f"{place.name} Robot"))
+        place.logins = logins(place, cast)
+    return places
+
+
+def _on_grid(person: Member, place: Workspace, team_ids: list[str]) -> Member:
+    enterprise_user = {
+        "id": person["id"],
+        "enterprise_id": place.enterprise_id,
+        "enterprise_name": place.enterprise_name,
+        "is_admin": False,
+        "is_owner": False,
+        "is_primary_owner": False,
+        "teams": team_ids,
+    }
+    return {**person, "team_id": place.id, "enterprise_user": enterprise_user, "profile": {**person["profile"]}}

@@ -1,0 +1,157 @@
+"""The sandbox's connector ingest: shapes, matching, and a run's log."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from integration_tests.sandbox.oomnitza.caller import Caller
+
+PORTION = "6c84fb90-12c4-11e1-840d-7b25c5ee775a"
+LOG = f"v3/connector_run_logs/connectors/{PORTION}"
+ADA = {"USER": "ada", "EMAIL": "ada@acme.example", "FIRST_NAME": "Ada", "PERMISSIONS_ID": "25"}
+BOB = {"USER": "bob", "EMAIL": "bob@acme.example", "POSITION": "Builder", "PERMISSIONS_ID": "25"}
+
+
+def batch(*records: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "connector_version": "1.0.0", "sync_field": ["EMAIL"], "records": list(records), "portion": PORTION,
+        "data_type": "users", "insert_only": False, "update_only": False, "error": None, "test_run": False,
+        "multi_str_input_value": None, "connector_name": "CSV_users",
+    }  # fmt: skip
+    body.update(changes)
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+def finish(api: Caller) -> dict[str, Any]:
+    """Finalize, and ask for the log until the run has ended."""
+    assert api("POST", f"v3/bulk/{PORTION}/finalize", json={}).status_code == 200
+    for _ in range(5):
+        log: dict[str, Any] = api("GET", LOG).json()
+        if log["status"] == "finished":
+            return log
+        assert (log["objects"]["added"], log["logs"]) == (0, {})
+    raise AssertionError("the run never ended")
+
+
+def test_a_run(api: Caller) -> None:
+    sent = [batch(ADA, BOB), batch({**ADA, "EMAIL": "ADA@acme.example"}, {**BOB, "POSITION": "Architect"}), batch(BOB)]
+    for body in sent:
+        assert api("POST", "v3/bulk", json=body).json() == {}
+    assert api("GET", f"v3/bulk/{PORTION}").json() == {"canceled": False}
+    assert api("GET", LOG).json()["objects"]["processing"] == 5
+    log = finish(api)
+    expected = {"added": 2, "updated": 3, "skipped": 0, "unchanged": 0, "failed": 0, "canceled": 0, "processing": 0}
+    assert log["objects"] == expected
+    assert log["logs"]["added"] == ["ada@acme.example", "bob@acme.example"]
+    assert [p["position"] for p in api.sandbox.oomnitza.people()] == ["", "Builder"]
+    assert api("POST", "v3/bulk", json=batch(ADA)).status_code == 400, "a finalized portion took a batch"
+
+
+def test_the_modes(api: Caller) -> None:
+    api.sandbox.oomnitza.add_person(username="ada", email="ada@acme.example", first_name="Ada")
+    portions = [str(uuid.uuid4()) for _ in range(3)]
+    api("POST", "v3/bulk", json=batch(ADA, BOB, update_only=True, portion=portions[0]))
+    api("POST", "v3/bulk", json=batch({**ADA, "FIRST_NAME": "A."}, BOB, insert_only=True, portion=portions[1]))
+    api("POST", "v3/bulk", json=batch({**ADA, "FIRST_NAME": "A."}, test_run=True, portion=portions[2]))
+    outcomes = [{name: n for name, n in run.objects.items() if n} for run in api.sandbox.oomnitza.runs()]
+    assert outcomes == [{"unchanged": 1, "skipped": 1}, {"skipped": 1, "added": 1}, {"updated": 1}]
+    assert [p["first_name"] for p in api.sandbox.oomnitza.people()] == ["Ada", ""]
+    api.error(400, "POST", "v3/bulk", json=batch(ADA, portion=portions[0]))
+
+
+def test_records_that_fail_say_why(api: Caller) -> None:
+    oomnitza = api.sandbox.oomnitza
+    oomnitza.add_person(username="taken")
+    oomnitza.add_person(username="t1", email="twin@acme.example")
+    oomnitza.add_person(username="t2", email="twin@acme.example", twin=True)
+    records = [
+        {**ADA, "USER": "taken"},
+        {**ADA, "PERMISSIONS_ID": "99"},
+        {**ADA, "FIRST_NAME": ["Ada"]},
+        {name: value for name, value in ADA.items() if name != "PERMISSIONS_ID"},
+        {"USER": "nobody"},
+        {**ADA, "EMAIL": "twin@acme.example"},
+        {**ADA, "FULL_NAME": "Ada"},
+    ]
+    api("POST", "v3/bulk", json=batch(*records))
+    api("POST", "v3/bulk", json=batch(ADA, error="the template failed"))
+    log = finish(api)
+    assert log["objects"]["failed"] == 8
+    reasons = ["in use", "has no value 99", "single value", "role is required", "no value of a sync field",
+               "more than one", "read-only", "the template failed"]  # fmt: skip
+    assert all(reason in line for reason, line in zip(reasons, log["logs"]["failed"], strict=True))
+    assert len(oomnitza.people()) == 3
+
+
+def test_custom_fields_and_several_sync_fields(api: Caller) -> None:
+    internal = api.sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
+    api.sandbox.oomnitza.add_person(username="ada", email="old@acme.example", slack_user_id="U1")
+    record = {**ADA, internal: "U1"}
+    api("POST", "v3/bulk", json=batch(record, sync_field=["EMAIL", internal]))
+    (person,) = api.sandbox.oomnitza.people()
+    assert (person["email"], person["slack_user_id"]) == ("ada@acme.example", "U1")
+
+
+def test_saas_users_come_with_the_record(api: Caller) -> None:
+    oomnitza = api.sandbox.oomnitza
+    saas_id = oomnitza.add_application("Zoom")
+    api("POST", "v3/bulk", json=batch({**ADA, "SAAS": {"sync_key": "EMAIL", "name": "Slack"}}))
+    api("POST", "v3/bulk", json=batch({**BOB, "SAAS": {"sync_key": "EMAIL", "selected_saas_id": saas_id}}))
+    api("POST", "v3/bulk", json=batch({**ADA, "SAAS": {"sync_key": "EMAIL", "name": "Slack"}}))
+    assert [row["user_external_id"] for row in oomnitza.saas_users("Slack")] == ["ada@acme.example"]
+    assert [row["username"] for row in oomnitza.saas_users("Zoom")] == ["bob"]
+    assert len(oomnitza.applications()) == 2
+
+
+def test_an_administrator_cancels(api: Caller) -> None:
+    api.sandbox.oomnitza.cancel_runs(after_batches=1)
+    assert api("GET", f"v3/bulk/{PORTION}").json() == {"canceled": False}
+    api("POST", "v3/bulk", json=batch(ADA))
+    assert api("GET", f"v3/bulk/{PORTION}").json() == {"canceled": True}
+    api("POST", "v3/bulk", json=batch(BOB))
+    assert [p["username"] for p in api.sandbox.oomnitza.people()] == ["ada"]
+    assert finish(api)["objects"]["canceled"] == 1
+
+
+def test_a_log_that_never_ends_and_a_portion_that_there_is_not(api: Caller) -> None:
+    api.error(404, "GET", LOG)
+    api.error(404, "POST", f"v3/bulk/{PORTION}/finalize", json={})
+    api.sandbox.oomnitza.switches.run_polls = -1
+    api("POST", "v3/bulk", json=batch(ADA))
+    api("POST", f"v3/bulk/{PORTION}/finalize", json={})
+    assert {api("GET", LOG).json()["status"] for _ in range(10)} == {"processing"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"portion": "one"},
+        {"portion": ...},
+        {"data_type": "assets"},
+        {"insert_only": True, "update_only": True},
+        {"insert_only": 0},
+        {"sync_field": []},
+        {"sync_field": "EMAIL"},
+        {"sync_field": ["email"]},
+        {"records": []},
+        {"records": [{"email": "ada@acme.example"}]},
+        {"records": ["ada"]},
+        {"records": [ADA, BOB], "error": "one of them"},
+        {"records": [{**ADA, "SAAS": {"name": "Slack"}}]},
+        {"records": [{**ADA, "SAAS": {"sync_key": "EMAIL", "id": "1"}}]},
+        {"connector_name": ...},
+        {"connector_name": ""},
+        {"connector_id": 12},
+        {"connector_name": ..., "connector_id": "12"},
+        {"connector_name": ..., "connector_id": 13},
+        {"comment": "x"},
+        {"connector_version": 1},
+    ],
+)
+def test_a_lot_of_another_shape_is_refused(api: Caller, changes: dict[str, Any]) -> None:
+    api.error(400, "POST", "v3/bulk", json=batch(ADA, **changes))
+    assert api.sandbox.oomnitza.people() == []
+    assert api("POST", "v3/bulk", json=batch(ADA, connector_name=..., connector_id=12)).status_code == 200

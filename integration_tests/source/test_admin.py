@@ -1,0 +1,123 @@
+"""The streams for administrators' tokens, which fail by themselves where the token is of another kind."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.source_process import config, read
+from integration_tests.sandbox import Fault, Sandbox
+
+STREAMS = ("users", "last_logins", "billable_info")
+
+
+def iso(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def newest(logins: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for login in logins:
+        if login["user_id"] not in found or login["date_last"] > found[login["user_id"]]["date_last"]:
+            found[login["user_id"]] = login
+    return found
+
+
+def many(sandbox: Sandbox, entries: int) -> list[dict[str, Any]]:
+    """Give everybody so many devices that the log has this many entries, newest first."""
+    logins = sandbox.slack.workspace.logins
+    older = [{**login, "date_last": login["date_last"] - n} for n in range(1, 1000) for login in logins]
+    logins[:] = sorted([*logins, *older][:entries], key=lambda login: -int(login["date_last"]))
+    return logins
+
+
+def test_last_logins_are_the_newest_of_each_person(sandbox: Sandbox) -> None:
+    many(sandbox, 2500)
+    output = read(config(sandbox, sandbox.slack.admin_token), "last_logins")
+    assert sandbox.requests.count(path="team.accessLogs") == 3
+    expected = newest(sandbox.slack.workspace.logins)
+    assert output.status == 0
+    assert {r["user_id"]: r for r in output.records("last_logins")} == {
+        person: {
+            "user_id": person,
+            "username": login["username"],
+            "last_login_at": iso(login["date_last"]),
+            "first_login_at": iso(login["date_first"]),
+            "login_count": login["count"],
+            "ip": login["ip"],
+            "user_agent": login["user_agent"],
+            **({"country": login["country"]} if login["country"] else {}),
+        }
+        for person, login in expected.items()
+    }
+    assert len(output.records("last_logins")) == len(expected)
+    assert output.states("last_logins") == [{"last_login_at": iso(max(x["date_last"] for x in expected.values()))}]
+
+
+def test_last_logins_stop_at_the_state(sandbox: Sandbox) -> None:
+    logins = many(sandbox, 5000)
+    since = logins[1500]["date_last"]
+    # Small pages are for lists of people: of a hundred pages of the log they would reach less far back.
+    configuration = config(sandbox, sandbox.slack.admin_token, page_size=5)
+    output = read(configuration, "last_logins", state={"last_logins": {"last_login_at": iso(since)}})
+    recent = newest([login for login in logins if login["date_last"] >= since])
+    assert {r["user_id"] for r in output.records("last_logins")} == set(recent)
+    assert sandbox.requests.count(path="team.accessLogs") == 2
+
+
+def test_billable_info(sandbox: Sandbox) -> None:
+    output = read(config(sandbox, sandbox.slack.admin_token, page_size=10), "billable_info")
+    people = [m for m in sandbox.slack.members() if not m.get("is_bot") and m["id"] != "USLACKBOT"]
+    assert {r["user_id"] for r in output.records("billable_info")} == {m["id"] for m in people}
+    assert {r["user_id"] for r in output.records("billable_info") if r["billing_active"]} == {
+        m["id"]
+        for m in people
+        if not m["deleted"] and not m.get("is_ultra_restricted") and not m.get("is_invited_user")
+    }
+
+
+def test_on_a_grid_everybody_comes_once_in_each(sandbox: Sandbox) -> None:
+    output = read(config(sandbox, sandbox.slack.org_admin_token), *STREAMS)
+    assert output.status == 0
+    for stream in STREAMS[1:]:
+        people = [record["user_id"] for record in output.records(stream)]
+        assert len(people) == len(set(people)) > 10
+    logins = [login for place in sandbox.slack.grid for login in place.logins]
+    assert {r["user_id"]: r["last_login_at"] for r in output.records("last_logins")} == {
+        person: iso(login["date_last"]) for person, login in newest(logins).items()
+    }
+
+
+def test_without_the_scope_they_fail_by_themselves_and_users_is_not_harmed(sandbox: Sandbox) -> None:
+    output = read(config(sandbox), "billable_info", "users", "last_logins")
+    assert output.status == 1
+    for stream in ("billable_info", "last_logins"):
+        (error,) = output.errors(stream)
+        assert error["failure_type"] == "config_error"
+        assert "lacks the scope admin" in error["message"]
+        assert output.statuses(stream)[-1] == "INCOMPLETE"
+    assert output.statuses("users")[-1] == "COMPLETE"
+    assert len(output.by_id()) > 50
+    assert len(output.states("users")) == 1
+
+
+@pytest.mark.parametrize("stream", STREAMS[1:])
+def test_a_workspace_without_a_paid_plan_gets_the_reason(sandbox: Sandbox, stream: str) -> None:
+    sandbox.slack.workspace.paid = False
+    output = read(config(sandbox, sandbox.slack.admin_token), stream, "users")
+    (error,) = output.errors(stream)
+    assert error["failure_type"] == "config_error"
+    assert "paid Slack plan" in error["message"]
+    assert output.statuses("users")[-1] == "COMPLETE"
+
+
+@pytest.mark.parametrize("stream", STREAMS[1:])
+def test_faults_at_the_second_page(sandbox: Sandbox, stream: str) -> None:
+    path = {"last_logins": "team.accessLogs", "billable_info": "team.billableInfo"}[stream]
+    configuration = config(sandbox, sandbox.slack.admin_token, page_size=10)
+    undisturbed = read(configuration, stream)
+    sandbox.faults.add(Fault("limit_required", service="slack", path=path, nth=2))
+    output = read(configuration, stream)
+    assert output.records(stream) == undisturbed.records(stream)

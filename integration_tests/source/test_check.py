@@ -1,0 +1,130 @@
+"""`check`, `discover` and `spec` as a process: one plain sentence for each thing that can be wrong, and no secret."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.source_process import config, read, run
+from integration_tests.sandbox import Fault, Sandbox
+
+TOKEN = "xoxb-made-up-and-wrong"
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def failed(configuration: dict[str, Any]) -> str:
+    """The sentence of a check that fails as Airbyte wants it: a status, and exit status 0, in time."""
+    started = time.monotonic()
+    output = run("check", configuration)
+    assert time.monotonic() - started < 30
+    status, message = output.connection_status()
+    assert (output.status, status) == (0, "FAILED")
+    assert output.errors() == []
+    for secret in str(configuration.get("credentials")).split("'"):
+        assert not secret.startswith("xox") or secret not in output.text
+    assert "Traceback" not in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_good_configuration(sandbox: Sandbox) -> None:
+    output = run("check", config(sandbox))
+    assert output.status == 0
+    assert output.connection_status() == ("SUCCEEDED", "")
+
+
+def test_a_wrong_token(sandbox: Sandbox) -> None:
+    assert "invalid_auth. The token is not valid" in failed(config(sandbox, TOKEN))
+    output = read(config(sandbox, TOKEN))
+    assert output.status == 1
+    assert output.errors("users")[0]["failure_type"] == "config_error"
+
+
+def test_an_address_where_nobody_listens(sandbox: Sandbox, closed_port: int) -> None:
+    message = failed(config(sandbox, api_url=f"http://127.0.0.1:{closed_port}/api/"))
+    assert "could not be reached" in message
+    assert "`api_url`" in message
+
+
+def test_a_host_that_says_nothing(sandbox: Sandbox, silent_port: int) -> None:
+    assert "could not be reached" in failed(config(sandbox, api_url=f"http://127.0.0.1:{silent_port}/api/"))
+
+
+def test_a_host_that_is_not_slack(sandbox: Sandbox) -> None:
+    assert "is not the Slack Web API" in failed(config(sandbox, api_url=f"{sandbox.oomnitza_url}/nowhere/"))
+
+
+def test_a_host_that_answers_with_a_page(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("html", service="slack", times=None))
+    assert "no JSON" in failed(config(sandbox))
+
+
+def test_a_rate_limit_longer_than_a_check_may_take(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("status", status=429, retry_after=60, service="slack", times=None))
+    assert "limits the rate" in failed(config(sandbox))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"api_url": "http://slack.com/api/"}, "api_url must begin with https://"),
+        ({"page_size": 1001}, "page_size must be less than or equal to 1000"),
+        ({"page_size": 0}, "page_size must be greater than or equal to 1"),
+        (
+            {"credentials": {"auth_type": "magic", "spell": TOKEN}},
+            "credentials.auth_type must be api_token or oauth2.0",
+        ),
+        ({"credentials": {"auth_type": "api_token", "token": TOKEN}}, "credentials.api_token is missing"),
+        ({"credentials": TOKEN}, "credentials must"),
+        ({"team_ids": ["T0000"]}, "team_ids names T0000, which this token cannot see. It sees Acme"),
+    ],
+)
+def test_a_configuration_that_is_wrong(sandbox: Sandbox, change: dict[str, Any], named: str) -> None:
+    configuration = {**config(sandbox), **change}
+    assert named in failed(configuration)
+    output = read(configuration)
+    assert output.status == 1
+    error = output.errors()[0]
+    assert error["failure_type"] == "config_error"
+    assert named in error["message"]
+    assert TOKEN not in output.text
+
+
+def test_keys_that_the_platform_adds_do_no_harm(sandbox: Sandbox) -> None:
+    output = run("check", config(sandbox, __injected_declarative_manifest={}, other=1))
+    assert output.connection_status() == ("SUCCEEDED", "")
+
+
+def test_discover_needs_no_slack(closed_port: int) -> None:
+    credentials = {"auth_type": "api_token", "api_token": TOKEN}
+    output = run("discover", {"credentials": credentials, "api_url": f"http://127.0.0.1:{closed_port}/"})
+    assert output.status == 0
+    (catalog,) = output.of("CATALOG")
+    keys = {stream["name"]: stream["source_defined_primary_key"] for stream in catalog["streams"]}
+    assert keys == {"users": [["id"]], "last_logins": [["user_id"]], "billable_info": [["user_id"]]}
+    cursors = {stream["name"]: stream.get("default_cursor_field") for stream in catalog["streams"]}
+    assert cursors == {"users": ["updated"], "last_logins": ["last_login_at"], "billable_info": None}
+    assert not any(stream["is_resumable"] for stream in catalog["streams"])
+
+
+def test_discover_refuses_what_is_no_configuration(sandbox: Sandbox) -> None:
+    output = run("discover", config(sandbox, page_size=0))
+    assert output.status == 1
+    assert output.errors()[0]["failure_type"] == "config_error"

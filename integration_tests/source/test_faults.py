@@ -1,0 +1,123 @@
+"""Every fault of Slack's, at the second page: each person still comes exactly once, or the read fails as it should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.source_process import config, read
+from integration_tests.sandbox import Fault, Sandbox
+
+
+def is_bot(member: dict[str, Any]) -> bool:
+    return bool(member.get("is_bot")) or member["id"] == "USLACKBOT"
+
+
+SECOND_PAGE = {"service": "slack", "path": "users.list", "nth": 2}
+
+PASSING = [
+    Fault("status", status=429, retry_after=1, **SECOND_PAGE),
+    Fault("slack_error", code="ratelimited", **SECOND_PAGE),
+    Fault("status", status=500, **SECOND_PAGE),
+    Fault("status", status=503, retry_after=0, **SECOND_PAGE),
+    Fault("html", **SECOND_PAGE),
+    Fault("html", status=502, **SECOND_PAGE),
+    Fault("reset_before", **SECOND_PAGE),
+    Fault("reset_after", **SECOND_PAGE),
+    Fault("truncated", **SECOND_PAGE),
+    Fault("slack_error", code="internal_error", **SECOND_PAGE),
+    Fault("slack_error", code="team_added_to_org", **SECOND_PAGE),
+    Fault("invalid_cursor", **SECOND_PAGE),
+    Fault("limit_required", **SECOND_PAGE),
+]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind}-{fault.status or fault.code}")
+def test_a_passing_fault_costs_nobody_and_brings_nobody_twice(sandbox: Sandbox, fault: Fault) -> None:
+    sandbox.faults.add(fault)
+    output = read(config(sandbox, page_size=20))
+    assert fault.fired == 1
+    assert output.status == 0
+    assert set(output.by_id()) == {m["id"] for m in sandbox.slack.members() if not is_bot(m)}
+    assert output.states() == [{"updated": max(m.get("updated", 0) for m in sandbox.slack.members())}]
+    assert output.statuses()[-1] == "COMPLETE"
+
+
+@pytest.mark.parametrize("page", [1, 4])
+@pytest.mark.parametrize("kind", ["status", "truncated", "invalid_cursor"])
+def test_it_costs_nobody_at_the_first_and_at_the_last_page_either(sandbox: Sandbox, page: int, kind: str) -> None:
+    fault = sandbox.faults.add(Fault(kind, service="slack", path="users.list", nth=page))
+    people = sandbox.slack.members()
+    size = -(-len(people) // 4)
+    output = read(config(sandbox, page_size=size))
+    assert (fault.fired, output.status) == (1, 0)
+    assert set(output.by_id()) == {member["id"] for member in people if not is_bot(member)}
+
+
+def test_a_rate_limit_is_waited_for_and_told(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("status", status=429, retry_after=3, **SECOND_PAGE))
+    output = read(config(sandbox, page_size=20))
+    assert "RUNNING RATE_LIMITED" in output.statuses()
+    limited, again = [e.started for e in sandbox.requests.matching(path="users.list")][1:3]
+    assert 3 <= again - limited < 8
+
+
+def test_smaller_pages_are_asked_for_until_slack_is_content(sandbox: Sandbox) -> None:
+    sandbox.slack.switches.largest_page = 10
+    output = read(config(sandbox))
+    assert output.status == 0
+    assert len(output.by_id()) > 50
+    limits = [int(e.query["limit"]) for e in sandbox.requests.matching(path="users.list")]
+    assert limits == sorted(limits, reverse=True)
+    assert limits[0] == 1000
+    assert limits[-1] <= 10
+
+
+def test_cursors_that_never_hold_end_in_a_transient_error(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("invalid_cursor", service="slack", path="users.list", query="cursor=", times=None))
+    output = read(config(sandbox, page_size=20))
+    assert output.status == 1
+    assert output.errors("users")[0]["failure_type"] == "transient_error"
+    assert output.states() == []
+
+
+CONFIG_CODES = ["invalid_auth", "token_revoked", "account_inactive", "org_login_required", "enterprise_is_restricted"]
+
+
+@pytest.mark.parametrize("code", CONFIG_CODES)
+def test_what_an_administrator_must_mend_fails_at_once_and_without_a_state(sandbox: Sandbox, code: str) -> None:
+    sandbox.faults.add(Fault("slack_error", code=code, **SECOND_PAGE))
+    output = read(config(sandbox, page_size=20))
+    assert output.status == 1
+    assert output.errors("users")[0]["failure_type"] == "config_error"
+    assert code in output.errors("users")[0]["message"]
+    assert output.errors()[-1]["failure_type"] == "config_error"
+    assert output.states() == []
+    assert output.statuses()[-1] == "INCOMPLETE"
+    assert sandbox.requests.count(path="users.list") == 2
+
+
+def test_a_code_that_nobody_knows_is_a_system_error_that_names_it(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("slack_error", code="moon_in_the_wrong_house", **SECOND_PAGE))
+    output = read(config(sandbox, page_size=20))
+    assert output.status == 1
+    assert {error["failure_type"] for error in output.errors()} == {"system_error"}
+    assert "moon_in_the_wrong_house" in output.errors("users")[0]["message"]
+
+
+def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("redirect", location=sandbox.oomnitza_url + "/api/stolen", service="slack", times=None))
+    output = read(config(sandbox))
+    assert output.status == 1
+    assert output.errors("users")[0]["failure_type"] == "config_error"
+    assert sandbox.requests.count("oomnitza") == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+def test_no_secret_is_repeated_even_where_the_other_side_does(sandbox: Sandbox, options: tuple[str, ...]) -> None:
+    sandbox.faults.add(Fault("echo_token", **SECOND_PAGE))
+    output = read(config(sandbox, page_size=20), options=options)
+    assert output.status == 1
+    assert sandbox.requests.count(path="users.list") == 2
+    assert sandbox.slack.token not in output.text

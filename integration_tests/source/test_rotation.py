@@ -1,0 +1,112 @@
+"""Token rotation: an expired token is renewed before and during a read, and the new pair is handed to the platform."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.source_process import Output, read, run
+from integration_tests.sandbox import Fault, Sandbox
+
+
+def oauth(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    credentials = {
+        "auth_type": "oauth2.0",
+        "client_id": sandbox.slack.client_id,
+        "client_secret": sandbox.slack.client_secret,
+        "access_token": sandbox.slack.rotating_token,
+        "refresh_token": sandbox.slack.refresh_token,
+        **more,
+    }
+    return {"credentials": credentials, "api_url": sandbox.slack_url, "page_size": 20, "of_the_platform": 1}
+
+
+def past() -> str:
+    return (datetime.now(timezone.utc) - timedelta(hours=1)).isoformat()
+
+
+def handed_over(output: Output) -> dict[str, Any]:
+    (control,) = output.of("CONTROL")
+    assert control["type"] == "CONNECTOR_CONFIG"
+    config: dict[str, Any] = control["connectorConfig"]["config"]
+    return config
+
+
+def assert_no_secret(output: Output, *secrets: str) -> None:
+    """Nothing but the CONTROL message may hold a secret."""
+    text = "\n".join(line for line in output.text.splitlines() if '"type":"CONTROL"' not in line)
+    for secret in secrets:
+        assert secret not in text
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+def test_a_token_that_expires_during_the_read(sandbox: Sandbox, options: tuple[str, ...]) -> None:
+    before = oauth(sandbox)
+    sandbox.faults.add(Fault("slack_error", code="token_expired", service="slack", path="users.list", nth=2))
+    output = read(before, options=options)
+    assert output.status == 0
+    assert len(output.by_id()) > 50
+    after = handed_over(output)
+    new = {"access_token": sandbox.slack.rotating_token, "refresh_token": sandbox.slack.refresh_token}
+    assert new["access_token"] != before["credentials"]["access_token"]
+    expiry = datetime.fromisoformat(after["credentials"]["token_expiry_date"].replace("Z", "+00:00"))
+    assert timedelta(hours=11) < expiry - datetime.now(timezone.utc) <= timedelta(hours=12)
+    credentials = {**before["credentials"], **new, "token_expiry_date": after["credentials"]["token_expiry_date"]}
+    assert after == {**before, "credentials": credentials}
+    assert_no_secret(output, *new.values(), *list(before["credentials"].values())[2:])
+    assert sandbox.requests.count(path="oauth.v2.access") == 1
+    # What the platform keeps is good for the next read.
+    assert read(after).status == 0
+    assert sandbox.requests.count(path="oauth.v2.access") == 1
+
+
+def test_a_token_past_its_date_is_renewed_before_it_is_used(sandbox: Sandbox) -> None:
+    sandbox.slack.expire_token()
+    output = read(oauth(sandbox, token_expiry_date=past()))
+    assert output.status == 0
+    assert sandbox.requests[0].path.endswith("oauth.v2.access")
+    assert sandbox.requests[0].query == {}
+    handed_over(output)
+
+
+def test_check_renews_and_hands_over_too(sandbox: Sandbox) -> None:
+    sandbox.slack.expire_token()
+    output = run("check", oauth(sandbox))
+    assert output.connection_status() == ("SUCCEEDED", "")
+    assert handed_over(output)["credentials"]["refresh_token"] == sandbox.slack.refresh_token
+
+
+def test_all_streams_share_the_new_token(sandbox: Sandbox) -> None:
+    output = read(oauth(sandbox, token_expiry_date=past()), "users", "last_logins", "billable_info")
+    assert sandbox.requests.count(path="oauth.v2.access") == 1
+    assert len(output.of("CONTROL")) == 1
+    assert output.statuses("users")[-1] == "COMPLETE"
+
+
+def test_a_spent_refresh_token_is_a_config_error_without_a_control_message(sandbox: Sandbox) -> None:
+    sandbox.slack.expire_token()
+    output = read(oauth(sandbox, refresh_token="xoxe-spent-long-ago"))
+    assert output.status == 1
+    assert output.of("CONTROL") == []
+    error = output.errors("users")[0]
+    assert error["failure_type"] == "config_error"
+    assert "Authenticate anew" in error["message"]
+    assert_no_secret(output, "xoxe-spent-long-ago", sandbox.slack.client_secret)
+    status, message = run("check", oauth(sandbox, refresh_token="xoxe-spent-long-ago")).connection_status()
+    assert status == "FAILED"
+    assert "invalid_refresh_token" in message
+
+
+def test_a_fault_while_renewing_is_borne_with(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("html", status=502, service="slack", path="oauth.v2.access"))
+    output = read(oauth(sandbox, token_expiry_date=past()))
+    assert output.status == 0
+    handed_over(output)
+
+
+def test_without_rotation_an_oauth_token_is_a_token(sandbox: Sandbox) -> None:
+    output = read(oauth(sandbox, access_token=sandbox.slack.token, refresh_token=""))
+    assert output.status == 0
+    assert output.of("CONTROL") == []
