@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 PAGE = 50
 
-MappedRecord = dict[str, Any]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,7 @@ class Listing:
     makes no sense is taken as not given.
     """
 
-    def __init__(
-        self, path: str, columns: Sequence[Column], rows: Sequence[MappedRecord], query: Mapping[str, str]
-    ) -> None:
+    def __init__(self, path: str, columns: Sequence[Column], rows: Sequence[Row], query: Mapping[str, str]) -> None:
         self.path = path
         self.columns = columns
         self.query = {name: value for name, value in query.items() if value}
@@ -49,11 +47,11 @@ class Listing:
         self.page = min(max(int(page), 1), self.pages) if page.isdecimal() else 1
         self.rows = found[(self.page - 1) * PAGE : self.page * PAGE]
 
-    def _matches(self, row: MappedRecord) -> bool:
+    def _matches(self, row: Row) -> bool:
         text = " ".join(str(row[column.key] or "") for column in self.columns).casefold()
         return all(word in text for word in self.q.casefold().split())
 
-    def _key(self, row: MappedRecord) -> Any:
+    def _key(self, row: Row) -> Any:
         value = row[self.sort]
         return value.casefold() if isinstance(value, str) else value
 

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS role_users (role_id TEXT NOT NULL, user_id TEXT NOT N
 CREATE INDEX IF NOT EXISTS role_users_user ON role_users (user_id);
 CREATE TABLE IF NOT EXISTS changes (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, user_id TEXT NOT NULL, action TEXT NOT NULL,
-  fields TEXT NOT NULL);
+  before TEXT NOT NULL, after TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT, portion TEXT UNIQUE, state TEXT NOT NULL);
 """
 
@@ -189,7 +189,7 @@ class Store:
             row["full_name"] = _full_name(row)
             names = ", ".join(f'"{name}"' for name in row)
             self._db.execute(f"INSERT INTO people ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
-            self._note(row["user_id"], "added", values)
+            self._note(row["user_id"], "added", {}, values)
         return {**dict.fromkeys(self.fields), **row}
 
     def update(self, user_id: str, values: Row, by: str) -> Row:
@@ -210,7 +210,7 @@ class Store:
             }
             names = ", ".join(f'"{name}" = ?' for name in row)
             self._db.execute(f"UPDATE people SET {names} WHERE user_id = ?", (*row.values(), user_id))
-            self._note(user_id, "updated", changed)
+            self._note(user_id, "updated", {name: before[name] for name in changed}, changed)
         return {**after, **row}
 
     def _refuse_duplicates(self, values: Row, own: str | None) -> None:
@@ -219,11 +219,10 @@ class Store:
             if field.unique and value not in (None, "") and any(found != own for found in self.find(name, value)):
                 raise DuplicateError(f"{field.label} {value!r} is in use already.")
 
-    def _note(self, user_id: str, action: str, values: Row) -> None:
-        names = orjson.dumps(sorted(values)).decode()
+    def _note(self, user_id: str, action: str, before: Row, after: Row) -> None:
         self._db.execute(
-            "INSERT INTO changes (at, user_id, action, fields) VALUES (?, ?, ?, ?)",
-            (time.time(), user_id, action, names),
+            "INSERT INTO changes (at, user_id, action, before, after) VALUES (?, ?, ?, ?, ?)",
+            (time.time(), user_id, action, orjson.dumps(before).decode(), orjson.dumps(after).decode()),
         )
 
 

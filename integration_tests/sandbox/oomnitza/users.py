@@ -90,9 +90,10 @@ class Users(Api):
         self.store.update(user_id, self.checked(values, new=False, ignore_restriction=True), "administrator")
 
     def changes(self) -> list[Row]:
-        """Every creation and edit: number, at (Unix seconds), user_id, action ("added", "updated"), fields."""
+        """Every creation and edit: number, at (Unix seconds), user_id, action ("added", "updated"), fields, before, after."""
         rows = self.store.rows("SELECT * FROM changes ORDER BY number")
-        return [{**row, "fields": orjson.loads(row["fields"])} for row in rows]
+        values = [{name: orjson.loads(row[name]) for name in ("before", "after")} for row in rows]
+        return [{**row, **each, "fields": sorted(each["after"])} for row, each in zip(rows, values, strict=True)]
 
     def shown(self, row: Row) -> Row:
         """A person as the API gives them."""
