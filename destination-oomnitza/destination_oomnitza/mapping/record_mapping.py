@@ -127,7 +127,7 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
     }
     by_label = {normal(label): source for label, source in SLACK_LABELS.items()}
     for each in metadata.fields.values():
-        if each.standard or not each.editable:
+        if each.standard:
             continue
         label = normal(each.label)
         source = by_name.get(label) or by_name.get(normal(each.id)) or by_label.get(label)

@@ -17,7 +17,9 @@ class ValueRejected(ValueError):
     """A value that its field cannot take; the message says why, without the value."""
 
 
-_NUMBER = re.compile(r"[-+]?\d{1,40}(\.\d{1,40})?([eE][-+]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?\d{1,400}(\.\d{1,40})?([eE][-+]?\d{1,3})?", re.ASCII)
+_ENCODABLE = range(-(2**63), 2**64)
+"""Whole numbers that a JSON number can hold on the way to Oomnitza."""
 _FIRST_SECOND, _END_OF_TIME = -30_610_224_000, 253_402_300_800
 """Unix seconds of the years 1000 and 10000: what can be written as YYYY-MM-DD."""
 _TYPE_NAMES = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
@@ -57,6 +59,15 @@ def _number(value: Any) -> Any:
         raise _unfit(value, "a number")
     # Sources of tables write whole numbers as 25.0.
     return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _encodable(number: Any) -> Any:
+    # Larger ones lose their last digits as JSON numbers, so they are written as text.
+    return str(number) if isinstance(number, int) and number not in _ENCODABLE else number
+
+
+def _fit_number(value: Any) -> Any:
+    return _encodable(_number(value))
 
 
 def _boolean(value: Any) -> Any:
@@ -101,7 +112,7 @@ def _date(value: Any) -> Any:
 
 def _any(value: Any) -> Any:
     if isinstance(value, (str, int, float)):
-        return value
+        return _encodable(value)
     raise ValueRejected(f"{_is(value)}, and a field takes one value; name one of its elements")
 
 
@@ -109,7 +120,7 @@ def fit(field: PersonField) -> Callable[[Any], Any]:
     """Return the function that turns a value (never null) into what the field takes. It raises ValueRejected."""
     if field.id in NAMES:
         return _name
-    return {Kind.TEXT: _text, Kind.NUMBER: _number, Kind.BOOLEAN: _boolean, Kind.DATE: _date, Kind.UNKNOWN: _any}[
+    return {Kind.TEXT: _text, Kind.NUMBER: _fit_number, Kind.BOOLEAN: _boolean, Kind.DATE: _date, Kind.UNKNOWN: _any}[
         field.kind
     ]
 

@@ -220,7 +220,7 @@ class IngestWriter:
             "records": records,
             "portion": portion.id,
             "data_type": "users",
-            "insert_only": plan.create and not plan.update and not portion.update_only,
+            "insert_only": plan.create and not plan.update,
             "update_only": portion.update_only,
             "error": error,
             "test_run": self._config.test_run,

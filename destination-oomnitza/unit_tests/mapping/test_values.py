@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )  # fmt: skip
@@ -52,6 +52,11 @@ def test_names_must_be_text_whatever_the_metadata_says(name: str, value: Any, to
         (Kind.NUMBER, " -2.5 ", -2.5),
         (Kind.NUMBER, 25.0, 25),
         (Kind.NUMBER, "1e3", 1000),
+        (Kind.NUMBER, 2**64 - 1, 2**64 - 1),
+        (Kind.NUMBER, 2**64, "18446744073709551616"),
+        (Kind.NUMBER, -(2**63) - 1, "-9223372036854775809"),
+        (Kind.NUMBER, 1e22, "10000000000000000000000"),
+        (Kind.UNKNOWN, 10**20, "100000000000000000000"),
         (Kind.BOOLEAN, True, True),
         (Kind.BOOLEAN, "True", True),
         (Kind.BOOLEAN, "false", False),
