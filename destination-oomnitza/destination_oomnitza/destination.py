@@ -25,11 +25,13 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_oomnitza.api.client import Client, RequestRejected, config_error
+from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.config.spec_schema import specification
+from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import table
 from destination_oomnitza.masking import mask, masked
 from destination_oomnitza.person_schema import PersonSchema
@@ -82,9 +84,9 @@ class DestinationOomnitza(Destination):
     # `Config.parse` does it, in plain sentences and without quoting the configuration.
     check_config_against_spec = False
 
-    def __init__(self, stop: threading.Event | None = None) -> None:
-        """`stop`: set from outside, it ends a write with a transient_error."""
-        self._stop = stop or threading.Event()
+    def __init__(self, cancellation: Cancellation | None = None) -> None:
+        """Keep what ends a write from outside."""
+        self._cancellation = cancellation or Cancellation()
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         """Return the form of the Airbyte UI."""
@@ -131,7 +133,7 @@ class DestinationOomnitza(Destination):
                 protocol.read_catalog(parsed_args.catalog),
                 protocol.read_lines(sys.stdin.fileno(), SILENCE),
                 protocol.send,
-                self._stop,
+                self._cancellation,
             )
 
     def _check_file(self, path: str) -> AirbyteConnectionStatus:
@@ -211,7 +213,7 @@ class DestinationOomnitza(Destination):
             protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
-            threading.Event(),
+            Cancellation(),
         )
         return sent
 
@@ -221,12 +223,12 @@ def _write(
     streams: list[protocol.Stream],
     lines: Iterable[list[bytes]],
     send: Callable[[dict[str, Any]], None],
-    stop: threading.Event,
+    cancellation: Cancellation,
 ) -> None:
-    """Write everything that comes, and log the sync report, however it ends. `stop` ends it early, and is set when it has ended."""
+    """Write everything that comes, and log the sync report, however it ends. `cancellation` ends it early, and is cancelled if it fails."""
     report = Report([stream.title for stream in streams], config.test_run)
     try:
-        _write_all(config, streams, lines, send, stop=stop, report=report)
+        _write_all(config, streams, lines, send, cancellation=cancellation, report=report)
     except RequestRejected as refusal:  # of a request that is about no record, or it would have been counted
         raise config_error(
             f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
@@ -241,17 +243,17 @@ def _write_all(
     lines: Iterable[list[bytes]],
     send: Callable[[dict[str, Any]], None],
     *,
-    stop: threading.Event,
+    cancellation: Cancellation,
     report: Report,
 ) -> None:
-    client = Client(config, stop=stop)
+    client = Client(config, cancellation=cancellation)
     client.sign_in()
     metadata = read_person_schema(client)
     plans = [plan_stream(config, metadata, stream) for stream in streams]
     for plan in plans:
         log_mapping(plan)
     whole = [plan.stream for plan in plans if plan.whole]
-    writer = _writer(config, client, report, whole)
+    writer = _writer(config, client, report, cancellation, whole)
     # A state is a receipt, and in a test run nothing was written.
     checkpoints = Checkpoints(
         _withhold if config.test_run else send,
@@ -259,14 +261,22 @@ def _write_all(
         {stream.key for stream in whole},
     )
     pipeline = Pipeline(
-        plans, writer, report, checkpoints, batch_size=config.batch_size, num_workers=config.num_workers, stop=stop
+        plans,
+        writer,
+        report,
+        checkpoints,
+        batch_size=config.batch_size,
+        num_workers=config.num_workers,
+        cancellation=cancellation,
     )
     try:
         broken = pipeline.run(lines)
         _fail_if_refused(config, report)
         checkpoints.conclude(broken)
+    except BaseException as error:
+        cancellation.cancel(error)  # what is still waiting for another try must not go on
+        raise
     finally:
-        stop.set()  # what is still waiting for another try must not go on
         writer.close()
 
 
@@ -274,10 +284,12 @@ def _withhold(state: dict[str, Any]) -> None:
     """Send nothing."""
 
 
-def _writer(config: Config, client: Client, report: Report, whole: list[protocol.Stream]) -> RestWriter | IngestWriter:
+def _writer(
+    config: Config, client: Client, report: Report, cancellation: Cancellation, whole: list[protocol.Stream]
+) -> RestWriter | IngestWriter:
     """Choose between the two writers: the only place that does. `whole`: streams that are the whole truth about SaaS users."""
     if isinstance(config.write_method, IngestWriting):
-        return IngestWriter(client, config, config.write_method, report)
+        return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
     people = People(client, report, len(config.instance_url), config.test_run)
     saas = missing = None
     if config.saas is not None:

@@ -14,8 +14,9 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_oomnitza.api.client import Stopped
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.destination import DestinationOomnitza
+from destination_oomnitza.errors import transient_error
 from destination_oomnitza.protocol import messages as protocol
 
 GRACE = 5.0
@@ -27,12 +28,12 @@ LAST_WORDS = 1.0
 def run() -> None:
     """Run one command. The exit status is 0 on success, and 1 after a TRACE ERROR message."""
     logging.raiseExceptions = False  # a line of the log that nobody reads any more must not become a traceback
-    stop = threading.Event()
-    _stop_on_signals(stop)
+    cancellation = Cancellation()
+    _cancel_on_signals(cancellation)
     try:
         with PRINT_BUFFER:
             try:
-                DestinationOomnitza(stop).run(sys.argv[1:])
+                DestinationOomnitza(cancellation).run(sys.argv[1:])
             except AirbyteTracedException as error:
                 _fail(error)
             except BrokenPipeError:
@@ -59,8 +60,8 @@ def _fail(error: AirbyteTracedException) -> NoReturn:
     os._exit(1)
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    """Set `stop` on SIGTERM and SIGINT, and end the process where that does not.
+def _cancel_on_signals(cancellation: Cancellation) -> None:
+    """Cancel the command on SIGTERM and SIGINT, and end the process if that does not.
 
     A thread waits for them: a handler would run in the main thread, which could be in the middle of waiting for that very event.
     """
@@ -69,12 +70,16 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
     def wait() -> None:
         signal.sigwait(signals)
-        stop.set()
+        stopped = transient_error(
+            "The sync was stopped from outside. What was acknowledged is in Oomnitza; the next sync does the rest.",
+            "SIGTERM or SIGINT",
+        )
+        cancellation.cancel(stopped)
         time.sleep(GRACE)
         # Where nobody reads any more, whoever sends a state waits for ever, and keeps the lock that the message needs.
         last = threading.Timer(LAST_WORDS, os._exit, [1])
         last.daemon = True
         last.start()
-        _fail(Stopped())
+        _fail(stopped)
 
     threading.Thread(target=wait, name="signals", daemon=True).start()

@@ -10,8 +10,9 @@ NOBODY_READS = """
 import os, signal, threading
 from airbyte_cdk.logger import PRINT_BUFFER
 from destination_oomnitza import run
+from destination_oomnitza.cancellation import Cancellation
 run.GRACE = run.LAST_WORDS = 0.05
-run._stop_on_signals(threading.Event())
+run._cancel_on_signals(Cancellation())
 with PRINT_BUFFER.lock:
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(20)

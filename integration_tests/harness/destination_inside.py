@@ -16,6 +16,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza import destination
 from destination_oomnitza.api import client
 from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.protocol import messages as protocol
 from urllib3.util import Retry
@@ -89,7 +90,7 @@ def write(
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
     with patch.object(client, "OF_A_SYNC", retry_policy), kept_logs(written.logs):
         try:
-            destination._write(Config.parse(configuration), catalog, pieces, written.send, threading.Event())
+            destination._write(Config.parse(configuration), catalog, pieces, written.send, Cancellation())
         except AirbyteTracedException as error:
             written.error = error
         for thread in threading.enumerate():  # a process would end here with them

@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import orjson
 import requests
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from destination_oomnitza.api.retries import RetryPolicy, RetryState
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import ApiTokenCredentials, Config
+from destination_oomnitza.errors import config_error, transient_error
 from destination_oomnitza.masking import mask, masked
 
 logger = logging.getLogger("airbyte")
@@ -48,17 +48,6 @@ class RequestRejected(Exception):
         self.status = status
 
 
-class Stopped(AirbyteTracedException):
-    """The sync is ending: nothing is asked any more."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            message="The sync was stopped from outside. What was acknowledged is in Oomnitza; the next sync does the rest.",
-            internal_message="SIGTERM or SIGINT",
-            failure_type=FailureType.transient_error,
-        )
-
-
 class TransientFailure(Exception):
     """Something that may pass. `sent`: the request may have been processed all the same."""
 
@@ -76,13 +65,6 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def config_error(message: str, internal: str | None = None) -> AirbyteTracedException:
-    """Return an error that the administrator can mend."""
-    return AirbyteTracedException(
-        message=message, internal_message=internal or message, failure_type=FailureType.config_error
-    )
-
-
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Follow no redirect, for the token's header would go along; nor look where one leads."""
@@ -93,19 +75,18 @@ class Client:
 
     Never more than `num_workers` requests are under way at once. Reads and edits are asked again after faults that may pass; a creation
     (`create`) is looked up before it is asked again. Every method raises AirbyteTracedException: config_error where the administrator
-    must do something, transient_error after the last try, Stopped once `stop` is set; and RequestRejected
-    where Oomnitza refuses the content of a request.
+    must do something, transient_error after the last try, both of which cancel the sync; the error of a sync that is cancelled; and
+    RequestRejected where Oomnitza refuses the content of a request.
     """
 
     def __init__(
-        self, config: Config, retry_policy: RetryPolicy | None = None, stop: threading.Event | None = None
+        self, config: Config, retry_policy: RetryPolicy | None = None, cancellation: Cancellation | None = None
     ) -> None:
         self._origin = config.instance_url
         self._credentials = config.credentials
         self._retry_policy = retry_policy or OF_A_SYNC
-        self._stop = stop or threading.Event()
+        self._cancellation = cancellation or Cancellation()
         self._permits = threading.BoundedSemaphore(config.num_workers)
-        self._over: AirbyteTracedException | None = None
         self._retry_logs = 0
         self._headers: dict[str, str] = {}  # replaced, never changed: threads read it
         self._session = _Session()
@@ -114,10 +95,6 @@ class Client:
         self._environment = self._session.merge_environment_settings(self._origin, {}, True, None, None)
         self._session.trust_env = False
         self._session.mount(f"{self._origin}/", HTTPAdapter(pool_maxsize=config.num_workers, max_retries=0))
-
-    def pause(self, seconds: float) -> bool:
-        """Wait between two questions. Returns False where the sync is ending."""
-        return not self._stop.wait(seconds)
 
     def sign_in(self) -> None:
         """Get a token, if the credentials are a password, and prove it with the probe that Oomnitza's own connector uses."""
@@ -163,9 +140,8 @@ class Client:
         """Read once what is only good to know: the JSON, or None where no whole answer came or Oomnitza does not give it."""
         try:
             return self._send("GET", path).json
-        except Stopped:
-            raise
         except (TransientFailure, RequestRejected, AirbyteTracedException):
+            self._cancellation.raise_if_cancelled()
             return None
 
     def get_list(self, path: str) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
@@ -191,8 +167,7 @@ class Client:
         doubtful = False
         while True:
             try:
-                with self._ending_all():
-                    return self._send("POST", path, body=body, headers=headers).json, False
+                return self._send_or_cancel("POST", path, body=body, headers=headers).json, False
             except TransientFailure as fault:
                 doubtful = doubtful or fault.sent
                 self._wait(tries, "POST", path, fault)
@@ -211,18 +186,16 @@ class Client:
         tries = RetryState(self._retry_policy)
         while True:
             try:
-                with self._ending_all():
-                    return self._send(method, path, **request)
+                return self._send_or_cancel(method, path, **request)
             except TransientFailure as fault:
                 self._wait(tries, method, path, fault)
 
-    @contextmanager
-    def _ending_all(self) -> Iterator[None]:
-        """Let an error that ends the sync end it for all threads: none may ask on, or create anew what is in doubt."""
+    def _send_or_cancel(self, method: str, path: str, **request: Any) -> Answer:
+        """Send; an error that ends the sync ends it for all threads: none may ask on, or create again what is in doubt."""
         try:
-            yield
+            return self._send(method, path, **request)
         except AirbyteTracedException as error:
-            self._over = self._over or error
+            self._cancellation.cancel(error)
             raise
 
     def _wait(self, tries: RetryState, method: str, path: str, fault: TransientFailure) -> None:
@@ -230,18 +203,17 @@ class Client:
         place = f"{method} {path.partition('?')[0]}"  # the query holds e-mail addresses
         seconds = tries.wait_after(fault, fault.retry_after)
         if seconds is None:
-            self._over = AirbyteTracedException(
-                message=f"Oomnitza at {self._origin} could not be used, also after several tries: {fault}. "
+            error = transient_error(
+                f"Oomnitza at {self._origin} could not be used, also after several tries: {fault}. "
                 "See whether it is up and whether this is its address.",
-                internal_message=f"{place}: {fault}",
-                failure_type=FailureType.transient_error,
+                f"{place}: {fault}",
             )
-            raise self._over from None
+            self._cancellation.cancel(error)
+            raise error from None
         if self._retry_logs < _MAX_RETRY_LOGS:
             self._retry_logs += 1
             logger.info(f"{place}: {fault}. Trying again in {seconds:.3g} seconds.")
-        if self._stop.wait(seconds):
-            raise Stopped
+        self._cancellation.sleep(seconds)
 
     def _send(
         self, method: str, path: str, *, body: Any = None, data: Any = None, headers: Mapping[str, str] | None = None
@@ -256,10 +228,7 @@ class Client:
             sent_headers["Content-Type"] = "application/json"
         try:
             with self._permits:
-                if self._stop.is_set():
-                    raise Stopped
-                if self._over is not None:
-                    raise self._over
+                self._cancellation.raise_if_cancelled()
                 deadline = time.monotonic() + self._retry_policy.answer
                 response = self._session.send(
                     self._prepared(method, path, data, sent_headers),

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from destination_oomnitza.api.bisection import bisect
-from destination_oomnitza.api.client import Client, RequestRejected, config_error
+from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.filters import literal
 from destination_oomnitza.api.pagination import whole_listing
 from destination_oomnitza.api.saas_user import SaasUser, activity, activity_id, external_id, listed_roles
 from destination_oomnitza.config.models import UserAndSaasUserRecords
+from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.values import folded, is_empty
 from destination_oomnitza.writers.people import pages
 

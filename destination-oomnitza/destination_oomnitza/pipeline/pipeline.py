@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from destination_oomnitza.api.client import Stopped
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordRejected
 from destination_oomnitza.mapping.templates import TemplateFailed
 from destination_oomnitza.mapping.values import folded
@@ -86,7 +86,7 @@ class Pipeline:
         *,
         batch_size: int,
         num_workers: int,
-        stop: threading.Event | None = None,
+        cancellation: Cancellation,
     ) -> None:
         self._plans = {plan.stream.key: plan for plan in plans}
         self._writer = writer
@@ -94,12 +94,11 @@ class Pipeline:
         self._checkpoints = checkpoints
         self._batch_size = batch_size
         self._most_batches = 2 * num_workers
-        self._stop = stop or threading.Event()
+        self._cancellation = cancellation
         self._workers = ThreadPoolExecutor(num_workers, thread_name_prefix="batch")
         self._changed = threading.Condition()
         self._under_way = 0
         self._busy: set[Mark] = set()
-        self._failure: BaseException | None = None
         self._open: dict[tuple[StreamKey, bool], Batch] = {}
         self._complete: set[StreamKey] = set()
         self._begun: set[StreamKey] = set()
@@ -114,7 +113,7 @@ class Pipeline:
         """
         try:
             for some in lines:
-                self._raise_if_over()
+                self._cancellation.raise_if_cancelled()
                 for line in some:
                     self._take_line(line)
                 if not some:
@@ -135,12 +134,6 @@ class Pipeline:
             )
         self._writer.finish(self._complete, broken, refused=self._report.failed() > 0 or self._unreadable)
         return broken
-
-    def _raise_if_over(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
-        if self._failure is not None:
-            raise self._failure
 
     def _take_line(self, line: bytes) -> None:
         try:
@@ -282,17 +275,16 @@ class Pipeline:
         """Let the source wait. Raises where the sync is over."""
         with self._changed:
             while held_up():
-                self._raise_if_over()
+                self._cancellation.raise_if_cancelled()
                 self._changed.wait(1)
-            self._raise_if_over()
+            self._cancellation.raise_if_cancelled()
 
     def _write(self, batch: Batch) -> None:
         try:
-            if self._failure is None and not self._stop.is_set():
-                self._settle(batch, self._writer.write(batch.plan, batch.rows, batch.refusals))
-        except BaseException as failure:  # it must reach the reading thread, whatever it is
-            with self._changed:
-                self._failure = self._failure or failure
+            self._cancellation.raise_if_cancelled()
+            self._settle(batch, self._writer.write(batch.plan, batch.rows, batch.refusals))
+        except BaseException as error:  # it must reach the reading thread, whatever it is
+            self._cancellation.cancel(error)
         finally:
             with self._changed:
                 self._under_way -= 1

@@ -16,9 +16,10 @@ from typing import Any
 from uuid import uuid4
 
 from destination_oomnitza.api.bisection import bisect
-from destination_oomnitza.api.client import Client, RequestRejected, config_error
+from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.ingest_runs import RunLog, read_run_log, report_run
 from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import is_empty
 from destination_oomnitza.planning.stream_plan import StreamPlan
@@ -54,7 +55,7 @@ class Portion:
 
 
 class IngestWriter:
-    """Sends batches to connector ingest, and reads Oomnitza's run log at the end. `clock` tells seconds."""
+    """Sends batches to connector ingest, and reads Oomnitza's run log at the end. `sleep` waits for seconds, and `clock` counts them."""
 
     def __init__(
         self,
@@ -62,12 +63,15 @@ class IngestWriter:
         config: Config,
         options: IngestWriting,
         report: Report,
+        *,
+        sleep: Callable[[float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._config = config
         self._options = options
         self._report = report
+        self._sleep = sleep
         self._clock = clock
         self._version = version("airbyte-destination-oomnitza")
         self._lock = threading.Lock()
@@ -253,10 +257,11 @@ class IngestWriter:
             if log.ended(portion.records + portion.error_count):
                 return log
             rest = deadline - self._clock()
-            if rest <= 0 or not self._client.pause(min(wait, rest)):
+            if rest <= 0:
                 logger.warning(
                     f"Oomnitza has not yet told what became of all {portion.records} records of {portion.plan.stream.title}. "
                     f"It shows under Configuration > Integrations, in the log of the run {portion.id}."
                 )
                 return log
+            self._sleep(min(wait, rest))
             wait = min(2 * wait, _LONGEST_WAIT)

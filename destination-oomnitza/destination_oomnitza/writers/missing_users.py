@@ -9,8 +9,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from destination_oomnitza.api.client import config_error
 from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.values import folded, is_empty
 from destination_oomnitza.protocol.messages import Stream, StreamKey
 from destination_oomnitza.report import Report

@@ -15,9 +15,11 @@ import requests_mock
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api import client as module
-from destination_oomnitza.api.client import Client, RequestRejected, Stopped
+from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
+from destination_oomnitza.errors import transient_error
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.util import Retry
 
@@ -61,9 +63,9 @@ PASSING = {
 }
 
 
-def make(retry_policy: RetryPolicy = PATIENT, stop: threading.Event | None = None, **config: Any) -> Client:
+def make(retry_policy: RetryPolicy = PATIENT, cancellation: Cancellation | None = None, **config: Any) -> Client:
     base = {"instance_url": "acme", "credentials": {"auth_type": "api_token", "api_token": "made-up-token"}}
-    return Client(Config.parse({**base, **config}), retry_policy, stop)
+    return Client(Config.parse({**base, **config}), retry_policy, cancellation)
 
 
 @pytest.fixture
@@ -126,24 +128,25 @@ def test_a_listing_that_is_no_list_is_never_taken_for_nobody(http: requests_mock
     assert raised.value.failure_type is FailureType.config_error
 
 
-def test_waiting_ends_when_the_sync_is_stopped(http: requests_mock.Mocker) -> None:
-    stop = threading.Event()
+def test_wait_for_a_retry_ends_when_the_sync_is_cancelled(http: requests_mock.Mocker) -> None:
+    cancellation = Cancellation()
     http.get(USERS, status_code=503, headers={"Retry-After": "600"})
-    client = make(RetryPolicy(), stop)
+    client = make(RetryPolicy(), cancellation)
     failures: list[BaseException] = []
 
     def ask() -> None:
         try:
             client.get("/api/v3/users")
-        except Stopped as stopped:
-            failures.append(stopped)
+        except AirbyteTracedException as error:
+            failures.append(error)
 
     thread = threading.Thread(target=ask)
     thread.start()
-    stop.set()
+    stopped = transient_error("stopped")
+    cancellation.cancel(stopped)
     thread.join(5)
     assert not thread.is_alive()
-    assert [failure.failure_type for failure in failures] == [FailureType.transient_error]  # type: ignore[attr-defined]  # all are Stopped
+    assert failures == [stopped]
 
 
 # -- what is not asked again -------------------------------------------------------------------------------------------------------

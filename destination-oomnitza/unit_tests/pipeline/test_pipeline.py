@@ -15,8 +15,9 @@ import orjson
 import pytest
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from destination_oomnitza.api.client import Stopped
+from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
+from destination_oomnitza.errors import transient_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline import pipeline as module
@@ -133,7 +134,7 @@ class Sync:
         self.report = Report([plan.stream.title for plan in plans])
         self.sent: list[dict[str, Any]] = []
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
-        self.stop = threading.Event()
+        self.cancellation = Cancellation()
         self.writer = FakeWriter()
         self.pipeline = Pipeline(
             plans,
@@ -142,7 +143,7 @@ class Sync:
             Checkpoints(self._send, fail_on_refused),
             batch_size=batch_size,
             num_workers=num_workers,
-            stop=self.stop,
+            cancellation=self.cancellation,
         )
         self.tasks = tasks
         if tasks is not None:
@@ -277,18 +278,19 @@ def test_a_writer_that_fails_ends_the_sync_and_no_later_state_leaves() -> None:
     assert sync.writer.finished is None
 
 
-def test_a_stop_from_outside_ends_a_silent_sync_with_a_transient_error() -> None:
+def test_cancellation_ends_a_silent_sync_with_its_error() -> None:
     sync = Sync()
+    stopped = transient_error("stopped")
 
     def lines() -> Iterator[list[bytes]]:
         yield [orjson.dumps(record(1, "ada"))]
-        sync.stop.set()
+        sync.cancellation.cancel(stopped)
         while True:
             yield []
 
-    with pytest.raises(Stopped) as raised:
+    with pytest.raises(AirbyteTracedException) as raised:
         sync.pipeline.run(lines())
-    assert raised.value.failure_type is FailureType.transient_error
+    assert raised.value is stopped
 
 
 def test_a_superseded_record_is_not_refused_so_the_state_leaves_when_the_last_one_is() -> None:

@@ -61,14 +61,13 @@ class Sync:
         self.seconds = 0.0
         self.pauses: list[float] = []
         client = Client(self.settings, AT_ONCE)
-        client.pause = self.pause  # type: ignore[method-assign]  # no test waits
         fields = PersonSchema.parse(metadata) if metadata else PersonSchema.unknown()
         stream = Stream("users", properties={"id": {}, "name": {}})
         self.plan = plan_stream(self.settings, fields, stream)
         self.report = Report(["users"])
         assert isinstance(self.settings.write_method, IngestWriting)
         self.writer = IngestWriter(
-            client, self.settings, self.settings.write_method, self.report, clock=lambda: self.seconds
+            client, self.settings, self.settings.write_method, self.report, sleep=self.sleep, clock=lambda: self.seconds
         )
         http.post(BULK, json={})
         http.get(RUN, json={"canceled": False})
@@ -76,10 +75,9 @@ class Sync:
         http.get(USERS, json=lambda request, _: (people or []) if request.qs["skip"] == ["0"] else [])
         self.log = http.get(LOG, [{"json": each} for each in logs or [{}]])
 
-    def pause(self, seconds: float) -> bool:
+    def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.seconds += seconds
-        return True
 
     def write(self, *records: dict[str, Any], refusals: list[str] | None = None) -> list[Outcome | None]:
         rows = [row for row in (self.plan.mapping(record) for record in records) if row is not None]
