@@ -8,7 +8,7 @@ or, in a process of its own, `python -m integration_tests.sandbox [--people N] [
 which prints the addresses and tokens as one line of JSON and serves until SIGTERM. The same seed gives the same people,
 ids and tokens. Written from the contracts and from what is known of the services, never from the connectors' code.
 
-`sandbox.slack` (`slack.py`; errors are HTTP 200 with `ok: false`)
+`sandbox.slack` (`slack/web_api.py`; errors are HTTP 200 with `ok: false`)
     token                     bot of the first workspace: users:read, users:read.email
     admin_token               user's token with admin too; sees has_2fa
     org_token, org_admin_token   of an Enterprise Grid (is_enterprise_install): team_ids are the two workspaces it sees,
@@ -25,7 +25,7 @@ ids and tokens. Written from the contracts and from what is known of the service
     Grid: its first person is deactivated in the first workspace and active in the second, its second person the other
     way round, its third deactivated in all three.
 
-`sandbox.oomnitza` (`oomnitza.py`; errors are {"error": "..."} with a status)
+`sandbox.oomnitza` (`oomnitza/instance.py`; errors are {"error": "..."} with a status)
     token, username, password, issue_token(denied=["users:write", ...]) -> token, revoke_token(), deny("saas", ...)
     people(), person(email=...), add_person(twin=False, **fields) -> user_id, edit_person(user_id, **fields), changes()
     add_field(external_id, label, data_type, unique=, editable=, internal_id=, choices=, length=) -> internal id,
@@ -33,14 +33,14 @@ ids and tokens. Written from the contracts and from what is known of the service
     applications(), add_application(name) -> saas_id, saas_users(name), roles(name), assign(saas_id, user_id, ...),
     refuse_activity[user_id] = "reason"
     runs() -> list[Run], cancel_runs(after_batches=0), connectors = {12: "Slack"}
-    switches: every point that the contracts call open (`switches.py`)
+    switches: every point that the contracts call open (`oomnitza/switches.py`)
     store: the SQLite database behind it (`store.rows(sql)`)
 
-`sandbox.requests` (`requestlog.py`): every Exchange (service, method, path, query, headers, body, json, form, status,
+`sandbox.requests` (`transport/request_log.py`): every Exchange (service, method, path, query, headers, body, json, form, status,
     answer, answer_json, answer_headers, processed, fault, started, seconds), in order; `.count(service=, method=,
     path=regex, status=...)`, `.matching(...)`, `.most_at_once(...)`, `.clear()`.
 
-`sandbox.faults` (`faults.py`): `.add(Fault(kind, service=, method=, path=regex, nth=1, times=1, ...))`, `.clear()`,
+`sandbox.faults` (`transport/faults.py`): `.add(Fault(kind, service=, method=, path=regex, nth=1, times=1, ...))`, `.clear()`,
     `.random(seed, rate, service=, kinds=)`, `.history`. Kinds: status, html, slack_error, invalid_cursor,
     limit_required, reset_before, reset_after, truncated, timeout_before, timeout_after, redirect, echo_token.
 

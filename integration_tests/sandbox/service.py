@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from integration_tests.sandbox.oomnitza.app import application
 from integration_tests.sandbox.oomnitza.instance import Oomnitza
 from integration_tests.sandbox.slack.web_api import Slack
 from integration_tests.sandbox.transport.faults import Faults
@@ -50,7 +51,7 @@ class Sandbox:
         routes = pages(self) if pages is not None else ()
         self._gates = [
             Gate("slack", self.slack.app(), self.requests, self.faults, latency),
-            Gate("oomnitza", self.oomnitza.app(routes), self.requests, self.faults, latency),
+            Gate("oomnitza", application(self.oomnitza, routes), self.requests, self.faults, latency),
         ]
         self._servers = [Server(gate, at) for gate, at in zip(self._gates, (slack_port, port), strict=True)]
         self.slack_url = f"http://127.0.0.1:{self._servers[0].port}/api/"

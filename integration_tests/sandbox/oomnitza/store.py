@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from integration_tests.sandbox.oomnitza.errors import DuplicateValue
 from integration_tests.sandbox.oomnitza.fields import SQL_TYPES, Field, standard
 from integration_tests.sandbox.oomnitza.filters import Column, Where
 
@@ -41,10 +42,6 @@ CREATE TABLE IF NOT EXISTS changes (
   before TEXT NOT NULL, after TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT, portion TEXT UNIQUE, state TEXT NOT NULL);
 """
-
-
-class DuplicateError(Exception):
-    """A value that must be unique is somebody else's."""
 
 
 class Store:
@@ -163,10 +160,10 @@ class Store:
         return [row["user_id"] for row in self.rows(f"SELECT user_id FROM people WHERE {column} = ?", (value,))]
 
     def create(self, values: Row, by: str, twin: bool = False) -> Row:
-        """A new person. Raises DuplicateError, unless they may be a twin."""
+        """A new person. Raises DuplicateValue, unless they may be a twin."""
         with self.lock:
             if not twin:
-                self._refuse_duplicates(values, None)
+                self._reject_duplicates(values, None)
             self._uid += 1
             now = int(time.time())
             # From the person, not the order of creation: paths, and so the random faults, are the same in every run.
@@ -193,12 +190,12 @@ class Store:
         return {**dict.fromkeys(self.fields), **row}
 
     def update(self, user_id: str, values: Row, by: str) -> Row:
-        """Change a person who exists; the whole of the person afterwards. Raises DuplicateError."""
+        """Change a person who exists; the whole of the person afterwards. Raises DuplicateValue."""
         with self.lock:
             before = self.person(user_id)
             if before is None:
                 raise KeyError(user_id)
-            self._refuse_duplicates(values, user_id)
+            self._reject_duplicates(values, user_id)
             changed = {name: value for name, value in values.items() if before[name] != value}
             after = {**before, **values}
             row = {
@@ -213,11 +210,11 @@ class Store:
             self._note(user_id, "updated", {name: before[name] for name in changed}, changed)
         return {**after, **row}
 
-    def _refuse_duplicates(self, values: Row, own: str | None) -> None:
+    def _reject_duplicates(self, values: Row, own: str | None) -> None:
         for name, value in values.items():
             field = self.fields[name]
             if field.unique and value not in (None, "") and any(found != own for found in self.find(name, value)):
-                raise DuplicateError(f"{field.label} {value!r} is in use already.")
+                raise DuplicateValue(f"{field.label} {value!r} is in use already.")
 
     def _note(self, user_id: str, action: str, before: Row, after: Row) -> None:
         self._db.execute(
