@@ -33,7 +33,7 @@ from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import table
-from destination_oomnitza.masking import mask, masked
+from destination_oomnitza.masking import mask_configuration, masked
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import SILENCE, Pipeline
@@ -159,7 +159,7 @@ class DestinationOomnitza(Destination):
                     )
                 )
 
-        _mask_configuration(config)
+        mask_configuration(config)
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         thread.join(CHECK_SECONDS)
@@ -206,7 +206,7 @@ class DestinationOomnitza(Destination):
 
         The command `write` does not come by here: it answers while it reads. Raises AirbyteTracedException.
         """
-        _mask_configuration(config)
+        mask_configuration(config)
         sent: list[AirbyteMessage] = []
         _write(
             _parse(config),
@@ -338,20 +338,5 @@ def _read_config(path: str) -> Mapping[str, Any]:
         raise config_error(f"The configuration {path} is not JSON.", type(error).__name__) from None
     if not isinstance(config, dict):
         raise config_error(f"The configuration {path} is not a JSON object.")
-    _mask_configuration(config)
+    mask_configuration(config)
     return config
-
-
-def _mask_configuration(config: Mapping[str, Any]) -> None:
-    """Mask everything that stands under the credentials but for user names, also where it does not fit the form."""
-    found: list[str] = []
-    nodes = [config.get("credentials")]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, dict):
-            nodes += [value for name, value in node.items() if name not in ("auth_type", "username")]
-        elif isinstance(node, list):
-            nodes += node
-        elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
-            found.append(str(node))
-    mask(*found)

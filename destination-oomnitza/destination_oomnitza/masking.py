@@ -1,8 +1,7 @@
-"""Masking: every form in which a secret could turn up in a message.
+"""Masking: finds a secret in a text, in whatever form it is written there.
 
-The CDK masks texts that it is told of, in logs and traces. It is told here what it does not know by itself: the token that a
-password is exchanged for, and the usual escaped forms. What Oomnitza says goes through `masked` as well, for it could repeat a
-secret in a form that nobody foresaw.
+The CDK masks log lines and traces by plain replacement; `mask` gives it the usual forms of each secret. Texts that another party wrote go
+through `masked`, which decodes them step by step and looks for the secret itself.
 """
 
 from __future__ import annotations
@@ -10,50 +9,264 @@ from __future__ import annotations
 import html
 import json
 import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from html.entities import html5
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 
-_KNOWN: set[str] = set()
-_PATTERNS: dict[str, re.Pattern[str]] = {}
+MASK = "****"
+SHORTEST = 4
+"""A secret of fewer characters is not masked: it stands in every other word and number, and its mask would tell it."""
+LONGEST_TEXT = 16_384
+"""Characters of a text that `masked` keeps; no message is longer, but one that a stranger's server made up."""
+
+_LONGEST_FORM = 4096
+_MAX_LAYERS = 3
+_MAX_ROTATING = 8
+_SETTINGS = ("auth_type", "api_token", "username", "password")
 
 
-def mask(*secrets: str) -> None:
-    """Have these secrets masked, in all their forms, in logs, traces and the messages of a failed check."""
-    for secret in secrets:
-        text = secret.strip()
-        if text:
-            _KNOWN.update(form for form in _forms(secret) if form)
-            _PATTERNS[text] = re.compile("".join(map(_any_spelling, text)))
-    # The longest first: a form that holds another one must not be left half masked.
-    update_secrets(sorted(_KNOWN, key=len, reverse=True))
+def _json(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
-def masked(text: str) -> str:
-    """Return a text without the secrets, each of whose characters may be written as it is, or escaped for JSON, Python, a URL or HTML."""
-    for secret in sorted(_PATTERNS, key=len, reverse=True):
-        text = _PATTERNS[secret].sub("****", text)
-    return filter_secrets(text)
+def _json_upper(text: str) -> str:
+    return re.sub(r"\\u[0-9a-f]{4}", lambda found: "\\u" + found[0][2:].upper(), _json(text))
+
+
+def _json_unicode(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _bytes(text: str) -> str:
+    return repr(text.encode("utf-8", "surrogatepass"))[2:-1]
+
+
+def _url(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _url_path(text: str) -> str:
+    return quote(text, errors="surrogatepass")
+
+
+def _url_form(text: str) -> str:
+    return quote_plus(text, errors="surrogatepass")
+
+
+_ENCODERS: tuple[Callable[[str], str], ...] = (
+    str,
+    _json,
+    _json_upper,
+    _json_unicode,
+    lambda text: repr(text)[1:-1],
+    _bytes,
+    _url,
+    _url_path,
+    _url_form,
+    html.escape,
+)
 
 
 def _forms(secret: str) -> set[str]:
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    urls = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    # A log line is JSON itself, so what a message quotes from JSON is escaped twice.
-    twice = {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in escaped for ascii_only in (True, False)}
-    return {secret, secret.strip(), *escaped, *urls, *twice, html.escape(secret)}
+    """Return the usual forms of a secret, encoded up to twice: a log line is JSON, and may quote JSON."""
+    once = {encode(each) for each in (secret, secret.strip()) for encode in _ENCODERS}
+    return {encode(each) for each in once for encode in _ENCODERS}
 
 
-def _any_spelling(character: str) -> str:
-    """Return a pattern for one character of a secret, in every spelling."""
-    code = ord(character)
-    plain = {character, json.dumps(character)[1:-1], repr(character)[1:-1], html.escape(character)}
-    if not character.isalnum():
-        plain.add(f"\\{character}")
-    if character == " ":
-        plain.add("+")
-    # Escaped once more with every JSON around it: any number of backslashes stands for one.
-    spellings = [re.escape(each).replace(r"\\", r"\\+") for each in sorted(plain, key=len, reverse=True)]
-    percent = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
-    coded = [percent, rf"\\+u\{{?0*{code:x}\}}?", rf"\\+x{code:02x}", rf"&\#0*{code};", rf"&\#x0*{code:x};"]
-    return f"(?:{'|'.join(spellings)}|(?i:{'|'.join(coded)}))"
+class _Secrets:
+    """The secrets of this process. Read by many threads; replaced as a whole, never changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: dict[str, set[str]] = {}
+        self._rotating: deque[str] = deque()
+        self.needles: tuple[str, ...] = ()
+
+    def add(self, secret: str, rotating: bool = False) -> None:
+        """Add a secret; of rotating ones only the newest are kept."""
+        with self._lock:
+            if len(secret.strip()) < SHORTEST or secret in self._forms:
+                return
+            self._forms[secret] = _forms(secret)
+            if rotating:
+                self._rotating.append(secret)
+                if len(self._rotating) > _MAX_ROTATING:
+                    del self._forms[self._rotating.popleft()]
+            self._publish()
+
+    def clear(self) -> None:
+        """Forget all secrets."""
+        with self._lock:
+            self._forms.clear()
+            self._rotating.clear()
+            self._publish()
+
+    def _publish(self) -> None:
+        self.needles = tuple({needle for secret in self._forms for needle in _needles(secret.strip())})
+        # The longest first: a form that holds another one must not be left half masked.
+        update_secrets(sorted({form for forms in self._forms.values() for form in forms}, key=len, reverse=True))
+
+
+def _needles(secret: str) -> Iterator[str]:
+    """Yield a secret as decoded texts hold it: as text, and as UTF-8 whose bytes were decoded one by one."""
+    yield _comparable(secret)
+    yield _comparable(secret.encode("utf-8", "surrogatepass").decode("latin-1"))
+
+
+def _comparable(text: str) -> str:
+    return text.replace("+", " ")  # a form's "+" is a blank
+
+
+SECRETS = _Secrets()
+
+
+def mask(*secrets: str) -> None:
+    """Mask these secrets from now on, in logs, traces and the messages of a failed check."""
+    for secret in secrets:
+        SECRETS.add(secret)
+
+
+def mask_rotating(secret: str) -> None:
+    """Mask a secret that the server replaces again and again, such as a CSRF token."""
+    SECRETS.add(secret, rotating=True)
+
+
+def mask_configuration(config: Mapping[str, Any]) -> None:
+    """Mask everything under `credentials` but user names, also if it does not fit the form, or stands where a name should."""
+    nodes = [config.get("credentials")]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            nodes += [value for name, value in node.items() if name not in ("auth_type", "username")]
+            nodes += [name for name in node if not get_close_matches(name, _SETTINGS)]
+        elif isinstance(node, list):
+            nodes += node
+        elif isinstance(node, (str, int, float)) and not isinstance(node, bool):
+            mask(str(node))
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets, however they are encoded in it, and cut to LONGEST_TEXT characters.
+
+    Takes time in proportion to the length of the text, whatever it holds.
+    """
+    needles = SECRETS.needles
+    # A secret across the cut must be seen whole.
+    beyond = max(_LONGEST_FORM, 8 * max(map(len, needles), default=0))
+    layers = list(_layers(text[: LONGEST_TEXT + beyond])) if needles else []
+    spans = sorted(span for layer in layers for needle in needles for span in layer.find(needle))
+    return filter_secrets(_without(text[:LONGEST_TEXT], spans)) + ("…" if len(text) > LONGEST_TEXT else "")
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    """Return a text with a mask in the place of these sorted parts of it."""
+    parts: list[str] = []
+    done = 0
+    for start, end in spans:
+        if done <= start < len(text):
+            parts += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A text after some decoding. Its character `i` was written from `starts[i]` to `starts[i + 1]` of the original."""
+
+    text: str
+    starts: list[int]
+
+    def find(self, needle: str) -> Iterator[tuple[int, int]]:
+        """Yield where a secret begins and ends in the original."""
+        text = _comparable(self.text)
+        place = text.find(needle)
+        while place >= 0:
+            yield self.starts[place], self.starts[place + len(needle)]
+            place = text.find(needle, place + 1)
+
+    def decoded(self, coding: _Coding) -> _Layer:
+        """Return the text with one layer of one coding taken off."""
+        parts: list[str] = []
+        starts: list[int] = []
+        done = 0
+        for found in coding.pattern.finditer(self.text):
+            character = coding.decode(found)
+            if character is None:
+                continue
+            parts += [self.text[done : found.start()], character]
+            starts += self.starts[done : found.start() + 1]
+            done = found.end()
+        if not done:
+            return self
+        return _Layer("".join([*parts, self.text[done:]]), starts + self.starts[done:])
+
+
+@dataclass(frozen=True, slots=True)
+class _Coding:
+    """One way to write a character with others. `decode` returns the one character, or None if it is none."""
+
+    pattern: re.Pattern[str]
+    decode: Callable[[re.Match[str]], str | None]
+
+
+def _character(code: int) -> str | None:
+    return chr(code) if code <= 0x10FFFF else None
+
+
+def _unescape(found: re.Match[str]) -> str | None:
+    if found["high"]:
+        return _character(0x10000 + ((int(found["high"], 16) & 0x3FF) << 10) + (int(found["low"], 16) & 0x3FF))
+    digits = found["braced"] or found["code"] or found["long"] or found["byte"]
+    if digits:
+        return _character(int(digits, 16))
+    return {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}.get(found["char"], found["char"])
+
+
+def _entity(found: re.Match[str]) -> str | None:
+    if found["name"]:
+        named = html5.get(f"{found['name']};", "")
+        return named if len(named) == 1 else None
+    return _character(int(found["hex"], 16) if found["hex"] else int(found["number"]))
+
+
+_CODINGS = (
+    # JSON, Python, JavaScript: a backslash before one character, or before the number of one.
+    _Coding(
+        re.compile(
+            r"\\(?:u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
+            r"|u\{0{0,6}(?P<braced>[0-9a-fA-F]{1,6})\}|u(?P<code>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})"
+            r"|x(?P<byte>[0-9a-fA-F]{2})|(?P<char>[nrtbf]|[^A-Za-z0-9]))",
+            re.DOTALL,
+        ),
+        _unescape,
+    ),
+    _Coding(re.compile(r"%([0-9a-fA-F]{2})"), lambda found: chr(int(found[1], 16))),
+    _Coding(
+        re.compile(
+            r"&(?:\#0{0,8}(?P<number>[0-9]{1,7})|\#[xX]0{0,8}(?P<hex>[0-9a-fA-F]{1,6})|(?P<name>[A-Za-z]{2,16}));"
+        ),
+        _entity,
+    ),
+)
+
+
+def _layers(text: str) -> Iterator[_Layer]:
+    """Yield a text as it is, and with up to three layers of encoding taken off, in every order of the codings."""
+    layers = [_Layer(text, list(range(len(text) + 1)))]
+    seen = {text}
+    yield layers[0]
+    for _ in range(_MAX_LAYERS):
+        found = [layer.decoded(coding) for layer in layers for coding in _CODINGS]
+        layers = []
+        for layer in found:
+            if layer.text not in seen:
+                seen.add(layer.text)
+                layers.append(layer)
+                yield layer
