@@ -156,6 +156,20 @@ def test_mask_configuration_masks_all_but_user_names() -> None:
     assert masked("the-user secret-1 123456 pasted-tok3n passwort") == f"the-user {MASK} {MASK} {MASK} passwort"
 
 
+@pytest.mark.parametrize(
+    ("credentials", "told"),
+    [
+        ("made-up-one", "**** made-up-two ada"),
+        (["made-up-one", {"x": "made-up-two"}], "**** **** ada"),
+        ({"auth_type": "password", "username": "ada", "password": "made-up-one"}, "**** made-up-two ada"),
+        ({"auth_type": "magic", "username": "ada", "deep": [{"er": "made-up-two"}]}, "made-up-one **** ada"),
+    ],
+)
+def test_mask_configuration_takes_any_shape(credentials: Any, told: str) -> None:
+    mask_configuration({"credentials": credentials})
+    assert filter_secrets("made-up-one made-up-two ada") == told
+
+
 HOSTILE: dict[str, str] = {
     "backslashes": "\\",
     "percents": "%25",
