@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,20 +32,13 @@ from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.errors import config_error
-from destination_oomnitza.mapping.record_mapping import table
 from destination_oomnitza.masking import mask_configuration, masked
-from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.pipeline.checkpoints import Checkpoints
-from destination_oomnitza.pipeline.pipeline import SILENCE, Pipeline
+from destination_oomnitza.pipeline.pipeline import SILENCE
 from destination_oomnitza.planning.activation import destination_catalog
-from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol import messages as protocol
-from destination_oomnitza.report import Report
-from destination_oomnitza.writers.ingest_writer import IngestWriter
-from destination_oomnitza.writers.missing_users import MissingUsers
-from destination_oomnitza.writers.people import USERS, People
-from destination_oomnitza.writers.rest_writer import RestWriter
-from destination_oomnitza.writers.saas_users import SaasUsers
+from destination_oomnitza.sync import log_mapping, read_person_schema, run_sync
+from destination_oomnitza.writers.people import USERS
 
 logger = logging.getLogger("airbyte")
 
@@ -57,25 +50,6 @@ CHECK_SECONDS = 15.0
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise config_error(f"The command is not complete: {message}. There are spec, check, discover and write.")
-
-
-def read_person_schema(client: Client) -> PersonSchema:
-    """Ask the instance for its person fields; go on without where it does not tell. Raises as Client.get."""
-    try:
-        document = client.get(f"{USERS}/meta").json
-    except RequestRejected as refusal:
-        logger.info(
-            f"This Oomnitza does not tell its fields ({refusal.status}): only standard fields are mapped by smart mapping."
-        )
-        return PersonSchema.unknown()
-    return PersonSchema.parse(document) if isinstance(document, dict) and document else PersonSchema.unknown()
-
-
-def log_mapping(plan: StreamPlan) -> None:
-    """Log the mapping in force as a table, so that nobody has to guess."""
-    logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
-    for remark in plan.remarks:
-        logger.info(remark)
 
 
 class DestinationOomnitza(Destination):
@@ -128,12 +102,12 @@ class DestinationOomnitza(Destination):
         elif parsed_args.command == "discover":
             self.discover(_read_config(parsed_args.config))
         else:
-            _write(
+            run_sync(
                 _parse(_read_config(parsed_args.config)),
                 protocol.read_catalog(parsed_args.catalog),
                 protocol.read_lines(sys.stdin.fileno(), SILENCE),
                 protocol.send,
-                self._cancellation,
+                cancellation=self._cancellation,
             )
 
     def _check_file(self, path: str) -> AirbyteConnectionStatus:
@@ -208,109 +182,13 @@ class DestinationOomnitza(Destination):
         """
         mask_configuration(config)
         sent: list[AirbyteMessage] = []
-        _write(
+        run_sync(
             _parse(config),
             protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
-            Cancellation(),
         )
         return sent
-
-
-def _write(
-    config: Config,
-    streams: list[protocol.Stream],
-    lines: Iterable[list[bytes]],
-    send: Callable[[dict[str, Any]], None],
-    cancellation: Cancellation,
-) -> None:
-    """Write everything that comes, and log the sync report, however it ends. `cancellation` ends it early, and is cancelled if it fails."""
-    report = Report([stream.title for stream in streams], config.test_run)
-    try:
-        _write_all(config, streams, lines, send, cancellation=cancellation, report=report)
-    except RequestRejected as refusal:  # of a request that is about no record, or it would have been counted
-        raise config_error(
-            f"Oomnitza refused a request (HTTP {refusal.status}): {refusal}. What was acknowledged stays."
-        ) from None
-    finally:
-        report.finish()
-
-
-def _write_all(
-    config: Config,
-    streams: list[protocol.Stream],
-    lines: Iterable[list[bytes]],
-    send: Callable[[dict[str, Any]], None],
-    *,
-    cancellation: Cancellation,
-    report: Report,
-) -> None:
-    client = Client(config, cancellation=cancellation)
-    client.sign_in()
-    metadata = read_person_schema(client)
-    plans = [plan_stream(config, metadata, stream) for stream in streams]
-    for plan in plans:
-        log_mapping(plan)
-    whole = [plan.stream for plan in plans if plan.whole]
-    writer = _writer(config, client, report, cancellation, whole)
-    # A state is a receipt, and in a test run nothing was written.
-    checkpoints = Checkpoints(
-        _withhold if config.test_run else send,
-        config.on_failed_record == "fail_after_sync",
-        {stream.key for stream in whole},
-    )
-    pipeline = Pipeline(
-        plans,
-        writer,
-        report,
-        checkpoints,
-        batch_size=config.batch_size,
-        num_workers=config.num_workers,
-        cancellation=cancellation,
-    )
-    try:
-        broken = pipeline.run(lines)
-        _fail_if_refused(config, report)
-        checkpoints.conclude(broken)
-    except BaseException as error:
-        cancellation.cancel(error)  # what is still waiting for another try must not go on
-        raise
-    finally:
-        writer.close()
-
-
-def _withhold(state: dict[str, Any]) -> None:
-    """Send nothing."""
-
-
-def _writer(
-    config: Config, client: Client, report: Report, cancellation: Cancellation, whole: list[protocol.Stream]
-) -> RestWriter | IngestWriter:
-    """Choose between the two writers: the only place that does. `whole`: streams that are the whole truth about SaaS users."""
-    if isinstance(config.write_method, IngestWriting):
-        return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
-    people = People(client, report, len(config.instance_url), config.test_run)
-    saas = missing = None
-    if config.saas is not None:
-        application = SaasApplication(client, config.saas, config.test_run)
-        saas = SaasUsers(application, config.write_method, report)
-        if whole:
-            missing = MissingUsers(application, report, whole, config.write_method.max_deactivated_percent)
-    return RestWriter(people, saas, missing, config.num_workers, config.test_run)
-
-
-def _fail_if_refused(config: Config, report: Report) -> None:
-    if report.everything_failed():
-        raise config_error(
-            f"Oomnitza, or the mapping, refused every record ({report.failed()}). The log has the reasons; "
-            "most often a field mapping or a role is wrong."
-        )
-    if report.failed() and config.on_failed_record == "fail_after_sync":
-        raise config_error(
-            f"Refused records: {report.failed()}. All the others are written. The log has the reasons. "
-            "The next sync brings the refused records again."
-        )
 
 
 def _failed(message: str) -> AirbyteConnectionStatus:

@@ -108,17 +108,6 @@ def test_a_write_from_python_raises_what_ends_it(http: requests_mock.Mocker) -> 
     assert raised.value.failure_type is FailureType.config_error
 
 
-def test_a_refusal_that_is_about_no_record_is_a_config_error(
-    http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module.Pipeline, "_finish", lambda self: self._writer._people._client.get("/api/v3/odd"))
-    http.get(f"{ORIGIN}/api/v3/odd", status_code=422, json={"error": "odd"})
-    with pytest.raises(AirbyteTracedException, match="422") as raised:
-        DestinationOomnitza().write(CONFIG, ConfiguredAirbyteCatalogSerializer.load(CATALOG), [])
-    assert raised.value.failure_type is FailureType.config_error
-    assert "odd" in str(raised.value)
-
-
 def test_spec_offers_the_modes_that_there_are() -> None:
     spec = DestinationOomnitza().spec(logging.getLogger("airbyte"))
     assert {mode.value for mode in spec.supported_destination_sync_modes or []} >= {

@@ -9,16 +9,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import patch
 
 import orjson
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from destination_oomnitza import destination
-from destination_oomnitza.api import client
 from destination_oomnitza.api.retries import RetryPolicy
-from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.protocol import messages as protocol
+from destination_oomnitza.sync import run_sync
 from urllib3.util import Retry
 
 from integration_tests.harness.destination_process import lines, stream
@@ -88,9 +85,9 @@ def write(
     written = Written()
     catalog = protocol.parse_catalog({"streams": list(streams) or [stream()]})
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
-    with patch.object(client, "OF_A_SYNC", retry_policy), kept_logs(written.logs):
+    with kept_logs(written.logs):
         try:
-            destination._write(Config.parse(configuration), catalog, pieces, written.send, Cancellation())
+            run_sync(Config.parse(configuration), catalog, pieces, written.send, retry_policy=retry_policy)
         except AirbyteTracedException as error:
             written.error = error
         for thread in threading.enumerate():  # a process would end here with them

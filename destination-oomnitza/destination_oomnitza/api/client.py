@@ -27,7 +27,6 @@ logger = logging.getLogger("airbyte")
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 USER_AGENT = "airbyte-destination-oomnitza"
-OF_A_SYNC = RetryPolicy()
 MAX_ANSWER = 128 << 20
 """Bytes of an answer beyond which it is none of Oomnitza's, whose longest is a page of 500 people."""
 
@@ -84,7 +83,7 @@ class Client:
     ) -> None:
         self._origin = config.instance_url
         self._credentials = config.credentials
-        self._retry_policy = retry_policy or OF_A_SYNC
+        self._retry_policy = retry_policy or RetryPolicy()
         self._cancellation = cancellation or Cancellation()
         self._permits = threading.BoundedSemaphore(config.num_workers)
         self._retry_logs = 0

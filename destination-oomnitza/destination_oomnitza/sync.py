@@ -1,0 +1,158 @@
+"""One write, put together: the client, the plans of the streams, the writer, the checkpoints and the pipeline."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.cancellation import Cancellation
+from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.errors import config_error
+from destination_oomnitza.mapping.record_mapping import table
+from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.pipeline import Pipeline
+from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.report import Report
+from destination_oomnitza.writers.ingest_writer import IngestWriter
+from destination_oomnitza.writers.missing_users import MissingUsers
+from destination_oomnitza.writers.people import USERS, People
+from destination_oomnitza.writers.rest_writer import RestWriter
+from destination_oomnitza.writers.saas_users import SaasUsers
+
+logger = logging.getLogger("airbyte")
+
+
+def run_sync(
+    config: Config,
+    streams: Sequence[Stream],
+    lines: Iterable[list[bytes]],
+    send: Callable[[dict[str, Any]], None],
+    *,
+    cancellation: Cancellation | None = None,
+    retry_policy: RetryPolicy | None = None,
+) -> None:
+    """Write the records of all lines, and log the sync report, however the sync ends.
+
+    Args:
+        config: The configuration.
+        streams: The streams of the configured catalog.
+        lines: The messages, as they are read; an empty list means that the source is silent.
+        send: Takes the STATE messages that are acknowledged.
+        cancellation: Ends the sync from outside; cancelled if the sync fails.
+        retry_policy: How long Oomnitza is waited for.
+
+    Raises:
+        AirbyteTracedException: The sync failed; records acknowledged before are in Oomnitza.
+    """
+    cancellation = cancellation or Cancellation()
+    report = Report([stream.title for stream in streams], config.test_run)
+    try:
+        client = Client(config, retry_policy, cancellation)
+        _write(config, streams, lines, send, client=client, report=report, cancellation=cancellation)
+    except RequestRejected as rejected:  # of a request that is about no record, or it would have been counted
+        raise config_error(
+            f"Oomnitza refused a request (HTTP {rejected.status}): {rejected}. What was acknowledged stays."
+        ) from None
+    finally:
+        report.finish()
+
+
+def _write(
+    config: Config,
+    streams: Sequence[Stream],
+    lines: Iterable[list[bytes]],
+    send: Callable[[dict[str, Any]], None],
+    *,
+    client: Client,
+    report: Report,
+    cancellation: Cancellation,
+) -> None:
+    client.sign_in()
+    schema = read_person_schema(client)
+    plans = [plan_stream(config, schema, stream) for stream in streams]
+    for plan in plans:
+        log_mapping(plan)
+    whole = [plan.stream for plan in plans if plan.whole]
+    writer = _writer(config, client, report, cancellation, whole)
+    # A state is an acknowledgement, and in a test run nothing was written.
+    checkpoints = Checkpoints(
+        _withhold if config.test_run else send,
+        config.on_failed_record == "fail_after_sync",
+        {stream.key for stream in whole},
+    )
+    pipeline = Pipeline(
+        plans,
+        writer,
+        report,
+        checkpoints,
+        batch_size=config.batch_size,
+        num_workers=config.num_workers,
+        cancellation=cancellation,
+    )
+    try:
+        broken = pipeline.run(lines)
+        _fail_if_rejected(config, report)
+        checkpoints.conclude(broken)
+    except BaseException as error:
+        cancellation.cancel(error)  # what is still waiting for another try must not go on
+        raise
+    finally:
+        writer.close()
+
+
+def _withhold(state: dict[str, Any]) -> None:
+    """Send nothing."""
+
+
+def read_person_schema(client: Client) -> PersonSchema:
+    """Read the instance's person fields; the standard ones if it does not report them. Raises as Client.get."""
+    try:
+        document = client.get(f"{USERS}/meta").json
+    except RequestRejected as rejected:
+        logger.info(
+            f"This Oomnitza does not tell its fields ({rejected.status}): only standard fields are mapped by smart mapping."
+        )
+        return PersonSchema.unknown()
+    return PersonSchema.parse(document) if isinstance(document, dict) and document else PersonSchema.unknown()
+
+
+def log_mapping(plan: StreamPlan) -> None:
+    """Log the mapping in force as a table, so that nobody has to guess."""
+    logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
+    for remark in plan.remarks:
+        logger.info(remark)
+
+
+def _writer(
+    config: Config, client: Client, report: Report, cancellation: Cancellation, whole: Sequence[Stream]
+) -> RestWriter | IngestWriter:
+    """Choose the writer; nothing else does. `whole`: streams that are the whole truth about SaaS users."""
+    if isinstance(config.write_method, IngestWriting):
+        return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
+    people = People(client, report, len(config.instance_url), config.test_run)
+    saas = missing = None
+    if config.saas is not None:
+        application = SaasApplication(client, config.saas, config.test_run)
+        saas = SaasUsers(application, config.write_method, report)
+        if whole:
+            missing = MissingUsers(application, report, whole, config.write_method.max_deactivated_percent)
+    return RestWriter(people, saas, missing, config.num_workers, config.test_run)
+
+
+def _fail_if_rejected(config: Config, report: Report) -> None:
+    if report.everything_failed():
+        raise config_error(
+            f"Oomnitza, or the mapping, refused every record ({report.failed()}). The log has the reasons; "
+            "most often a field mapping or a role is wrong."
+        )
+    if report.failed() and config.on_failed_record == "fail_after_sync":
+        raise config_error(
+            f"Refused records: {report.failed()}. All the others are written. The log has the reasons. "
+            "The next sync brings the refused records again."
+        )
