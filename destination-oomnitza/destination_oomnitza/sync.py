@@ -12,7 +12,7 @@ from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.errors import config_error
-from destination_oomnitza.mapping.record_mapping import table
+from destination_oomnitza.mapping.rules import table
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline

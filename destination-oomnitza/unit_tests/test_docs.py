@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.config.spec_schema import specification
-from destination_oomnitza.mapping.record_mapping import SLACK_LABELS, SMART_FIELDS
+from destination_oomnitza.mapping.rules import SLACK_LABELS, SMART_FIELDS
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.messages import Stream

@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from destination_oomnitza.config.models import FieldMapping
-from destination_oomnitza.mapping.expressions import Condition, Value, compile_value, field_value
+from destination_oomnitza.mapping.expressions import Condition, Value
+from destination_oomnitza.mapping.rules import Rule
 from destination_oomnitza.mapping.templates import TemplateFailed
-from destination_oomnitza.mapping.values import ValueRejected, fit, is_empty
-from destination_oomnitza.person_schema import Kind, PersonField, PersonSchema
+from destination_oomnitza.mapping.values import ValueRejected, is_empty
+from destination_oomnitza.person_schema import PersonField
 
 Record = Mapping[str, Any]
-
-# configuration.md, "Smart mapping": Oomnitza field <- field of the stream, always.
-SMART_FIELDS = {
-    "username": "name",
-    "email": "email",
-    "first_name": "first_name",
-    "last_name": "last_name",
-    "phone_number": "phone",
-    "position": "title",
-}
-# Labels that Oomnitza's own Slack integration gives (oomnitza-slack-integration.txt) <- field of the stream.
-SLACK_LABELS = {
-    "Slack User Id": "id",
-    "Is Admin?": "is_admin",
-    "Deleted?": "deleted",
-    "Is bot user?": "is_bot",
-    "Is restricted (guest) user?": "is_restricted",
-    "Is ultra restricted (single channel only) user?": "is_ultra_restricted",
-    "Skype": "skype",
-    "Team ID": "team_id",
-}
-# Differs in every sync, and so would cost a write a person: only mapped where the configuration says so.
-NEVER_SMART = "connector_sync_time"
 
 
 class RecordRejected(ValueError):
     """A record that cannot be written; the message is the reason, for a person to read."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How one Oomnitza field gets its value."""
-
-    field: PersonField
-    expression: str | None
-    value: Value | None
-    fit: Callable[[Any], Any]
-    default: Any = None
-    if_empty_only: bool = False
-    write_empty: bool = False
-    origin: str = "smart mapping"
-
-    @property
-    def empty(self) -> Any:
-        """What empties the field: text fields take "" (the OpenAPI document has no nullable text), others null."""
-        return "" if self.field.kind is Kind.TEXT else None
 
 
 @dataclass(slots=True)
@@ -82,90 +39,6 @@ class SaasRules:
 
     external_id: Value
     role: Value | None
-
-
-def normal(name: str) -> str:
-    """Return a label or an id as smart mapping compares it: letters and digits, without case."""
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
-def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
-    known: dict[Any, int] = {}
-
-    def role(value: Any) -> Any:
-        if isinstance(value, (bool, list, dict)):
-            raise ValueRejected("is not a role; a role is an id or a name")
-        if value not in known:
-            try:
-                known[value] = metadata.role_id(value)
-            except ValueError as error:
-                raise ValueRejected(f"names no role: {error}") from None
-        return known[value]
-
-    return role
-
-
-def field_fit(target: PersonField, metadata: PersonSchema) -> Callable[[Any], Any]:
-    """Return the function that turns a value into what the field takes; it raises ValueRejected. Roles come by id or by name."""
-    return _role_fit(metadata) if target.id == "role" else fit(target)
-
-
-def _holds_one_value(schema: Any) -> bool:
-    types = schema.get("type") if isinstance(schema, Mapping) else None
-    declared = {each for each in (types if isinstance(types, list) else [types]) if isinstance(each, str)}
-    return not declared or not declared <= {"object", "array", "null"}
-
-
-def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[Rule]:
-    """Return the rules of smart mapping for a stream with these fields (`properties` of its JSON schema)."""
-    sources = dict(SMART_FIELDS)
-    # Names of signs alone are all the same once normal, and mean nothing. A field takes one value, no object and no list.
-    by_name = {
-        normal(name): name
-        for name, schema in properties.items()
-        if name != NEVER_SMART and normal(name) and _holds_one_value(schema)
-    }
-    by_label = {normal(label): source for label, source in SLACK_LABELS.items()}
-    for each in metadata.fields.values():
-        if each.standard:
-            continue
-        label = normal(each.label)
-        source = by_name.get(label) or by_name.get(normal(each.id)) or by_label.get(label)
-        if source is not None:
-            sources[each.id] = source
-    return [
-        Rule(metadata.fields[name], source, field_value(source), field_fit(metadata.fields[name], metadata))
-        for name, source in sources.items()
-        if name in metadata.fields and metadata.fields[name].editable
-    ]
-
-
-def explicit_rule(entry: FieldMapping, metadata: PersonSchema) -> Rule:
-    """Return the rule of one entry of the configuration's field mapping.
-
-    Raises ValueError, with what is wrong and without the entry's name, for a value that does not compile or a default
-    that its field cannot take.
-    """
-    target = metadata.fields.get(entry.field) or PersonField(entry.field, entry.field, Kind.UNKNOWN)
-    fitting = field_fit(target, metadata)
-    try:
-        value = compile_value(entry.value) if entry.value is not None else None
-    except TemplateFailed as error:
-        raise ValueError(f"the template does not compile: {error}") from None
-    try:
-        default = None if entry.default is None else fitting(entry.default)
-    except ValueRejected as error:
-        raise ValueError(f"the default {error}") from None
-    return Rule(
-        target,
-        entry.value,
-        value,
-        fitting,
-        default,
-        entry.if_empty_only,
-        entry.write_empty,
-        origin="your field mapping",
-    )
 
 
 class RecordMapping:
@@ -291,18 +164,3 @@ class RecordMapping:
     def _compiled(self) -> list[tuple[str, Value, Callable[[Any], Any], Rule]]:
         """Return the rules as the loop over every record wants them."""
         return [(name, rule.value or (lambda _: None), rule.fit, rule) for name, rule in self.rules.items()]
-
-
-def table(rules: Iterable[Rule], defaults: Mapping[str, Any]) -> str:
-    """Return the mapping in force as a table, for the log: one line a field, its value, and who says so."""
-    rows = [("Oomnitza field", "value", "set by")]
-    for rule in rules:
-        value = rule.expression if rule.expression is not None else f"always {rule.default!r}"
-        if rule.expression is not None and rule.default is not None:
-            value += f", else {rule.default!r}"
-        value += ", only if empty" if rule.if_empty_only else ""
-        value += ", empty values too" if rule.write_empty else ""
-        rows.append((rule.field.id, value, rule.origin))
-    rows += [(name, f"{value!r}, new people only", f"default_{name}") for name, value in defaults.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return "\n".join(f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}" for a, b, c in rows)

@@ -13,14 +13,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_oomnitza.config.models import Config, FieldMapping, IngestWriting, RestWriting
 from destination_oomnitza.mapping.expressions import Condition, compile_condition, compile_value, field_value
-from destination_oomnitza.mapping.record_mapping import (
-    RecordMapping,
-    Rule,
-    SaasRules,
-    explicit_rule,
-    field_fit,
-    smart_rules,
-)
+from destination_oomnitza.mapping.record_mapping import RecordMapping, SaasRules
+from destination_oomnitza.mapping.rules import Rule, explicit_rule, field_fit, smart_rules
 from destination_oomnitza.mapping.values import ValueRejected
 from destination_oomnitza.person_schema import REQUIRED, Kind, PersonField, PersonSchema
 from destination_oomnitza.protocol.messages import Stream

@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 from destination_oomnitza.config.models import FieldMapping
 from destination_oomnitza.mapping.expressions import compile_condition
-from destination_oomnitza.mapping.record_mapping import (
-    SLACK_LABELS,
-    RecordMapping,
-    RecordRejected,
-    Rule,
-    explicit_rule,
-    smart_rules,
-    table,
-)
+from destination_oomnitza.mapping.record_mapping import RecordMapping, RecordRejected
+from destination_oomnitza.mapping.rules import explicit_rule, smart_rules
 from destination_oomnitza.person_schema import PersonSchema
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,14 +38,6 @@ SLACK_STREAM = [
     "connector_sync_time",
     "profile",
 ]
-ALWAYS = {
-    "username": "name",
-    "email": "email",
-    "first_name": "first_name",
-    "last_name": "last_name",
-    "phone_number": "phone",
-    "position": "title",
-}
 
 
 def metadata(**custom: Any) -> PersonSchema:
@@ -62,10 +47,6 @@ def metadata(**custom: Any) -> PersonSchema:
     }
     role = {"label": "Role", "searchhelp": [{"key": "25", "value": "Employee"}, {"key": "1", "value": "Boss"}]}
     return PersonSchema.parse({"role": role, **fields})
-
-
-def sources(rules: list[Rule]) -> dict[str, str | None]:
-    return {rule.field.id: rule.expression for rule in rules}
 
 
 def mapping(*entries: dict[str, Any], instance: PersonSchema | None = None, **more: Any) -> RecordMapping:
@@ -81,94 +62,6 @@ def fields(made: RecordMapping, **record: Any) -> dict[str, Any]:
     row = made({"email": "ada@acme.example", **record})
     assert row is not None
     return {name: value for name, value in row.fields.items() if name != "email"}
-
-
-# -- smart mapping: as configuration.md lists, and no further ----------------------------------------------------------
-
-
-@pytest.mark.parametrize("properties", [(), SLACK_STREAM, ["employee"]])
-def test_six_fields_always(properties: list[str]) -> None:
-    assert sources(smart_rules(PersonSchema.unknown(), dict.fromkeys(properties))) == ALWAYS
-    assert sources(smart_rules(metadata(), dict.fromkeys(properties))) == ALWAYS
-
-
-@pytest.mark.parametrize(
-    ("types", "mapped"),
-    [
-        ("string", True), (["null", "string"], True), (["object", "string"], True), (None, True), ([], True), (7, True),
-        ("object", False), (["null", "object"], False), (["array", "null"], False), (["object", "array"], False),
-    ],
-)  # fmt: skip
-def test_what_holds_no_single_value_is_not_mapped_by_itself(types: Any, mapped: bool) -> None:
-    schema = {"team_ids": {"type": types}, "odd": "no schema"}
-    rules = sources(smart_rules(metadata(c1="Team Ids", c2="Odd"), schema))
-    assert rules == {**ALWAYS, **({"c1": "team_ids"} if mapped else {}), "c2": "odd"}
-
-
-def test_custom_fields_by_label_or_id_in_letters_and_digits() -> None:
-    instance = metadata(
-        c1="Display-Name", pronouns="They/Them", c2="STATUS!", c3="real name", c4="Favourite colour", real="x"
-    )
-    rules = sources(smart_rules(instance, dict.fromkeys(SLACK_STREAM)))
-    assert rules == {**ALWAYS, "c1": "display_name", "pronouns": "pronouns", "c2": "status", "c3": "real_name"}
-
-
-def test_the_labels_of_oomnitzas_own_slack_integration() -> None:
-    labels = {f"custom{number}": label for number, label in enumerate(SLACK_LABELS)}
-    rules = sources(smart_rules(metadata(**labels), {}))
-    assert {labels[name]: source for name, source in rules.items() if name in labels} == {
-        "Slack User Id": "id",
-        "Is Admin?": "is_admin",
-        "Deleted?": "deleted",
-        "Is bot user?": "is_bot",
-        "Is restricted (guest) user?": "is_restricted",
-        "Is ultra restricted (single channel only) user?": "is_ultra_restricted",
-        "Skype": "skype",
-        "Team ID": "team_id",
-    }
-
-
-def test_no_other_standard_field_by_itself() -> None:
-    properties = [
-        "role",
-        "deleted",
-        "suspended",
-        "address",
-        "external_id",
-        "full_name",
-        "user_id",
-        "last_login_date",
-        "manager",
-    ]
-    instance = metadata(manager={"label": "Manager", "hardcode": "1"})
-    assert sources(smart_rules(instance, dict.fromkeys(properties))) == ALWAYS
-
-
-def test_nothing_that_is_not_editable() -> None:
-    instance = metadata(
-        skype={"label": "Skype", "editable": "0"}, position={"label": "Position", "editable": "false"}, color="Color"
-    )
-    expected = {name: source for name, source in ALWAYS.items() if name != "position"}
-    assert sources(smart_rules(instance, dict.fromkeys(["skype", "color"]))) == {**expected, "color": "color"}
-
-
-@pytest.mark.parametrize("label", ["Connector Sync Time", "connector_sync_time"])
-def test_the_sync_time_never_by_itself(label: str) -> None:
-    assert sources(smart_rules(metadata(connector_sync_time=label, c1=label), dict.fromkeys(SLACK_STREAM))) == ALWAYS
-
-
-def test_names_of_signs_alone_are_not_the_same() -> None:
-    assert sources(smart_rules(metadata(c1="???"), dict.fromkeys(["_", "-"]))) == ALWAYS
-
-
-@pytest.mark.parametrize("name", ["address.city", "phones[home]", "{{ odd }}", "with space", ""])
-def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
-    instance = metadata(c1="address city", c2="phones home", c3="odd", c4="With Space")
-    rules = smart_rules(instance, {name: {}})
-    made = RecordMapping(rules, ["email"], instance.fields)
-    row = made({"email": "ada@acme.example", name: "found"})
-    assert row is not None
-    assert list(row.fields.values())[1:] == (["found"] if name else [])
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------
@@ -264,21 +157,6 @@ def test_a_refused_record_has_a_name() -> None:
     assert len(made.describe({"email": "x" * 5000})) < 300
 
 
-@pytest.mark.parametrize(
-    ("entry", "told"),
-    [
-        ({"value": "a..b"}, "is not a path"),
-        ({"value": "{{ record['a' }}"}, "the template does not compile"),
-        ({"value": "{{ title }}"}, "the template does not compile: it speaks of title"),
-        ({"field": "email", "default": 5}, "the default is a number, and the field needs text"),
-        ({"field": "role", "default": "Wizard"}, "the default names no role"),
-    ],
-)
-def test_what_is_wrong_with_an_entry_shows_before_any_record(entry: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        explicit_rule(FieldMapping(**{"field": "position", **entry}), metadata())
-
-
 # -- keys, inactive accounts, new people -------------------------------------------------------------------------------
 
 
@@ -340,23 +218,3 @@ def test_any_record_becomes_a_row_or_none_or_a_reason(record: dict[str, Any]) ->
         assert (row is None) == (not isinstance(email, str) or not email.strip())
         assert row is None or (row.fields["email"] == email.strip() and row.key == f"email={email.strip()}")
     assert repr(record) == before
-
-
-def test_the_table_says_what_is_in_force() -> None:
-    made = mapping(
-        {"field": "position", "value": "title", "default": "Employee", "if_empty_only": True},
-        {"field": "address", "default": "HQ"},
-        {"field": "phone_number", "value": "phone", "write_empty": True},
-    )
-    smart = smart_rules(metadata(), {})[:1]
-    lines = table([*smart, *made.rules.values()], {"role": 25}).splitlines()
-    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
-    assert cells == [
-        ["Oomnitza field", "value", "set by"],
-        ["username", "name", "smart mapping"],
-        ["email", "email", "your field mapping"],
-        ["position", "title, else 'Employee', only if empty", "your field mapping"],
-        ["address", "always 'HQ'", "your field mapping"],
-        ["phone_number", "phone, empty values too", "your field mapping"],
-        ["role", "25, new people only", "default_role"],
-    ]
