@@ -98,7 +98,7 @@ def test_every_example_fits_the_form_and_compiles(config: dict[str, Any]) -> Non
 
 
 def test_the_examples_say_what_they_are_for() -> None:
-    assert len(RULES) == 10 and len(EXAMPLES) == 4
+    assert len(RULES) == 10 and len(EXAMPLES) == 5
     (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
     assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "saas"]
     made = plan_stream(

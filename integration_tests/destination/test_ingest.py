@@ -110,11 +110,12 @@ def test_records_that_could_not_be_mapped_show_in_oomnitzas_log_and_count_once(s
 
 def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_person(username="old", email="old@acme.example")
-    synced = sync(sandbox, [person("ada"), person("old", deleted=True)], record_type=SAAS)
+    method = {"connector_id": 12, "saas_sync_key": "slack-main"}
+    synced = sync(sandbox, [person("ada"), person("old", deleted=True)], record_type=SAAS, method=method)
     assert synced.error == ""
     assert [user["username"] for user in sandbox.oomnitza.saas_users("Slack")] == ["ada"]
     sent = {each["EMAIL"]: each.get("SAAS") for batch in batches(sandbox) for each in batch["records"]}
-    assert sent == {"ada@acme.example": {"sync_key": "EMAIL", "name": "Slack"}, "old@acme.example": None}
+    assert sent == {"ada@acme.example": {"sync_key": "slack-main", "name": "Slack"}, "old@acme.example": None}
     assert any("nobody is deactivated" in line for line in synced.logs)
 
 

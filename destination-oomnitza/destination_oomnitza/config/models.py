@@ -1,12 +1,12 @@
-"""The configuration: the only module that knows its shape.
+"""The configuration as types: the only module that knows its shape.
 
-`Config.parse` turns what the administrator filled in into types; `form.specification(Config)` is the form of the Airbyte UI, made from the
-same types, so that the two cannot drift apart.
+`Config.parse` reads what the administrator filled in; `spec_schema.specification(Config)` is the form of the Airbyte UI, made from the
+same types, so that the two cannot drift apart. `Config.for_stream` gives the settings that hold for one stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from airbyte_cdk.models import FailureType
@@ -19,14 +19,15 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from destination_oomnitza.config.instance_url import instance_origin
-from destination_oomnitza.config.spec_schema import sentences
+from destination_oomnitza.config.validation_messages import sentences
 
 WriteMode = Literal["create_and_update", "create_only", "update_only"]
+ExistingValues = Literal["overwrite", "fill_empty", "keep"]
+IdentityChange = Literal["update", "refuse"]
 
 
 def _blank_is_none(value: Any) -> Any:
@@ -58,6 +59,16 @@ Secret = Annotated[SecretStr, Field(strict=False), BeforeValidator(_secret)]
 
 def _ui(order: int, **more: Any) -> dict[str, Any]:
     return {"order": order, **more}
+
+
+def _absent_is_off(order: int, **more: Any) -> Callable[[dict[str, Any]], None]:
+    """Leave the default of a flag out of the form, which would list it in the title of every entry."""
+
+    def extra(schema: dict[str, Any]) -> None:
+        schema.pop("default")
+        schema.update(_ui(order, **more))
+
+    return extra
 
 
 def _choice(title: str) -> Any:
@@ -132,7 +143,7 @@ class UserAndSaasUserRecords(_Form):
     saas_id: Annotated[OptionalText, BeforeValidator(_number_is_text)] = Field(
         default=None,
         title="SaaS application id",
-        description="Only needed where several applications have the same name: the id of the one that is meant.",
+        description="Only needed if several applications have the same name: the id of the one to use.",
         examples=["1042"],
         json_schema_extra=_ui(2),
     )
@@ -148,7 +159,7 @@ class UserAndSaasUserRecords(_Form):
         default="role",
         title="Role in the application",
         description="The field of a record that holds the person's role in the application: a path, or a template. "
-        "Where a record has none, the role in Oomnitza stays as it is.",
+        "If a record has none, the role in Oomnitza stays as it is.",
         examples=["role", "{{ 'Admin' if record['is_admin'] else 'Member' }}"],
         json_schema_extra=_ui(4),
     )
@@ -173,26 +184,32 @@ class FieldMapping(_Form):
         description="A field of the record (title), a path into it (profile.fields[0].name), or a template if it holds {{ or {%. "
         "Leave it empty and give a default to write the same value for everybody.",
         examples=["title", "profile.fields[0].name", "{{ record['first_name'] }} {{ record['last_name'] }}"],
-        json_schema_extra=_ui(1),
+        json_schema_extra=_ui(1, always_show=True),
     )
     default: Annotated[str | int | float | bool | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
         title="Default",
-        description="Written where the record has no value. With no value above, it is written for everybody.",
+        description="Written if the record has no value. With no value above, it is written for everybody.",
         examples=["Employee"],
-        json_schema_extra=_ui(2, type=["string", "number", "boolean"]),
+        json_schema_extra=_ui(2, type=["string", "number", "boolean"], always_show=True),
     )
     if_empty_only: bool = Field(
         default=False,
         title="Only if empty",
-        description="Write the value only where the field is empty in Oomnitza, so that what people entered there stays.",
-        json_schema_extra=_ui(3),
+        description="Write the value only if the field is empty in Oomnitza, so that what people entered there stays.",
+        json_schema_extra=_absent_is_off(3),
     )
     write_empty: bool = Field(
         default=False,
         title="Write empty values",
-        description="Also empty the field in Oomnitza where the record has no value. Otherwise the old value stays.",
-        json_schema_extra=_ui(4),
+        description="Also empty the field in Oomnitza if the record has no value. Otherwise the old value stays.",
+        json_schema_extra=_absent_is_off(4),
+    )
+    newest: bool = Field(
+        default=False,
+        title="Only if newer",
+        description="For dates: write the value only if it is later than the date in Oomnitza.",
+        json_schema_extra=_absent_is_off(5),
     )
 
     @model_validator(mode="after")
@@ -202,8 +219,211 @@ class FieldMapping(_Form):
         return self
 
 
+def _each_key_once(keys: list[str]) -> list[str]:
+    if len(set(keys)) != len(keys):
+        raise ValueError("names a field twice")
+    return keys
+
+
+def _one_rule_a_field(entries: list[FieldMapping]) -> list[FieldMapping]:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.field in seen:
+            raise ValueError(f"has two entries for {entry.field}; keep one of them")
+        seen.add(entry.field)
+    return entries
+
+
+class StreamSettings(_Form):
+    """What is written of a stream, and how its fields are filled."""
+
+    default_role: Annotated[int | str | None, BeforeValidator(_blank_is_none)] = Field(
+        default=None,
+        title="Role of new people",
+        description="The Oomnitza role that people get when they are added: its id or its name "
+        "(Configuration > Security > Roles). Needed to add people, unless the field mapping gives a role.",
+        examples=["Employee", "25"],
+        json_schema_extra=_ui(2, type=["string", "integer"], always_show=True),
+    )
+    record_type: UserRecords | UserAndSaasUserRecords = Field(
+        default=UserRecords(type="user"),
+        title="What to write",
+        description="People only, or people and the users of a SaaS application.",
+        discriminator="type",
+        json_schema_extra=_ui(3),
+    )
+    field_mapping: Annotated[list[FieldMapping], AfterValidator(_one_rule_a_field)] = Field(
+        default=[],
+        title="Field mapping",
+        description="Your own rules, one for each Oomnitza field. For its field, a rule wins over smart mapping and over a mapping "
+        "drawn in Oomnitza.",
+        examples=[[{"field": "position", "value": "title", "default": "Employee"}]],
+        json_schema_extra=_ui(5, always_show=True),
+    )
+    write_mode: WriteMode = Field(
+        default="create_and_update",
+        title="Create or update",
+        description="create_and_update adds people that are not in Oomnitza and updates those that are; "
+        "create_only leaves existing people alone; update_only adds nobody.",
+        examples=["create_and_update"],
+        json_schema_extra=_ui(6),
+    )
+    existing_values: ExistingValues = Field(
+        default="overwrite",
+        title="Values of existing people",
+        description="overwrite writes every mapped field that differs; fill_empty fills empty fields only; keep writes no field of "
+        "people who are in Oomnitza already. SaaS users are kept up to date in any case.",
+        examples=["overwrite"],
+        json_schema_extra=_ui(7),
+    )
+    sync_keys: Annotated[list[Text], AfterValidator(_each_key_once)] = Field(
+        default=["email"],
+        min_length=1,
+        title="Sync keys",
+        description="The ids of unique Oomnitza fields by which a person is found, most important first. "
+        "They are tried in this order, and the first that finds somebody wins.",
+        examples=[["email"], ["slack_user_id", "email"]],
+        json_schema_extra=_ui(8),
+    )
+    update_sync_keys: bool = Field(
+        default=False,
+        title="Update sync keys",
+        description="Also write the second and further sync keys of existing people. The first is always kept up to date.",
+        json_schema_extra=_ui(9),
+    )
+    on_identity_change: IdentityChange = Field(
+        default="update",
+        title="When an identity changes",
+        description="A further sync key found a person whose first key has another value, as when an address went to somebody "
+        "new. update writes the first key's value, after all other records; refuse rejects the record.",
+        examples=["update"],
+        json_schema_extra=_ui(10),
+    )
+    default_position: OptionalText = Field(
+        default=None,
+        title="Position of new people",
+        description="The position that people get when they are added, if the record has none.",
+        examples=["Employee"],
+        json_schema_extra=_ui(11),
+    )
+    smart_mapping: bool = Field(
+        default=True,
+        title="Smart mapping",
+        description="Fill the usual fields by themselves: user name, e-mail address, first and last name, phone number, position, "
+        "and the fields that you added in Oomnitza under the name of a field of the stream.",
+        json_schema_extra=_ui(12),
+    )
+    integration_mapping: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(
+        default=None,
+        title="Mapping drawn in Oomnitza",
+        description="The id of an integration in Oomnitza whose mapping is used, from the address of its page "
+        "(/settings/connectors?id=268). Its rules win over smart mapping, and your field mapping wins over them.",
+        examples=[268],
+        json_schema_extra=_ui(13),
+    )
+    record_filter: OptionalText = Field(
+        default=None,
+        title="Record filter",
+        description="A path or a template. Only records for which it is true are written. Leave it empty to write all.",
+        examples=["{{ not record['is_bot'] }}", "is_email_confirmed"],
+        json_schema_extra=_ui(14),
+    )
+    inactive_when: OptionalText = Field(
+        default="deleted",
+        title="Account is inactive when",
+        description="A path or a template, true for an account that is no longer active. Nobody is added to Oomnitza for such an account, "
+        "and its SaaS user is deactivated; existing people are updated as usual.",
+        examples=["deleted", "{{ record['status'] == 'TERMINATED' }}"],
+        json_schema_extra=_ui(15),
+    )
+
+    @property
+    def saas(self) -> UserAndSaasUserRecords | None:
+        """The SaaS application to keep, or None for people only."""
+        return self.record_type if isinstance(self.record_type, UserAndSaasUserRecords) else None
+
+
+_AS_ABOVE = "as_above"
+_OPEN_IN_AN_ENTRY = frozenset({"write_mode", "sync_keys", "field_mapping"})
+
+
+def _entry_form(schema: dict[str, Any]) -> None:
+    """Show an entry's settings without defaults: what is not given is as for all streams."""
+    for name, each in schema["properties"].items():
+        if name in StreamSettings.model_fields:
+            each.pop("default", None)
+            each.pop("always_show", None)
+            each.update({"always_show": True} if name in _OPEN_IN_AN_ENTRY else {})
+    # The form chooses the first option of a choice by itself, so that one must change nothing.
+    schema["properties"]["record_type"]["oneOf"].insert(
+        0,
+        {
+            "type": "object",
+            "title": "As for all streams",
+            "description": "What is chosen for all streams.",
+            "properties": {
+                "type": {
+                    "type": "string",
+                    "const": _AS_ABOVE,
+                    "title": "Kind",
+                    "description": "Which of the options this is; the form sets it.",
+                    "order": 0,
+                }
+            },
+            "required": ["type"],
+        },
+    )
+
+
+class StreamEntry(StreamSettings):
+    """Settings of one stream, if they differ from those of all streams."""
+
+    model_config = ConfigDict(title="Stream", json_schema_extra=_entry_form)
+    stream: Text = Field(
+        title="Stream",
+        description="The stream's name, as the connection lists it.",
+        examples=["last_logins"],
+        min_length=1,
+        json_schema_extra=_ui(0),
+    )
+    skip: bool = Field(
+        default=False,
+        title="Write nothing of this stream",
+        description="Leave the stream out: none of its records is written.",
+        json_schema_extra=_absent_is_off(1, always_show=True),
+    )
+    namespace: OptionalText = Field(
+        default=None,
+        title="Namespace",
+        description="The stream's namespace, as the source gives it. Only needed if two streams have the same name.",
+        examples=["hr"],
+        json_schema_extra=_ui(16),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_above_is_not_set(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("record_type") == {"type": _AS_ABOVE}:
+            return {name: value for name, value in given.items() if name != "record_type"}
+        return given
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings that the entry gives, by name."""
+        return {name: getattr(self, name) for name in StreamSettings.model_fields if name in self.model_fields_set}
+
+
+def _one_entry_a_stream(entries: list[StreamEntry]) -> list[StreamEntry]:
+    seen: set[tuple[str | None, str]] = set()
+    for entry in entries:
+        if (entry.namespace, entry.stream) in seen:
+            raise ValueError(f"has two entries for {entry.stream}; keep one of them, or give each its namespace")
+        seen.add((entry.namespace, entry.stream))
+    return entries
+
+
 class RestWriting(_Form):
-    """The documented REST API: knows what became of every record, and writes only what differs."""
+    """The documented REST API: reports the outcome of every record, and writes only what differs."""
 
     model_config = ConfigDict(title="REST API (recommended)")
     method: Literal["rest"] = _choice("Method")
@@ -231,9 +451,9 @@ class RestWriting(_Form):
         default=20,
         ge=0,
         le=100,
-        title="At most this share of missing SaaS users (percent)",
-        description="If more than this share of the active SaaS users is missing, nobody is deactivated and the sync "
-        "fails: then something is wrong.",
+        title="Deactivation limit (percent)",
+        description="A sync deactivates at most this share of the active SaaS users, and at least 10 people. If it would "
+        "deactivate more, it stops there and fails: then something is wrong.",
         examples=[20],
         json_schema_extra=_ui(4),
     )
@@ -247,7 +467,7 @@ class IngestWriting(_Form):
     connector_name: OptionalText = Field(
         default="CSV_users",
         title="Connector name",
-        description="The name under which the run appears in Oomnitza, where no integration of its own is configured.",
+        description="The name under which the run appears in Oomnitza, if no integration is given below.",
         examples=["CSV_users"],
         json_schema_extra=_ui(1),
     )
@@ -258,12 +478,12 @@ class IngestWriting(_Form):
         examples=[12],
         json_schema_extra=_ui(2),
     )
-    saas_sync_key: Text = Field(
-        default="EMAIL",
+    saas_sync_key: OptionalText = Field(
+        default=None,
         title="SaaS sync key",
-        description="The sync key of SaaS users, as it is configured in Oomnitza for the integration.",
-        examples=["EMAIL"],
-        min_length=1,
+        description="The sync key of the application instance, as configured in Oomnitza for the integration. "
+        "Needed for User plus SaaS user.",
+        examples=["slack-main"],
         json_schema_extra=_ui(3),
     )
 
@@ -274,7 +494,7 @@ class IngestWriting(_Form):
         return self
 
 
-class Config(_Form):
+class Config(StreamSettings):
     """How records get into your Oomnitza: where it is, what to write, and how fields are filled."""
 
     model_config = ConfigDict(title="Oomnitza")
@@ -291,100 +511,40 @@ class Config(_Form):
         discriminator="auth_type",
         json_schema_extra=_ui(1),
     )
-    record_type: UserRecords | UserAndSaasUserRecords = Field(
-        default=UserRecords(type="user"),
-        title="What to write",
-        description="People only, or people and the users of a SaaS application.",
-        discriminator="type",
-        json_schema_extra=_ui(2, always_show=True),
-    )
-    write_mode: WriteMode = Field(
-        default="create_and_update",
-        title="Create or update",
-        description="create_and_update adds people that Oomnitza does not know and updates those that it knows; "
-        "create_only leaves the known ones alone; update_only adds nobody.",
-        examples=["create_and_update"],
-        json_schema_extra=_ui(3, always_show=True),
-    )
-    sync_keys: list[Text] = Field(
-        default=["email"],
-        min_length=1,
-        title="Sync keys",
-        description="The ids of unique Oomnitza fields by which a person is found, most important first. "
-        "They are tried in this order, and the first that finds somebody wins.",
-        examples=[["email"], ["slack_user_id", "email"]],
-        json_schema_extra=_ui(4),
-    )
-    default_role: Annotated[int | str | None, BeforeValidator(_blank_is_none)] = Field(
-        default=None,
-        title="Role of new people",
-        description="The Oomnitza role that people get when they are added: its id or its name "
-        "(Configuration > Security > Roles). Needed to add people, unless the field mapping gives a role.",
-        examples=["Employee", "25"],
-        json_schema_extra=_ui(5, type=["string", "integer"], always_show=True),
-    )
-    default_position: OptionalText = Field(
-        default=None,
-        title="Position of new people",
-        description="The position that people get when they are added, where the record has none.",
-        examples=["Employee"],
-        json_schema_extra=_ui(6),
-    )
-    smart_mapping: bool = Field(
-        default=True,
-        title="Smart mapping",
-        description="Fill the usual fields by themselves: user name, e-mail address, first and last name, phone number, position, "
-        "and the fields that you added in Oomnitza under the name of a field of the stream.",
-        json_schema_extra=_ui(7),
-    )
-    field_mapping: list[FieldMapping] = Field(
-        default=[],
-        title="Field mapping",
-        description="Your own rules, one for each Oomnitza field. A rule wins over smart mapping for its field.",
-        examples=[[{"field": "position", "value": "title", "default": "Employee"}]],
-        json_schema_extra=_ui(8),
-    )
-    record_filter: OptionalText = Field(
-        default=None,
-        title="Only records for which",
-        description="A path or a template. Only records for which it is true are written. Leave it empty to write all.",
-        examples=["{{ not record['is_bot'] }}", "is_email_confirmed"],
-        json_schema_extra=_ui(9, group="advanced"),
-    )
-    inactive_when: OptionalText = Field(
-        default="deleted",
-        title="Account is inactive when",
-        description="A path or a template, true for an account that is no longer active. Nobody is added to Oomnitza for such an account, "
-        "and its SaaS user is deactivated; people who are there are updated as usual.",
-        examples=["deleted", "{{ record['status'] == 'TERMINATED' }}"],
-        json_schema_extra=_ui(10, group="advanced"),
-    )
-    update_sync_keys: bool = Field(
+    test_run: bool = Field(
         default=False,
-        title="Update sync keys",
-        description="Also write the second and further sync keys of people that Oomnitza knows. The first is always kept up to date.",
-        json_schema_extra=_ui(11, group="advanced"),
+        title="Test run",
+        description="Look up and compare, write nothing, and report in the log what would happen.",
+        json_schema_extra=_ui(4, always_show=True),
+    )
+    streams: Annotated[list[StreamEntry], AfterValidator(_one_entry_a_stream)] = Field(
+        default=[],
+        title="Settings of single streams",
+        description="For streams that are written otherwise than the rest, one entry each. What an entry does not give is as for "
+        "all streams.",
+        examples=[[{"stream": "last_logins", "write_mode": "update_only", "sync_keys": ["slack_user_id"]}]],
+        json_schema_extra=_ui(16),
     )
     write_method: RestWriting | IngestWriting = Field(
         default=RestWriting(method="rest"),
         title="Write method",
         description="How records get into Oomnitza.",
         discriminator="method",
-        json_schema_extra=_ui(12, group="advanced"),
+        json_schema_extra=_ui(17, group="advanced"),
+    )
+    trigger_workflows: bool = Field(
+        default=True,
+        title="Trigger workflows",
+        description="Let changes start workflows in Oomnitza. Switch it off for a first load, which could start thousands.",
+        json_schema_extra=_ui(18, group="advanced"),
     )
     on_failed_record: Literal["continue", "fail_after_sync"] = Field(
         default="continue",
-        title="When a record is refused",
-        description="A refused record is always reported. continue goes on as if it were done; fail_after_sync writes all the rest "
+        title="When a record is rejected",
+        description="A rejected record is always reported. continue goes on as if it were done; fail_after_sync writes all the rest "
         "and then fails, so that the next sync brings the record again.",
         examples=["continue"],
-        json_schema_extra=_ui(13, group="advanced"),
-    )
-    test_run: bool = Field(
-        default=False,
-        title="Test run",
-        description="Look up and compare, write nothing, and report in the log what would happen.",
-        json_schema_extra=_ui(14, group="advanced"),
+        json_schema_extra=_ui(19, group="advanced"),
     )
     batch_size: int = Field(
         default=100,
@@ -393,39 +553,30 @@ class Config(_Form):
         title="Records per batch",
         description="How many people are looked up at a time.",
         examples=[100],
-        json_schema_extra=_ui(15, group="advanced"),
+        json_schema_extra=_ui(20, group="advanced"),
     )
     num_workers: int = Field(
         default=8,
         ge=1,
         le=32,
-        title="Requests at once",
-        description="The largest number of requests that Oomnitza is asked to answer at the same time.",
+        title="Concurrent requests",
+        description="The largest number of requests to Oomnitza at the same time.",
         examples=[8],
-        json_schema_extra=_ui(16, group="advanced"),
+        json_schema_extra=_ui(21, group="advanced"),
     )
 
-    @field_validator("sync_keys")
-    @classmethod
-    def _each_sync_key_once(cls, keys: list[str]) -> list[str]:
-        if len(set(keys)) != len(keys):
-            raise ValueError("names a field twice")
-        return keys
+    def for_stream(self, name: str, namespace: str | None = None) -> Config:
+        """Return the settings of one stream: its entry's, and for what that does not give, those of all streams.
 
-    @field_validator("field_mapping")
-    @classmethod
-    def _one_rule_a_field(cls, entries: list[FieldMapping]) -> list[FieldMapping]:
-        seen: set[str] = set()
-        for entry in entries:
-            if entry.field in seen:
-                raise ValueError(f"has two entries for {entry.field}; keep one of them")
-            seen.add(entry.field)
-        return entries
+        An entry without a namespace holds for a stream of any namespace, unless that has an entry of its own.
+        """
+        entry = self.entry(name, namespace)
+        return self if entry is None else self.model_copy(update=entry.given)
 
-    @property
-    def saas(self) -> UserAndSaasUserRecords | None:
-        """The SaaS application to keep, or None for people only."""
-        return self.record_type if isinstance(self.record_type, UserAndSaasUserRecords) else None
+    def entry(self, name: str, namespace: str | None = None) -> StreamEntry | None:
+        """Return the entry of a stream, or None if its settings are those of all streams."""
+        named = {entry.namespace: entry for entry in self.streams if entry.stream == name}
+        return named.get(namespace) or named.get(None)
 
     def unknown(self, raw: Mapping[str, Any]) -> list[str]:
         """Return the names in the configuration that are none of its settings, with dots: what was misspelt does nothing."""

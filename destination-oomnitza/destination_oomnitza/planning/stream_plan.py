@@ -122,7 +122,7 @@ def _configured(config: Config, metadata: PersonSchema, stream: Stream, problems
     return StreamPlan(
         stream=stream,
         mapping=mapping,
-        filter=_condition("Only records for which (record_filter)", config.record_filter, problems),
+        filter=_condition("Record filter (record_filter)", config.record_filter, problems),
         create=create,
         update=config.write_mode != "create_only",
         saas=config.saas is not None,
@@ -300,7 +300,7 @@ def _check_ingest(config: Config, plan: StreamPlan, problems: _Problems) -> None
         problems.add(f"Update sync keys (update_sync_keys) is on, {only_rest}")
     if config.on_failed_record == "fail_after_sync":
         problems.add(
-            "When a record is refused (on_failed_record) is fail_after_sync, which only the write method REST can do, for "
+            "When a record is rejected (on_failed_record) is fail_after_sync, which only the write method REST can do, for "
             "connector ingest tells what it refused when the states have left; choose REST, or continue."
         )
     if plan.stream.object_name == SAAS_USER:

@@ -66,6 +66,23 @@ def refusal(raw: dict[str, Any]) -> str:
             {"field_mapping": [{"field": "x", "value": "a"}, {"field": "x", "value": "b"}]},
             r"Field mapping \(field_mapping\) has two entries for x",
         ),
+        ({"existing_values": "none"}, r"existing_values\) must be one of 'overwrite', 'fill_empty' or 'keep'"),
+        ({"on_identity_change": "x"}, r"\(on_identity_change\) must be one of 'update' or 'refuse'"),
+        ({"integration_mapping": "268"}, r"Mapping drawn in Oomnitza \(integration_mapping\) must be a whole number"),
+        ({"streams": [{"skip": True}]}, r"entry 1 > Stream \(streams\.0\.stream\) is missing"),
+        ({"streams": [{"stream": "a"}, {"stream": "a"}]}, r"\(streams\) has two entries for a; keep one of them"),
+        (
+            {"streams": [{"stream": "a", "sync_keys": ["x", "x"]}]},
+            r"entry 1 > Sync keys \(streams\.0\.sync_keys\) names a field twice",
+        ),
+        (
+            {"streams": [{"stream": "a", "record_type": {"type": "user_and_saas_user"}}]},
+            r"SaaS application \(streams\.0\.record_type\.saas_name\) is missing",
+        ),
+        (
+            {"streams": [{"stream": "a", "field_mapping": [{"field": "x"}]}]},
+            r"\(streams\.0\.field_mapping\.0\) has neither a value nor a default for x",
+        ),
         ({"record_filter": 5}, r"\(record_filter\) must be text"),
         ({"write_method": {"method": "soap"}}, r"Write method \(write_method\) must be one of 'rest', 'ingest'"),
         ({"write_method": {"method": "rest", "max_deactivated_percent": 101}}, r"percent\) must be at most 100\."),
@@ -76,7 +93,7 @@ def refusal(raw: dict[str, Any]) -> str:
         ({"batch_size": 0}, r"Records per batch \(batch_size\) must be at least 1\."),
         ({"batch_size": 1001}, r"Records per batch \(batch_size\) must be at most 1000\."),
         ({"batch_size": True}, r"Records per batch \(batch_size\) must be a whole number\."),
-        ({"num_workers": 2.5}, r"Requests at once \(num_workers\) must be a whole number\."),
+        ({"num_workers": 2.5}, r"Concurrent requests \(num_workers\) must be a whole number\."),
     ],
 )  # fmt: skip
 def test_each_mistake_has_its_sentence(more: dict[str, Any], told: str) -> None:
@@ -133,6 +150,37 @@ def test_what_a_form_leaves_blank_is_not_set() -> None:
         {**LEAST, "default_role": "", "default_position": " ", "record_filter": "", "inactive_when": ""}
     )
     assert (config.default_role, config.default_position, config.record_filter, config.inactive_when) == (None,) * 4
+
+
+STREAMS = [
+    {"stream": "logins", "write_mode": "update_only", "sync_keys": ["slack_user_id"], "inactive_when": ""},
+    {"stream": "groups", "skip": True, "record_type": {"type": "as_above"}, "write_mode": None},
+    {"stream": "users", "namespace": "hr", "default_role": 7},
+]
+
+
+def test_entry_given_settings_win_others_stay() -> None:
+    config = Config.parse({**LEAST, "default_role": 25, "existing_values": "keep", "streams": STREAMS})
+    logins = config.for_stream("logins", "any namespace")
+    assert (logins.write_mode, logins.sync_keys, logins.inactive_when) == ("update_only", ["slack_user_id"], None)
+    assert (logins.default_role, logins.existing_values) == (25, "keep")
+    assert logins.instance_url == config.instance_url
+
+
+def test_entry_without_settings_changes_nothing() -> None:
+    saas = {"type": "user_and_saas_user", "saas_name": "Slack"}
+    config = Config.parse({**LEAST, "record_type": saas, "streams": STREAMS})
+    groups = config.for_stream("groups")
+    assert groups == config and groups.saas is not None
+    entry = config.entry("groups")
+    assert entry is not None and entry.skip
+    assert config.for_stream("another") is config
+
+
+def test_entry_with_namespace_holds_there_alone() -> None:
+    config = Config.parse({**LEAST, "streams": [*STREAMS, {"stream": "users", "default_role": 8}]})
+    roles = [config.for_stream("users", namespace).default_role for namespace in ("hr", "it", None)]
+    assert roles == [7, 8, 8]
 
 
 def test_an_id_may_be_written_as_a_number() -> None:

@@ -14,21 +14,25 @@ from jsonschema import Draft7Validator
 
 FORM = specification(Config)
 
-# configuration.md, "destination-oomnitza", with one choice of each.
+# docs/destination-oomnitza.md: every setting, with one choice of each.
 EXAMPLE: dict[str, Any] = {
     "instance_url": "https://acme.oomnitza.com",
     "credentials": {"auth_type": "api_token", "api_token": "made up"},
     "record_type": {"type": "user"},
     "write_mode": "create_and_update",
+    "existing_values": "overwrite",
     "sync_keys": ["email"],
     "update_sync_keys": False,
+    "on_identity_change": "update",
     "default_role": 25,
     "default_position": "Employee",
     "smart_mapping": True,
+    "integration_mapping": 268,
     "field_mapping": [
         {"field": "username", "value": "name"},
         {"field": "position", "value": "title", "default": "Employee"},
         {"field": "phone_number", "value": "phone", "if_empty_only": True, "write_empty": False},
+        {"field": "last_seen", "value": "last_login_at", "newest": True},
         {"field": "address", "default": "HQ"},
     ],
     "record_filter": "{{ not record['is_bot'] }}",
@@ -40,6 +44,16 @@ EXAMPLE: dict[str, Any] = {
         "deactivate_missing": False,
         "max_deactivated_percent": 20,
     },
+    "streams": [
+        {
+            "stream": "last_logins",
+            "write_mode": "update_only",
+            "sync_keys": ["slack_user_id"],
+            "record_type": {"type": "user"},
+            "field_mapping": [{"field": "slack_last_login", "value": "last_login_at"}],
+        }
+    ],
+    "trigger_workflows": True,
     "on_failed_record": "continue",
     "test_run": False,
     "batch_size": 100,
@@ -49,9 +63,12 @@ CHOICES: list[dict[str, Any]] = [
     {},
     {"credentials": {"auth_type": "password", "username": "airbyte", "password": "made up"}},
     {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack", "saas_id": "7", "external_id": "id", "role": "role"}},
-    {"write_method": {"method": "ingest", "connector_name": "CSV_users", "connector_id": 12, "saas_sync_key": "EMAIL"}},
+    {"write_method": {"method": "ingest", "connector_name": "CSV_users", "connector_id": 12, "saas_sync_key": "slack-main"}},
     {"default_role": "Employee"},
     {"on_failed_record": "fail_after_sync", "write_mode": "update_only"},
+    {"existing_values": "fill_empty", "on_identity_change": "refuse", "trigger_workflows": False},
+    {"existing_values": "keep", "streams": [{"stream": "user_groups", "skip": True}]},
+    {"streams": [{"stream": "a", "namespace": "b", "record_type": {"type": "as_above"}, "smart_mapping": False}]},
 ]  # fmt: skip
 
 
@@ -92,17 +109,21 @@ def test_the_documented_configuration_fits_and_is_read(choice: dict[str, Any]) -
 def test_the_defaults_are_the_documented_ones() -> None:
     least = Config.parse({name: EXAMPLE[name] for name in FORM["required"]})
     full = Config.parse(EXAMPLE)
-    # configuration.md: "Without a word here a default is" for these five.
-    without = {"default_role", "default_position", "field_mapping", "record_filter", "credentials"}
+    without = {"default_role", "default_position", "field_mapping", "record_filter", "credentials", "streams"}
+    without.add("integration_mapping")
     assert FORM["required"] == ["instance_url", "credentials"]
     for name in set(EXAMPLE) - without:
         assert getattr(least, name) == getattr(full, name), name
-    assert (least.default_role, least.default_position, least.record_filter, least.field_mapping) == (
-        None,
-        None,
-        None,
-        [],
-    )
+    assert (least.default_role, least.default_position, least.record_filter, least.integration_mapping) == (None,) * 4
+    assert (least.field_mapping, least.streams) == ([], [])
+
+
+def test_an_entry_of_a_stream_has_no_defaults() -> None:
+    """What an entry does not give is as for all streams, so the form must not fill it in."""
+    entry = FORM["properties"]["streams"]["items"]
+    assert not [name for name, each in entry["properties"].items() if "default" in each]
+    (kind,) = entry["properties"]["record_type"]["oneOf"][0]["properties"].values()
+    assert kind["const"] == "as_above"
 
 
 def test_every_property_is_told() -> None:
@@ -133,7 +154,12 @@ def test_orders_are_unique_and_the_advanced_come_last() -> None:
 
 def test_choices_are_as_airbytes_form_needs_them() -> None:
     choices = [(path, each) for path, each in ALL.items() if "oneOf" in each]
-    assert {path for path, _ in choices} == {".credentials", ".record_type", ".write_method"}
+    assert {path for path, _ in choices} == {
+        ".credentials",
+        ".record_type",
+        ".write_method",
+        ".streams[].record_type",
+    }
     for path, choice in choices:
         assert choice["type"] == "object", path
         by = [{name for name, each in option["properties"].items() if "const" in each} for option in choice["oneOf"]]

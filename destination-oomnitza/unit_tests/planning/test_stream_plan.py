@@ -109,8 +109,8 @@ def activation(name: str, mode: str, *properties: str, key: str = "email") -> St
             {"field_mapping": [{"field": "last_login_date", "value": "x"}]},
             "Field mapping: last_login_date is kept by Oomnitza itself",
         ),
-        ({"record_filter": "{% if %}"}, "Only records for which (record_filter) does not compile: "),
-        ({"record_filter": "a[b]"}, "Only records for which (record_filter) does not compile: 'a[b]' is not a path"),
+        ({"record_filter": "{% if %}"}, "Record filter (record_filter) does not compile: "),
+        ({"record_filter": "a[b]"}, "Record filter (record_filter) does not compile: 'a[b]' is not a path"),
         (
             {"inactive_when": "{{ status == 'x' }}"},
             "Account is inactive when (inactive_when) does not compile: it speaks of status",
