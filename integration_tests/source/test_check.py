@@ -60,7 +60,7 @@ def test_a_wrong_token(sandbox: Sandbox) -> None:
 def test_an_address_where_nobody_listens(sandbox: Sandbox, closed_port: int) -> None:
     message = failed(config(sandbox, api_url=f"http://127.0.0.1:{closed_port}/api/"))
     assert "could not be reached" in message
-    assert "`api_url`" in message
+    assert "(api_url)" in message
 
 
 def test_a_host_that_says_nothing(sandbox: Sandbox, silent_port: int) -> None:
@@ -73,7 +73,7 @@ def test_a_host_that_is_not_slack(sandbox: Sandbox) -> None:
 
 def test_a_host_that_answers_with_a_page(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("html", service="slack", times=None))
-    assert "no JSON" in failed(config(sandbox))
+    assert "is not JSON" in failed(config(sandbox))
 
 
 def test_a_rate_limit_longer_than_a_check_may_take(sandbox: Sandbox) -> None:

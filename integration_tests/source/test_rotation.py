@@ -92,7 +92,7 @@ def test_a_spent_refresh_token_is_a_config_error_without_a_control_message(sandb
     assert output.of("CONTROL") == []
     error = output.errors("users")[0]
     assert error["failure_type"] == "config_error"
-    assert "Authenticate anew" in error["message"]
+    assert "Authenticate again" in error["message"]
     assert_no_secret(output, "xoxe-spent-long-ago", sandbox.slack.client_secret)
     status, message = run("check", oauth(sandbox, refresh_token="xoxe-spent-long-ago")).connection_status()
     assert status == "FAILED"

@@ -32,12 +32,13 @@ def _address(value: str) -> str:
         host = None
     if not host or url.query or url.fragment or url.username is not None:
         raise ValueError("must be an address such as https://slack.com/api/")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
         raise ValueError("must begin with https:// (http:// is allowed only for a host on this machine)")
     return value.rstrip("/") + "/"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -4,19 +4,18 @@ import copy
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import quote, quote_plus
 
-import orjson
 import requests
 from airbyte_cdk.config_observation import emit_configuration_as_airbyte_control_message
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.requests_native_auth import TokenAuthenticator
-from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from requests.auth import AuthBase
 
 from source_slack_users.config import ApiToken, Config, OAuth
 from source_slack_users.errors import config_error
-from source_slack_users.slack_api import Patience, SlackApi
+from source_slack_users.masking import mask
+from source_slack_users.retries import Patience
+from source_slack_users.slack_api import SlackApi
 
 # A request that is sent within this time before the expiry might arrive after it.
 MARGIN = timedelta(minutes=1)
@@ -37,37 +36,38 @@ def sign_in(config: Config, raw: Mapping[str, Any], patience: Patience) -> AuthB
     return RotatingToken(credentials, raw, config.api_url, patience)
 
 
-def mask(*secrets: str) -> None:
-    """Have the CDK's filter replace secrets in logs and errors, also as they look in JSON and in a URL."""
-    for secret in filter(None, secrets):
-        for form in {secret, orjson.dumps(secret).decode()[1:-1], quote(secret, safe=""), quote_plus(secret)}:
-            add_to_secrets(form)
-
-
 class RotatingToken(AuthBase):
-    """An access token that is renewed with a refresh token, which is spent with that.
+    """Signs requests with an access token, and renews it with a refresh token, which can be used once.
 
-    Without an expiry date the access token is used until Slack says `token_expired`; then the CDK's client calls
-    `refresh_and_set_access_token`, once a request.
+    Without an expiry date the access token is used until Slack refuses it.
     """
 
     def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, patience: Patience) -> None:
         self._credentials = credentials
         self._raw = copy.deepcopy(dict(raw))
         self._api = SlackApi(None, api_url, None, patience=patience, unknown=FailureType.config_error)
+        self._revoked = False
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request, with a renewed token if the present one is about to expire."""
         expiry = self._credentials.token_expiry_date
         if expiry is not None and datetime.now(timezone.utc) + MARGIN >= expiry:
-            self.refresh_and_set_access_token()
+            self.renew()
         request.headers["Authorization"] = f"Bearer {self._credentials.access_token}"
         return request
 
-    def refresh_and_set_access_token(self) -> None:
+    def may_renew(self, code: str) -> bool:
+        """Return whether a new token may be accepted where Slack refused the present one with `code`.
+
+        A token expires again and again; one that was revoked or is not valid is renewed once a command.
+        """
+        known, self._revoked = self._revoked, self._revoked or code != "token_expired"
+        return code == "token_expired" or not known
+
+    def renew(self) -> None:
         """Renew the pair of tokens, and hand the new one to the platform at once (Slack: oauth.v2.access).
 
-        Raises config_error where Slack refuses, transient_error where it cannot be reached; then no message is sent.
+        Raises config_error if Slack refuses, transient_error if it is unreachable; then no message is sent.
         """
         old = self._credentials
         answer, _ = self._api.call(
@@ -83,7 +83,7 @@ class RotatingToken(AuthBase):
         source = user if not answer.get("access_token") and isinstance(user, dict) else answer
         access_token = source.get("access_token")
         if not access_token or not isinstance(access_token, str):
-            raise config_error("Slack's oauth.v2.access gave no new access token. Authenticate anew.")
+            raise config_error("Slack's oauth.v2.access sent no new access token. Authenticate again.")
         refresh_token = source.get("refresh_token") or old.refresh_token
         mask(access_token, refresh_token)
         self._credentials = old.model_copy(
@@ -96,18 +96,18 @@ class RotatingToken(AuthBase):
         self._hand_over()
 
     def _hand_over(self) -> None:
-        """Print the CONTROL message now: should this process die first, nobody could sign in again."""
+        """Print the CONTROL message now: if this process dies first, the platform cannot sign in again."""
         new = self._credentials
-        self._raw["credentials"].update(
-            access_token=new.access_token,
-            refresh_token=new.refresh_token,
-            token_expiry_date=new.token_expiry_date.strftime("%Y-%m-%dT%H:%M:%SZ") if new.token_expiry_date else "",
-        )
+        given = {name: value for name, value in self._raw["credentials"].items() if name != "token_expiry_date"}
+        given |= {"access_token": new.access_token, "refresh_token": new.refresh_token}
+        if new.token_expiry_date is not None:  # an empty one would not be a date-time, as the spec wants it
+            given["token_expiry_date"] = new.token_expiry_date.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._raw["credentials"] = given
         emit_configuration_as_airbyte_control_message(self._raw)
 
 
 def _expiry(expires_in: Any) -> datetime | None:
-    """When a token expires that is valid for `expires_in` seconds; None where Slack does not say."""
+    """Return when a token expires that is valid for `expires_in` seconds; None if Slack sends no number."""
     try:
         return datetime.now(timezone.utc) + timedelta(seconds=expires_in)
     except (TypeError, OverflowError):

@@ -24,12 +24,13 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.config import given_settings, parse_config
 from source_slack_users.errors import config_error, failure, surprise, transient_error
 from source_slack_users.oauth import sign_in
-from source_slack_users.slack_api import Patience, SlackApi
+from source_slack_users.retries import Patience
+from source_slack_users.slack_api import SlackApi
 from source_slack_users.streams import BillableInfo, LastLogins, SlackStream, Users
 from source_slack_users.workspaces import identify, workspaces_to_read
 
 # `check` answers within 30 seconds, the start of the process included.
-CHECK_PATIENCE = Patience(tries=3, seconds=12, longest_wait=5, timeout=(5, 8))
+CHECK_PATIENCE = Patience(faults=8, rate_limits=5, answer=8, timeout=(4, 6))
 CHECK_SECONDS = 24
 
 _REFUSED = "__refused"

@@ -26,7 +26,8 @@ from requests.auth import AuthBase
 from source_slack_users.config import Config
 from source_slack_users.errors import config_error, surprise, transient_error
 from source_slack_users.grid import Sightings
-from source_slack_users.slack_api import MOST_NUMBERED_PAGES, Patience, SlackApi, by_cursor, by_number, is_cut
+from source_slack_users.retries import Patience
+from source_slack_users.slack_api import MOST_NUMBERED_PAGES, SlackApi, by_cursor, by_number, is_cut
 from source_slack_users.users import is_bot, is_guest, last_change, to_record
 from source_slack_users.workspaces import Identity, Workspace, identify, workspaces_to_read
 

@@ -131,7 +131,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time that retries wait for."""
     clock = Clock()
     monkeypatch.setattr(time, "sleep", clock.sleep)
-    monkeypatch.setattr("source_slack_users.slack_api.time", clock)
+    monkeypatch.setattr("source_slack_users.retries.time", clock)
     return clock
 
 

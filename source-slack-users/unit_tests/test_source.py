@@ -149,8 +149,8 @@ def test_check_gives_up_in_time(tmp_path: Path, slack: Any, config: dict[str, An
     slack.fail("auth.test", *["internal_error"] * 9)
     status, message = check(tmp_path, config)
     assert status == "FAILED"
-    assert "auth.test answered with internal_error (tries: 3)" in message
-    assert sum(clock.slept) < 10
+    assert "auth.test answered with internal_error. Gave up after 8 seconds" in message
+    assert sum(clock.slept) < 9
 
 
 def test_check_does_not_wait_as_long_as_slack_asks(
@@ -190,7 +190,7 @@ def test_a_check_without_the_entry_point_says_the_same(slack: Any, config: dict[
 
 def test_each_stream_fails_by_itself(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
     slack.fail("team.accessLogs", "paid_only")
-    slack.fail("team.billableInfo", *["internal_error"] * 7)
+    slack.fail("team.billableInfo", *["internal_error"] * 20)
     catalog = [("last_logins", "incremental"), ("users", "incremental"), ("billable_info", "full_refresh")]
     messages: list[dict[str, Any]] = []
     streams = [
@@ -219,7 +219,7 @@ def test_each_stream_fails_by_itself(tmp_path: Path, slack: Any, config: dict[st
 
 
 def test_a_failure_that_passes_is_told_as_one(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
-    slack.fail("users.list", *["internal_error"] * 7)
+    slack.fail("users.list", *["internal_error"] * 20)
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.transient_error

@@ -1,0 +1,228 @@
+"""What to do about each answer of Slack's: use it, retry, renew the token, list in another way, or fail."""
+
+import json
+import logging
+from typing import Any, Protocol, runtime_checkable
+
+import orjson
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.http.error_handlers import (
+    BackoffStrategy,
+    ErrorHandler,
+    ErrorResolution,
+    ResponseAction,
+)
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from urllib3.exceptions import NewConnectionError
+
+from source_slack_users.error_codes import RULES, Rule
+from source_slack_users.errors import config_error, refusal, transient_error
+from source_slack_users.retries import Patience, RetryBudget, in_words
+from source_slack_users.transport import AnswerTooLarge, AnswerTooSlow, is_file
+
+Answer = dict[str, Any]
+
+# At --debug the CDK's client would log whole answers: people, and new tokens before they can be masked.
+logger = logging.getLogger("airbyte.slack")
+logger.setLevel(logging.INFO)
+
+# The CDK calls every wait "Rate limit exceeded", also after a refused connection; each wait is logged here instead.
+logging.getLogger("airbyte").addFilter(lambda record: not str(record.msg).startswith("UserDefinedBackoffException"))
+# Its warnings quote addresses.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+LARGE_PAGE = 200
+"""Above it, Slack documents HTTP 500 for pages that are too large (Slack: users.list)."""
+SMALLEST_PAGE = 100
+
+_CDK_EXTRA_SECOND = 1
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """An authenticator that can get a new token."""
+
+    def may_renew(self, code: str) -> bool:
+        """Return whether a new token may be accepted where Slack refused the present one with `code`."""
+
+    def renew(self) -> None:
+        """Get a new token. Raises AirbyteTracedException."""
+
+
+class SlackErrorHandler(ErrorHandler, BackoffStrategy):
+    """Judges each answer by its HTTP status, then by the table of error codes, and bounds the retries of one request.
+
+    A failure is raised here rather than returned as the CDK's FAIL, which writes the whole answer, people included,
+    into the log.
+    """
+
+    # The CDK's limits lie beyond those of RetryBudget, which end in a sentence that an administrator understands.
+    max_retries = 1_000_000
+    max_time = 7 * 24 * 3600
+
+    def __init__(
+        self, host: str, patience: Patience, auth: Renewable | None, *, of_stream: bool, unknown: FailureType
+    ) -> None:
+        """`of_stream`: a rate limit is reported as a stream's status; `unknown`: the failure type of an unknown code."""
+        self.answer: Answer = {}
+        self._host = host
+        self._of_stream = of_stream
+        self._patience = patience
+        self._auth = auth
+        self._unknown = unknown
+
+    def begin(self, method: str, page_size: int) -> None:
+        """Start to judge a request for a page (`page_size` 0 for what is no listing)."""
+        self.answer = {}
+        self._method = method
+        self._page_size = page_size
+        self._budget = RetryBudget(self._patience)
+        self._renewed = False
+        self._pause = 0.0
+
+    def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
+        """Return what to do about one answer, or about the exception in its place; `answer` then holds Slack's JSON.
+
+        Raises AirbyteTracedException: config_error or system_error if no retry helps, transient_error if the time for
+        retries is over.
+        """
+        if not isinstance(response, requests.Response):
+            return self._unreachable(response)
+        status = response.status_code
+        if status == 200 and is_file(response):
+            return ErrorResolution(ResponseAction.SUCCESS)
+        parsed = _parse(response)
+        self.answer = answer = parsed if isinstance(parsed, dict) else {}
+        if status == 429:
+            return self._rate_limited("limits the rate of requests", response)
+        if status >= 500 or status < 200:
+            return self._server_error(response)
+        if answer.get("ok") is False and not 300 <= status < 400:
+            return self._refused(answer, response)
+        if answer.get("ok") is True and status == 200:
+            return ErrorResolution(ResponseAction.SUCCESS)
+        if parsed is None and status == 200:
+            return self._fault("answered with something that is not JSON", response)
+        raise config_error(
+            f"{response.url.partition('?')[0]} is not the Slack Web API: it answered with HTTP {status} and not as Slack "
+            "does. Set Address of the Slack Web API (api_url) to https://slack.com/api/, or for GovSlack to "
+            "https://slack-gov.com/api/."
+        )
+
+    def backoff_time(
+        self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
+    ) -> float:
+        """Return the seconds to wait before the next try, less the second that the CDK adds."""
+        return self._pause - _CDK_EXTRA_SECOND or 1e-9  # 0 would make the CDK choose a wait
+
+    def _server_error(self, response: requests.Response) -> ErrorResolution:
+        if response.status_code == 500 and self._page_size > LARGE_PAGE:
+            logger.warning(f"Slack's {self._method} answered a page of {self._page_size} with HTTP 500.")
+            return ErrorResolution(ResponseAction.REDUCE_PAGE_SIZE)
+        return self._fault(f"answered with HTTP {response.status_code}", response)
+
+    def _refused(self, answer: Answer, response: requests.Response) -> ErrorResolution:
+        code = str(answer.get("error"))
+        rule = RULES.get(code, Rule(ResponseAction.FAIL))
+        if rule.action is ResponseAction.RATE_LIMITED:
+            return self._rate_limited("limits the rate of requests", response)
+        if rule.action is ResponseAction.RETRY:
+            return self._fault(f"answered with {code}", response)
+        if rule.action is ResponseAction.REDUCE_PAGE_SIZE and self._page_size <= SMALLEST_PAGE:
+            return self._fault(f"answered with {code}", response)
+        if rule.action is ResponseAction.REFRESH_TOKEN_THEN_RETRY and self._renew(code):
+            return ErrorResolution(ResponseAction.RETRY, FailureType.config_error)
+        if rule.action in (ResponseAction.REDUCE_PAGE_SIZE, ResponseAction.RESET_PAGINATION):
+            return ErrorResolution(rule.action)
+        raise refusal(self._method, answer, self._unknown)
+
+    def _renew(self, code: str) -> bool:
+        """Get a new token, once a request, if that may help; return whether there is one."""
+        if self._auth is None or self._renewed or not self._auth.may_renew(code):
+            return False
+        self._renewed = True
+        self._auth.renew()
+        logger.info(f"Slack refused {self._method} with {code}. Renewed the access token.")
+        self._pause = 0
+        return True
+
+    def _unreachable(self, error: Exception | None) -> ErrorResolution:
+        if isinstance(error, AnswerTooLarge):
+            raise config_error(
+                f"Slack's {self._method} sent {error}, which is more than Slack's longest answer. Lower People per request "
+                "(page_size), or correct Address of the Slack Web API (api_url)."
+            )
+        if isinstance(error, requests.exceptions.SSLError) and not _is_cut(error):
+            raise config_error(
+                f"No safe connection to {self._host} is possible, so nothing was sent: its certificate cannot be verified, "
+                "or it does not use TLS. Check Address of the Slack Web API (api_url); if your company inspects its "
+                "traffic, give its certificate to this connector (REQUESTS_CA_BUNDLE)."
+            )
+        if isinstance(error, AnswerTooSlow):
+            return self._fault(f"sent no whole answer within {in_words(self._patience.answer)}")
+        return self._fault(f"could not be reached at {self._host}: {_cause(error)}")
+
+    def _rate_limited(self, what: str, response: requests.Response) -> ErrorResolution:
+        asked = _retry_after(response)
+        pause = self._budget.pause_after_rate_limit(asked)
+        if pause is None:
+            wait = "" if asked is None else f" and asks to wait {asked:.0f} seconds"
+            raise self._given_up(f"{what}{wait}", self._patience.rate_limits)
+        # For RATE_LIMITED the CDK reports a stream's status.
+        action = ResponseAction.RATE_LIMITED if self._of_stream else ResponseAction.RETRY
+        return self._wait(what, pause, action)
+
+    def _fault(self, what: str, response: requests.Response | None = None) -> ErrorResolution:
+        pause = self._budget.pause_after_fault(_retry_after(response))
+        if pause is None:
+            raise self._given_up(what, self._patience.faults)
+        return self._wait(what, pause, ResponseAction.RETRY)
+
+    def _wait(self, what: str, pause: float, action: ResponseAction) -> ErrorResolution:
+        logger.warning(f"Slack's {self._method} {what}. Retrying in {pause:.0f} seconds.")
+        self._pause = pause
+        return ErrorResolution(action, FailureType.transient_error, f"Slack's {self._method} {what}.")
+
+    def _given_up(self, what: str, seconds: float) -> AirbyteTracedException:
+        return transient_error(
+            f"Slack's {self._method} {what}. Gave up after {in_words(seconds)}; a later attempt may succeed. If it never "
+            "does, check Address of the Slack Web API (api_url) and the network between this machine and Slack."
+        )
+
+
+def _is_cut(error: requests.exceptions.SSLError) -> bool:
+    """Return whether a TLS error is a connection that was cut, rather than a peer that cannot be trusted."""
+    return any(sign in str(error) for sign in ("EOF", "ZERO_RETURN", "timed out"))
+
+
+def _cause(error: Exception | None) -> str:
+    """Name what went wrong below HTTP; the exception's own words would quote the address."""
+    reason = getattr(error.args[0] if error and error.args else None, "reason", None)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy of the environment (HTTPS_PROXY) made no connection"
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    return "no connection" if isinstance(reason, NewConnectionError) else "the connection was cut"
+
+
+def _parse(response: requests.Response) -> Any:
+    """Return the body's JSON; None if it is not JSON."""
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(response.content)  # accepts half an emoji at the end of a name, unlike orjson
+        except (ValueError, RecursionError):
+            return None
+
+
+def _retry_after(response: requests.Response | None) -> float | None:
+    """Return the seconds that Slack asks to wait; None if it does not."""
+    try:
+        asked = float(response.headers["Retry-After"]) if response is not None else -1
+    except (KeyError, ValueError):
+        return None
+    return asked if asked >= 0 else None

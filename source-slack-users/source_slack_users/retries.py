@@ -1,0 +1,64 @@
+"""How long a request is retried: two minutes from its first fault, an hour for rate limits, three minutes for an answer."""
+
+import time
+from dataclasses import dataclass
+
+LONGEST_PAUSE = 30
+"""Seconds between two tries, unless Slack asks for more."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for Slack, in seconds.
+
+    `faults` from the first fault of a request; `rate_limits` in all where Slack asks to wait; `answer` for one whole
+    answer; `timeout` to connect, and between two pieces of an answer.
+    """
+
+    faults: float = 120
+    rate_limits: float = 3600
+    answer: float = 180
+    timeout: tuple[float, float] = (10, 60)
+
+
+class RetryBudget:
+    """Counts the time that one request has taken for its faults and rate limits."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._tries = 0
+        self._limited = 0.0
+        self._deadline: float | None = None
+
+    def pause_after_fault(self, asked: float | None) -> float | None:
+        """Return how many seconds to wait before the next try; None if the time for faults is over.
+
+        The last try is at the very end of that time, never before it.
+        """
+        now = time.monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._patience.faults
+        left = self._deadline - now
+        return min(self._growing() if asked is None else asked, left) if left > 0 else None
+
+    def pause_after_rate_limit(self, asked: float | None) -> float | None:
+        """Return how many seconds to wait before the next try; None if that exceeds the time for rate limits."""
+        pause = self._growing() if asked is None else max(asked, 1)
+        self._limited += pause
+        if self._limited > self._patience.rate_limits:
+            return None
+        if self._deadline is not None:
+            self._deadline += pause  # this wait is no fault
+        return pause
+
+    def _growing(self) -> float:
+        self._tries += 1
+        return min(2.0 ** (self._tries - 1), LONGEST_PAUSE)
+
+
+def in_words(seconds: float) -> str:
+    """Write a duration: 1 hour, 3 minutes, 12 seconds."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}{'s' if seconds > size else ''}"
+    return f"{seconds:.0f} seconds"
