@@ -25,15 +25,19 @@ ids and tokens. Written from the contracts and from what is known of the service
     Grid: its first person is deactivated in the first workspace and active in the second, its second person the other
     way round, its third deactivated in all three.
 
-`sandbox.oomnitza` (`oomnitza/instance.py`; errors are {"error": "..."} with a status)
+`sandbox.oomnitza` (`oomnitza/instance.py`; errors are {"error": "..."} with a status, or as `rejections` says)
     token, username, password, issue_token(denied=["users:write", ...]) -> token, revoke_token(), deny("saas", ...)
-    people(), person(email=...), add_person(twin=False, **fields) -> user_id, edit_person(user_id, **fields), changes()
-    add_field(external_id, label, data_type, unique=, editable=, internal_id=, choices=, length=) -> internal id,
-    set_field(external_id, editable=False, ...)
-    applications(), add_application(name) -> saas_id, saas_users(name), roles(name), assign(saas_id, user_id, ...),
-    refuse_activity[user_id] = "reason"
-    runs() -> list[Run], cancel_runs(after_batches=0), connectors = {12: "Slack"}
-    switches: every point that the contracts call open (`oomnitza/switches.py`)
+    people(), person(email=...), add_person(twin=False, **fields) -> user_id, edit_person(user_id, **fields),
+    archive(user_id), changes(), workflows: [("users", user_id), ...] that changes started,
+    refuse_edit[user_id] = "reason": a 403 for this person
+    add_field(external_id, label, data_type, unique=, editable=, mandatory=, default=, internal_id=, choices=, length=)
+    -> internal id, set_field(external_id, editable=False, ...)
+    applications(), add_application(name) -> saas_id, saas_users(name), roles(name),
+    assign(saas_id, user_id, external_id, active, last_visit=, contract_id=), refuse_activity[user_id] = "reason"
+    add_integration(name, mapping, connector_id=, saas_sync_key=) -> id, connectors: {12: Integration("Slack")},
+    mappings: {name: {source field: internal id}}, runs() -> list[Run], cancel_runs(after_batches=0)
+    slack_setup.set_up_slack(oomnitza) -> id: custom fields for Slack, and an integration with a drawn mapping
+    switches: every point that is open (`oomnitza/switches.py`); a wrong name or word raises
     store: the SQLite database behind it (`store.rows(sql)`)
 
 `sandbox.requests` (`transport/request_log.py`): every Exchange (service, method, path, query, headers, body, json, form, status,

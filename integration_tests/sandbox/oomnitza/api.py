@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 from typing import Any
 
 import orjson
@@ -32,8 +34,9 @@ class Api:
 
     def __init__(self, oomnitza: Oomnitza) -> None:
         self.oomnitza = oomnitza
+        self._requests = itertools.count(1)
 
-    def admit(self, request: Request, area: str) -> Account:
+    def admit(self, request: Request, *areas: str) -> Account:
         """Return the account that asks. Raises RequestRejected 401, 403 or 414."""
         query = request.url.query
         if len(request.url.path) + len(query) + 1 > LONGEST_URL:
@@ -43,11 +46,14 @@ class Api:
         if any(token in query for token in self.oomnitza.accounts):
             raise RequestRejected(401, "A token in an address is refused.")
         account = self.oomnitza.accounts.get(request.headers.get("authorization2", ""))
-        if account is None or account.revoked:
+        if account is None or account.revoked or account.requests_left == 0:
             raise RequestRejected(401, "The API token is not valid.")
+        if account.requests_left is not None:
+            account.requests_left -= 1
         writes = request.method != "GET"
-        if area in account.denied or (writes and f"{area}:write" in account.denied):
-            raise RequestRejected(403, f"The role of {account.user} has no access to {area}.")
+        for area in areas:
+            if area in account.denied or (writes and f"{area}:write" in account.denied):
+                raise RequestRejected(403, f"The role of {account.user} has no access to {area}.")
         self._check_csrf(request, account, writes)
         return account
 
@@ -67,15 +73,36 @@ class Api:
         csrf = getattr(request.state, "csrf", None)
         return answer(content, status, **headers, **({"X_CSRF_Token": csrf} if csrf else {}))
 
+    async def rejected(self, request: Request, error: Exception) -> Response:
+        """Return the answer that a RequestRejected stands for."""
+        assert isinstance(error, RequestRejected)
+        how, message, status = self.oomnitza.switches.rejections, error.message, error.status
+        if status == 414:  # the web server in front answers this one
+            return _page("414 Request-URI Too Large", 414)
+        if how == "html":
+            return _page(message, status)
+        if how == "text":
+            return Response(message, status, media_type="text/plain")
+        if how != "status" and request.method != "GET" and status in (400, 409):
+            bodies = {"errors": [message], "error": message, "success": False}
+            return answer({how: bodies[how], **({"message": message} if how == "success" else {})})
+        return answer({"error": message}, status)
+
     def listing(self, request: Request, allowed: frozenset[str] = LISTING) -> tuple[int, int]:
         """Return `limit` and `skip` of a request that has no other parameters than the allowed ones."""
         unknown = set(request.query_params) - allowed
         if unknown:
             raise RequestRejected(400, f"Unknown parameter: {', '.join(sorted(unknown))}.")
-        limit = _whole(request, "limit", DEFAULT_PAGE)
-        if not 1 <= limit <= self.oomnitza.switches.max_page:
-            raise RequestRejected(400, f"limit must be 1 to {self.oomnitza.switches.max_page}.")
-        return limit, _whole(request, "skip", 0)
+        limit, largest = _whole(request, "limit", DEFAULT_PAGE), self.oomnitza.switches.max_page
+        if limit < 1 or (limit > largest and self.oomnitza.switches.above_max_page == "rejected"):
+            raise RequestRejected(400, f"limit must be 1 to {largest}.")
+        return min(limit, largest), _whole(request, "skip", 0)
+
+    def counted(self, total: int, of_page: int, of_all: int) -> dict[str, str]:
+        """Return the header X-Total-Count, by the names of `reply`."""
+        words = {"exact": f"{total}", "page": f"{of_page}", "text": f"about {total}", "unfiltered": f"{of_all}"}
+        word = words.get(self.oomnitza.switches.total_count)
+        return {} if word is None else {"X_Total_Count": word}
 
     def flag(self, request: Request, header: str) -> bool:
         """Return whether a header of "1" or "0" is on. Raises RequestRejected 400."""
@@ -83,6 +110,11 @@ class Api:
         if word not in ("0", "1"):
             raise RequestRejected(400, f"{header} must be 0 or 1.")
         return word == "1"
+
+    def changed(self, request: Request, what: str, ident: str) -> None:
+        """Start the workflows of a change, unless the request says otherwise."""
+        if not self.flag(request, "Oomnitza-Not-Trigger-WF"):
+            self.oomnitza.workflows.append((what, ident))
 
     def known_person(self, user_id: str, status: int = 404) -> Row:
         """Return the person with an id. Raises RequestRejected."""
@@ -112,13 +144,15 @@ class Api:
             raise RequestRejected(400, f"Bad filter: {error}") from error
 
     def order(self, request: Request, columns: dict[str, Any], default: str) -> str:
-        """Return the SQL order in `sortby`; ties in the order of creation."""
+        """Return the SQL order in `sortby`; ties in the order of `default`, or shuffled."""
         parts = []
         for part in filter(None, request.query_params.get("sortby", "").split(",")):
             name, _, direction = part.strip().partition(" ")
             if name not in columns or direction.strip().lower() not in ("", "asc", "desc"):
                 raise RequestRejected(400, f"Bad sortby: {part!r}.")
             parts.append(f"{columns[name].sql} {'DESC' if direction.strip().lower() == 'desc' else 'ASC'}")
+        if self.oomnitza.switches.unsorted == "shuffled":
+            default = f"mixed({default}, {next(self._requests)})"
         return ", ".join([*parts, default])
 
     def pick(self, request: Request, rows: list[Row], columns: dict[str, Any]) -> list[Row]:
@@ -128,6 +162,11 @@ class Api:
         if unknown:
             raise RequestRejected(400, f"Unknown field: {', '.join(unknown)}.")
         return [{name: row[name] for name in wanted if name in row} for row in rows] if wanted else rows
+
+
+def _page(words: str, status: int) -> Response:
+    text = f"<html><head><title>Error</title></head><body><h1>{html.escape(words)}</h1></body></html>"
+    return Response(text, status, media_type="text/html")
 
 
 def _whole(request: Request, name: str, default: int) -> int:
@@ -168,14 +207,6 @@ async def body_object(request: Request) -> Row:
     if not isinstance(given, dict):
         raise RequestRejected(400, "The body must be an object.")
     return given
-
-
-async def rejected(_request: Request, error: Exception) -> Response:
-    """Return the answer that a RequestRejected stands for."""
-    assert isinstance(error, RequestRejected)
-    if error.status == 414:  # the web server in front answers this one
-        return Response("<html><body><h1>414 Request-URI Too Large</h1></body></html>", 414, media_type="text/html")
-    return answer({"error": error.message}, error.status)
 
 
 async def missing(request: Request, error: Exception) -> Response:

@@ -32,7 +32,10 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 @dataclass(frozen=True)
 class Field:
-    """One field. `system` marks Oomnitza's own; a custom one that is not editable is "edit-only elsewhere"."""
+    """One field. `system` marks Oomnitza's own; a custom one that is not editable is "edit-only elsewhere".
+
+    `default`: what a new person gets without a value. `choices`: the (key, value) pairs of a drop-down's list.
+    """
 
     name: str
     label: str
@@ -44,18 +47,19 @@ class Field:
     length: int = 255
     choices: tuple[tuple[str, str], ...] = ()
     system: bool = True
+    default: str | None = None
 
     @property
     def kind(self) -> str:
         """text, integer, boolean or date."""
         return KINDS[self.data_type.lower()]
 
-    def wrong(self, value: Any) -> str | None:
-        """What is wrong with a value from a request's body; None if nothing is."""
+    def wrong(self, value: Any, dropdowns: str = "either") -> str | None:
+        """Return what is wrong with a value of a request's body; None if nothing is."""
         if value is None or value == "":
             return None if self.optional else "is required"
         if self.kind == "text":
-            return self._wrong_text(value)
+            return self._wrong_text(value, dropdowns)
         if self.kind == "boolean":
             return None if isinstance(value, bool) else "must be true or false"
         return self._wrong_number(value)
@@ -67,20 +71,24 @@ class Field:
             return "must be an integer"
         return f"has no value {value}" if self.choices and str(value) not in dict(self.choices) else None
 
-    def _wrong_text(self, value: Any) -> str | None:
+    def _wrong_text(self, value: Any, dropdowns: str) -> str | None:
         if not isinstance(value, str):
             return "must be a text"
         if len(value) > self.length:
             return f"is longer than {self.length} characters"
         if self.name == "email" and not _EMAIL.fullmatch(value):
             return "is no e-mail address"
-        if self.choices and value not in dict(self.choices):
+        if self.choices and value not in self._listed(dropdowns):
             return f"has no value {value!r}"
         return None
 
+    def _listed(self, dropdowns: str) -> set[str]:
+        keys, values = {key for key, _ in self.choices}, {value for _, value in self.choices}
+        return {"keys": keys, "values": values, "either": keys | values}[dropdowns]
+
 
 def standard(roles: dict[int, str]) -> list[Field]:
-    """Oomnitza's own fields, with the ids that its connector uses."""
+    """Return Oomnitza's own fields, with the ids that its connector uses."""
     choices = tuple((str(number), name) for number, name in roles.items())
     read_only: dict[str, Any] = {"editable": False}
     return [
@@ -108,14 +116,13 @@ def standard(roles: dict[int, str]) -> list[Field]:
     ]
 
 
-def custom(name: str, label: str, data_type: str, **more: Any) -> Field:
-    """A field that a customer added; its internal id is made from its name."""
-    internal_id = hashlib.md5(name.encode()).hexdigest().upper()
-    return Field(name, label, data_type, more.pop("internal_id", internal_id), system=False, **more)
+def custom_id(name: str) -> str:
+    """Return the internal id of a field that a customer added, made from its name."""
+    return hashlib.md5(name.encode()).hexdigest().upper()
 
 
 def metadata(fields: list[Field], flags: tuple[str, str]) -> dict[str, Any]:
-    """`GET /api/v3/users/meta`: by external id. `flags` are the words for true and false."""
+    """Return what `GET /api/v3/users/meta` answers: by external id. `flags` are the words for true and false."""
 
     def flag(value: bool) -> str:
         return flags[0] if value else flags[1]
@@ -133,7 +140,7 @@ def metadata(fields: list[Field], flags: tuple[str, str]) -> dict[str, Any]:
             "hardcode": flag(field.system),
             "optional": flag(field.optional),
             "display_order": str(number),
-            "default_value": None,
+            "default_value": field.default,
             "unique": flag(field.unique),
             "searchhelp": [{"key": k, "value": v, "help_text": ""} for k, v in field.choices] or None,
             "searchhelp_type": "STATIC" if field.choices else None,

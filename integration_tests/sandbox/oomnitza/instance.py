@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from integration_tests.sandbox.oomnitza.fields import ROLES, custom
-from integration_tests.sandbox.oomnitza.person_values import check_person
-from integration_tests.sandbox.oomnitza.runs import Run
+from integration_tests.sandbox.oomnitza.fields import ROLES, Field, custom_id
+from integration_tests.sandbox.oomnitza.person_values import PersonValues
+from integration_tests.sandbox.oomnitza.runs import Integration, Run
 from integration_tests.sandbox.oomnitza.store import Row, Store, ident
 from integration_tests.sandbox.oomnitza.switches import Switches
 
@@ -22,7 +22,17 @@ NO_ROLE = {"role_id": "", "role_external_id": "", "role_external_label": ""}
 LISTED = "SELECT su.*, p.email, p.username, p.full_name FROM saas_users su JOIN people p ON p.user_id = su.user_id"
 _ROLES_AT_ONCE = 5000
 _SHOWN_OF_SAAS_USERS = (
-    *("user_id", "username", "email", "full_name", "user_external_id", "saas_user_id", "saas_id", "last_visit"),
+    *(
+        "user_id",
+        "username",
+        "email",
+        "full_name",
+        "user_external_id",
+        "saas_user_id",
+        "saas_id",
+        "last_visit",
+        "contract_id",
+    ),
 )
 
 
@@ -35,6 +45,7 @@ class Account:
     revoked: bool = False
     csrf: str = ""
     csrf_given: bool = False
+    requests_left: int | None = None
 
 
 class Oomnitza:
@@ -47,8 +58,12 @@ class Oomnitza:
         self.username, self.password = "airbyte", f"sandbox-password-{seed}"
         self.accounts: dict[str, Account] = {}
         self.token = self.issue_token()
+        self.values = PersonValues(self.store.fields, self.switches)
+        self.refuse_edit: dict[str, str] = {}
         self.refuse_activity: dict[str, str] = {}
-        self.connectors = {12: "Slack"}
+        self.workflows: list[tuple[str, str]] = []
+        self.connectors = {12: Integration("Slack")}
+        self.mappings: dict[str, Row] = {}
         self.cancel_after: int | None = None
         kept = self.store.rows("SELECT * FROM runs ORDER BY number")
         self.runs_by_portion = {row["portion"]: Run(**orjson.loads(row["state"])) for row in kept}
@@ -61,6 +76,13 @@ class Oomnitza:
         digest = hashlib.blake2b(f"{self.seed} {number}".encode(), digest_size=8).hexdigest()
         token = f"sandbox-token-{self.seed}-{digest}"
         self.accounts[token] = Account(user, frozenset(denied), csrf=f"csrf-{self.seed}-{number}")
+        return token
+
+    def issue_token_of_password(self, user: str) -> str:
+        """Issue a token to someone who gave the password; the first one may be good for some requests only."""
+        first = all(account.user != user or token == self.token for token, account in self.accounts.items())
+        token = self.issue_token(user=user)
+        self.accounts[token].requests_left = self.switches.token_requests if first else None
         return token
 
     def revoke_token(self, token: str | None = None) -> None:
@@ -82,14 +104,29 @@ class Oomnitza:
         *,
         unique: bool = False,
         editable: bool = True,
+        mandatory: bool = False,
+        default: str | None = None,
         internal_id: str | None = None,
         choices: Sequence[tuple[str, str]] = (),
         length: int = 255,
     ) -> str:
-        """Add a custom field, and return its internal id. Not editable: needs Oomnitza-Ignore-Meta-Restriction."""
-        more = {"internal_id": internal_id} if internal_id else {}
-        flags = {"unique": unique, "editable": editable}
-        field = custom(external_id, label, data_type, **flags, choices=tuple(choices), length=length, **more)
+        """Add a custom field, and return its internal id.
+
+        Not editable: needs Oomnitza-Ignore-Meta-Restriction. `choices`: the (key, value) pairs of a drop-down.
+        """
+        field = Field(
+            external_id,
+            label,
+            data_type,
+            internal_id or custom_id(external_id),
+            unique=unique,
+            editable=editable,
+            optional=not mandatory,
+            default=default,
+            choices=tuple(choices),
+            length=length,
+            system=False,
+        )
         self.store.add_field(field)
         return field.internal_id
 
@@ -106,8 +143,19 @@ class Oomnitza:
         """
         number = self.store.value("SELECT count(*) FROM people") + 1
         given = {"username": f"person{number}", "email": f"person{number}@acme.example.com", "role": 25, **values}
-        kept = check_person(self.store.fields, given, new=True, ignore_restriction=True)
+        kept = self.values.of_administrator(given, new=True)
         return str(self.store.create(kept, "sandbox", twin)["user_id"])
+
+    def create(self, values: Row, by: str) -> Row:
+        """Create a person by the API; look-ups may miss them for a while. Raises DuplicateValue."""
+        created = self.store.create(values, by)
+        if self.switches.lookup_lag:
+            self.store.unseen[created["user_id"]] = self.switches.lookup_lag
+        return created
+
+    def archive(self, user_id: str) -> None:
+        """Archive somebody, as an administrator does. Their unique values stay taken."""
+        self.store.run("UPDATE people SET deleted = '1' WHERE user_id = ?", (user_id,))
 
     def people(self) -> list[Row]:
         """Return everybody, as the API shows them, in the order of creation."""
@@ -119,8 +167,7 @@ class Oomnitza:
 
     def edit_person(self, user_id: str, **values: Any) -> None:
         """Change somebody as an administrator does, behind the connector's back."""
-        kept = check_person(self.store.fields, values, new=False, ignore_restriction=True)
-        self.store.update(user_id, kept, "administrator")
+        self.store.update(user_id, self.values.of_administrator(values, new=False), "administrator")
 
     def changes(self) -> list[Row]:
         """Return every creation and edit: number, at (Unix seconds), user_id, action, fields, before, after.
@@ -158,8 +205,8 @@ class Oomnitza:
     def saas_users(self, saas_name: str) -> list[Row]:
         """Return the users of the applications of a name.
 
-        user_id, username, email, full_name, user_external_id, saas_user_id, saas_id, last_visit, active (a boolean),
-        roles (a list of labels).
+        user_id, username, email, full_name, user_external_id, saas_user_id, saas_id, last_visit, contract_id, active (a
+        boolean), roles (a list of labels).
         """
         sql = f"{LISTED} JOIN saas USING (saas_id) WHERE saas.saas_name = ? ORDER BY su.number"
         rows = self.store.rows(sql, (saas_name,))
@@ -173,13 +220,21 @@ class Oomnitza:
             for row in rows
         ]
 
-    def assign(self, saas_id: str | int, user_id: str, user_external_id: str = "", active: bool = True) -> str:
-        """Assign somebody to an application, and return the `saas_user_id`."""
+    def assign(
+        self,
+        saas_id: str | int,
+        user_id: str,
+        user_external_id: str = "",
+        active: bool = True,
+        *,
+        last_visit: int = 0,
+        contract_id: str = "",
+    ) -> str:
+        """Assign somebody to an application, and return the `saas_user_id`. `last_visit` is in Unix seconds."""
         saas_user_id = ident("saas user", saas_id, user_id)
-        self.store.run(
-            "INSERT INTO saas_users (saas_user_id, saas_id, user_id, user_external_id, active) VALUES (?, ?, ?, ?, ?)",
-            (saas_user_id, int(saas_id), user_id, user_external_id, active),
-        )
+        row = (saas_user_id, int(saas_id), user_id, user_external_id, active, last_visit, contract_id)
+        names = "saas_user_id, saas_id, user_id, user_external_id, active, last_visit, contract_id"
+        self.store.run(f"INSERT INTO saas_users ({names}) VALUES ({', '.join('?' * len(row))})", row)
         return saas_user_id
 
     def roles(self, saas_name: str) -> list[Row]:
@@ -208,7 +263,20 @@ class Oomnitza:
             roles[row["saas_id"], row["user_id"]].append({name: row[name] for name in NO_ROLE})
         return roles
 
-    # Runs of ingest
+    # Integrations and their runs
+
+    def add_integration(
+        self,
+        name: str,
+        mapping: Mapping[str, Row] | None = None,
+        *,
+        connector_id: int | None = None,
+        saas_sync_key: str | None = None,
+    ) -> int:
+        """Configure an integration, and return its id. `mapping`: what an administrator drew (see `Integration`)."""
+        number = connector_id or max(self.connectors, default=0) + 1
+        self.connectors[number] = Integration(name, dict(mapping or {}), saas_sync_key)
+        return number
 
     def runs(self) -> list[Run]:
         """Return all runs, in the order of their first batches."""
@@ -218,7 +286,12 @@ class Oomnitza:
         """Cancel every run, present and coming, after some batches, as an administrator would; None: no more."""
         self.cancel_after = after_batches
 
+    def begin_run(self, run: Run) -> None:
+        """Take up a new run; its number is the `portion_id`."""
+        self.runs_by_portion[run.portion] = run
+        sql = "INSERT INTO runs (portion, connector, started, state) VALUES (?, ?, ?, ?)"
+        self.store.run(sql, (run.portion, run.sender, run.started, orjson.dumps(asdict(run))))
+
     def keep_run(self, run: Run) -> None:
-        """Keep a run in the database."""
-        sql = "INSERT OR REPLACE INTO runs (portion, state) VALUES (?, ?)"
-        self.store.run(sql, (run.portion, orjson.dumps(asdict(run))))
+        """Keep what became of a run."""
+        self.store.run("UPDATE runs SET state = ? WHERE portion = ?", (orjson.dumps(asdict(run)), run.portion))

@@ -9,12 +9,12 @@ The document has quirks, and is read as it is meant:
 - the metadata's key is literally `{external_id}`: every key is meant;
 - the answer to `POST /saas` is filed under 200, by a reference to 201: any 2xx takes the first that is described;
 - the body of `POST /saas` is the whole SaaS object, keys that only the server knows required: `saas_name` is meant;
-- `DELETE .../roles/users` has no body: it takes that of POST (`oomnitza.md`);
+- `DELETE .../roles/users` has no body: it takes that of POST;
 - the `error` of activate and deactivate is a string, its own example has null: null is taken;
-- `roles` of a SaaS user is one object, plural by name: `oomnitza.md` of the contracts takes an object or a list;
-- `fields` (help centre), `limit` and `skip` of an application's users (`oomnitza.md`) are not in it: taken;
+- `roles` of a SaaS user is one object, plural by name: an object or a list is taken;
+- `fields` (help centre), and `limit`, `skip` and `sortby` of SaaS users are not in it: taken;
 - assignments are answered with nothing described: nothing is held against anything.
-Paths that the document lacks and `oomnitza.md` has (`UNDOCUMENTED`) pass, but for the metadata's schema.
+Paths that the document lacks (`UNDOCUMENTED`, see docs/oomnitza-api.md) pass, but for the metadata's schema.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from referencing.jsonschema import DRAFT202012
 from integration_tests.sandbox.transport.request_log import Exchange
 
 NAME = "oomnitza-rest-v3.openapi.json"
-UNDOCUMENTED = re.compile(r"/api/(request_token|v2/mappings|v3/users/meta|v3/bulk(/[^/]+(/finalize)?)?)")
-FURTHER_PARAMETERS = {"fields", "limit", "skip"}
+UNDOCUMENTED = re.compile(
+    r"/api/(request_token|v2/mappings|v3/users/meta|v3/bulk(/[^/]+(/finalize|/add_ready_portion)?)?)"
+)
+FURTHER_PARAMETERS = {"fields", "limit", "skip", "sortby"}
 BASE = "urn:oomnitza"
 
 

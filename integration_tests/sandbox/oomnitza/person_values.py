@@ -2,41 +2,96 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.fields import Field
 from integration_tests.sandbox.oomnitza.store import Row
+from integration_tests.sandbox.oomnitza.switches import Switches
 
 
-def check_person(fields: Mapping[str, Field], given: Row, *, new: bool, ignore_restriction: bool) -> Row:
-    """Return a body's values, ready to be kept. Raises RequestRejected 400 with all that is wrong."""
-    wrong = [
-        f"{name}: {reason}"
-        for name, value in given.items()
-        if (reason := _wrong(fields, name, value, ignore_restriction))
-    ]
-    if new:
-        wrong += [f"{f.name}: is required" for f in fields.values() if not f.optional and f.name not in given]
-    elif not given:
-        wrong.append("nothing to change")
-    if wrong:
-        raise RequestRejected(400, "; ".join(wrong))
-    return {name: _kept(fields[name], value) for name, value in given.items()}
+@dataclass(frozen=True)
+class Allowed:
+    """What a request's headers allow: fields that are edit-only elsewhere, and unknown ones (which are left out)."""
+
+    restricted: bool = False
+    unknown: bool = False
 
 
-def _wrong(fields: Mapping[str, Field], name: str, value: Any, ignore_restriction: bool) -> str | None:
-    field = fields.get(name)
-    if field is None:
-        return "there is no such field"
-    if not field.editable and (field.system or not ignore_restriction):
-        return "is read-only"
-    return field.wrong(value)
+class PersonValues:
+    """Checks and keeps values by the fields and the switches of an instance."""
+
+    def __init__(self, fields: Mapping[str, Field], switches: Switches) -> None:
+        self._fields = fields
+        self._switches = switches
+
+    def of_creation(self, given: Row, allowed: Allowed) -> Row:
+        """Return the values of a new person. Raises RequestRejected 400 with all that is wrong."""
+        defaults = {name: f.default for name, f in self._fields.items() if f.default and given.get(name) in (None, "")}
+        given = {**given, **defaults}
+        required = [f.name for f in self._fields.values() if not f.optional and f.name not in given]
+        return self._kept(given, allowed, [f"{name}: is required" for name in required])
+
+    def of_edit(self, given: Row, allowed: Allowed) -> Row:
+        """Return the values of an edit. Raises RequestRejected 400 with all that is wrong."""
+        if not given:
+            raise RequestRejected(400, "nothing to change")
+        edits = self._switches.username_edits
+        wrong = ["username: cannot be edited"] if edits == "rejected" and "username" in given else []
+        if edits == "ignored":
+            given = {name: value for name, value in given.items() if name != "username"}
+        return self._kept(given, allowed, wrong)
+
+    def of_administrator(self, given: Row, *, new: bool) -> Row:
+        """Return the values that an administrator sets by hand: of any field but the server's own, user names too."""
+        required = [f.name for f in self._fields.values() if not f.optional and f.name not in given]
+        return self._checked(given, Allowed(restricted=True), [f"{name}: is required" for name in required if new])
+
+    def _kept(self, given: Row, allowed: Allowed, wrong: list[str]) -> Row:
+        cut = "cut" in self._switches.normalized
+        given = {name: self._cut(name, value) if cut else value for name, value in given.items()}
+        kept = self._checked(given, allowed, wrong)
+        return {name: self._normalized(name, value) for name, value in kept.items()}
+
+    def _checked(self, given: Row, allowed: Allowed, wrong: list[str]) -> Row:
+        if allowed.unknown:
+            given = {name: value for name, value in given.items() if name in self._fields}
+        reasons = {name: self._wrong(name, value, allowed.restricted) for name, value in given.items()}
+        wrong = [*(f"{name}: {reason}" for name, reason in reasons.items() if reason), *wrong]
+        if wrong:
+            raise RequestRejected(400, "; ".join(wrong))
+        return {name: _typed(self._fields[name], value) for name, value in given.items()}
+
+    def _wrong(self, name: str, value: Any, restricted: bool) -> str | None:
+        field = self._fields.get(name)
+        if field is None:
+            return "there is no such field"
+        if not field.editable and (field.system or not restricted):
+            return "is read-only"
+        return field.wrong(value, self._switches.dropdowns)
+
+    def _cut(self, name: str, value: Any) -> Any:
+        field = self._fields.get(name)
+        return value[: field.length] if field is not None and isinstance(value, str) else value
+
+    def _normalized(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        how = self._switches.normalized
+        if "blanks" in how:
+            value = " ".join(value.split())
+        if "phone" in how and name == "phone_number":
+            value = re.sub(r"[^\d+]", "", value)
+        if "title_case" in how and name == "position":
+            value = value.title()
+        return value or None
 
 
-def _kept(field: Field, value: Any) -> Any:
+def _typed(field: Field, value: Any) -> Any:
     if value == "":
         return None
     if field.kind == "date" and isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A run of ingest: what one portion brought, and what became of it."""
+"""Integrations configured in Oomnitza, and their runs: what one portion brought, and what became of it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,31 @@ from dataclasses import dataclass, field
 from integration_tests.sandbox.oomnitza.store import Row
 
 OUTCOMES = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
+FATAL = "Fatal Error"
+
+
+@dataclass
+class Integration:
+    """One integration. `mapping` is what an administrator drew: `{internal id: {"type": ..., "value": ...}}`.
+
+    `saas_sync_key` stands for the application instance; None takes any, "" takes none.
+    """
+
+    name: str
+    mapping: dict[str, Row] = field(default_factory=dict)
+    saas_sync_key: str | None = None
 
 
 @dataclass
 class Run:
-    """One portion. `objects` counts records by outcome, `logs` holds a line for each."""
+    """One portion. `objects` counts records by outcome, `logs` holds a line for each.
+
+    `connector` is the name that is shown, `sender` the integration's id, or "connector_" and the name that was sent.
+    """
 
     portion: str
     connector: str
+    sender: str
     mode: str
     test_run: bool
     started: int
@@ -32,3 +49,7 @@ class Run:
         """Count one record."""
         self.objects[outcome] += 1
         self.logs[outcome].append(line)
+
+    def note_fatal(self, error: str) -> None:
+        """Log the error that ended the run."""
+        self.logs.setdefault(FATAL, []).append(error)

@@ -86,11 +86,15 @@ class RoleRoutes:
     async def _give_roles(self, request: Request) -> Response:
         pairs = await self._pairs(request)
         self._store.many("INSERT OR IGNORE INTO role_users VALUES (?, ?)", pairs)
+        for _, user_id in pairs:
+            self._api.changed(request, "saas_users", user_id)
         return self._api.reply(request, {"role_id": pairs[0][0], "user_id": pairs[0][1], "errors": []})
 
     async def _take_roles(self, request: Request) -> Response:
         pairs = await self._pairs(request)
         self._store.many("DELETE FROM role_users WHERE role_id = ? AND user_id = ?", pairs)
+        for _, user_id in pairs:
+            self._api.changed(request, "saas_users", user_id)
         return Response(status_code=204)
 
     async def _overwrite_roles(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The ways to a token: `request_token`, and the probe of Oomnitza's connector, `mappings`."""
+"""The ways to a token, and the mappings, whose listing Oomnitza's connector also uses to prove its token."""
 
 from __future__ import annotations
 
@@ -34,10 +34,16 @@ class SignInRoutes:
             raise RequestRejected(400, "The body must have login and password, and the address no parameters.")
         if (form["login"], form["password"]) != (self._oomnitza.username, self._oomnitza.password):
             raise RequestRejected(401, "Wrong user name or password.")
-        return answer({"token": self._oomnitza.issue_token(user=form["login"])})
+        return answer({"token": self._oomnitza.issue_token_of_password(form["login"])})
 
     async def _mappings(self, request: Request) -> Response:
         self._api.admit(request, "mappings")
-        if request.query_params.get("name") != "AuthTest":
-            raise RequestRejected(400, "name is missing.")
-        return self._api.reply(request, [])
+        given = dict(request.query_params)
+        if set(given) == {"name"}:
+            return self._api.reply(request, self._oomnitza.mappings.get(given["name"], {}))
+        if set(given) != {"connector_id"}:
+            raise RequestRejected(400, "The address must have name or connector_id.")
+        found = self._oomnitza.connectors.get(int(given["connector_id"])) if given["connector_id"].isdigit() else None
+        if found is None and self._oomnitza.switches.unknown_connector_status == 404:
+            raise RequestRejected(404, f"There is no connector {given['connector_id']!r}.")
+        return self._api.reply(request, found.mapping if found is not None else {})

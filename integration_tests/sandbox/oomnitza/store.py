@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS saas (
 CREATE TABLE IF NOT EXISTS saas_users (
   number INTEGER PRIMARY KEY AUTOINCREMENT, saas_user_id TEXT UNIQUE NOT NULL, saas_id INTEGER NOT NULL,
   user_id TEXT NOT NULL, user_external_id TEXT NOT NULL DEFAULT '', active INTEGER NOT NULL DEFAULT 1,
-  last_visit INTEGER NOT NULL DEFAULT 0, UNIQUE (saas_id, user_id));
+  last_visit INTEGER NOT NULL DEFAULT 0, contract_id TEXT NOT NULL DEFAULT '', UNIQUE (saas_id, user_id));
 CREATE INDEX IF NOT EXISTS saas_users_user ON saas_users (user_id);
 CREATE TABLE IF NOT EXISTS roles (
   number INTEGER PRIMARY KEY AUTOINCREMENT, role_id TEXT UNIQUE NOT NULL, saas_id INTEGER NOT NULL,
@@ -40,7 +40,9 @@ CREATE INDEX IF NOT EXISTS role_users_user ON role_users (user_id);
 CREATE TABLE IF NOT EXISTS changes (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, user_id TEXT NOT NULL, action TEXT NOT NULL,
   before TEXT NOT NULL, after TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT, portion TEXT UNIQUE, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, portion TEXT UNIQUE NOT NULL, connector TEXT NOT NULL, started INTEGER NOT NULL,
+  state TEXT NOT NULL);
 """
 
 
@@ -53,9 +55,11 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
         self._db.create_function("matches", 2, _matches, deterministic=True)
+        self._db.create_function("mixed", 2, _mixed, deterministic=True)
         # A sandbox may lose its last writes with the machine, and so waits for no disk.
         self._db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {SCHEMA}")
         self.fields: dict[str, Field] = {}
+        self.unseen: dict[str, int] = {}
         self._create_people(standard(roles))
         self._uid = self.value("SELECT coalesce(max(uid), 0) FROM people")
 
@@ -144,8 +148,13 @@ class Store:
         return found[0] if found else None
 
     def people(self, where: Where, order: str, limit: int, skip: int) -> tuple[list[Row], int]:
-        """A page of those for whom a condition holds, and how many they are in all."""
+        """Return a page of those for whom a condition holds, and how many they are in all.
+
+        A look-up misses the people in `unseen` as many times as it says there.
+        """
         with self.lock:
+            if self.unseen:
+                where = self._without_unseen(where)
             rows = self.rows(
                 f"SELECT * FROM people WHERE {where.sql} ORDER BY {order} LIMIT ? OFFSET ?",
                 (*where.parameters, limit, skip),
@@ -153,6 +162,18 @@ class Store:
             if skip == 0 and len(rows) < limit:
                 return rows, len(rows)
             return rows, int(self.value(f"SELECT count(*) FROM people WHERE {where.sql}", where.parameters))
+
+    def _without_unseen(self, where: Where) -> Where:
+        among = f"user_id IN ({', '.join('?' * len(self.unseen))})"
+        found = self.rows(
+            f"SELECT user_id FROM people WHERE ({where.sql}) AND {among}", (*where.parameters, *self.unseen)
+        )
+        missed = [row["user_id"] for row in found]
+        for user_id in missed:
+            self.unseen[user_id] -= 1
+            if self.unseen[user_id] == 0:
+                del self.unseen[user_id]
+        return Where(f"({where.sql}) AND user_id NOT IN ({', '.join('?' * len(missed))})", (*where.parameters, *missed))
 
     def find(self, name: str, value: Any) -> list[str]:
         """The ids of those who have a value, compared without regard to case."""
@@ -234,6 +255,11 @@ def _full_name(row: Row) -> str:
 
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def _mixed(number: int, request: int) -> bytes:
+    """Return a key that puts rows into another order at each request."""
+    return hashlib.blake2b(f"{request} {number}".encode(), digest_size=8).digest()
 
 
 def _matches(value: Any, pattern: str) -> bool:

@@ -80,7 +80,7 @@ def test_records_that_fail_say_why(api: Caller) -> None:
     api("POST", "v3/bulk", json=batch(ADA, error="the template failed"))
     log = finish(api)
     assert log["objects"]["failed"] == 8
-    reasons = ["in use", "has no value 99", "single value", "role is required", "no value of a sync field",
+    reasons = ["in use", "has no value 99", "single value", "role: is required", "no value of a sync field",
                "more than one", "read-only", "the template failed"]  # fmt: skip
     assert all(reason in line for reason, line in zip(reasons, log["logs"]["failed"], strict=True))
     assert len(oomnitza.people()) == 3
@@ -95,15 +95,99 @@ def test_custom_fields_and_several_sync_fields(api: Caller) -> None:
     assert (person["email"], person["slack_user_id"]) == ("ada@acme.example", "U1")
 
 
-def test_saas_users_come_with_the_record(api: Caller) -> None:
+def test_ingest_assigns_saas_users(api: Caller) -> None:
     oomnitza = api.sandbox.oomnitza
     saas_id = oomnitza.add_application("Zoom")
-    api("POST", "v3/bulk", json=batch({**ADA, "SAAS": {"sync_key": "EMAIL", "name": "Slack"}}))
-    api("POST", "v3/bulk", json=batch({**BOB, "SAAS": {"sync_key": "EMAIL", "selected_saas_id": saas_id}}))
-    api("POST", "v3/bulk", json=batch({**ADA, "SAAS": {"sync_key": "EMAIL", "name": "Slack"}}))
-    assert [row["user_external_id"] for row in oomnitza.saas_users("Slack")] == ["ada@acme.example"]
+    sender = {"connector_name": ..., "connector_id": 12}
+    for record, saas in ((ADA, {"name": "Slack"}), (BOB, {"selected_saas_id": saas_id}), (ADA, {"name": "Slack"})):
+        api("POST", "v3/bulk", json=batch({**record, "SAAS": {"sync_key": "acme", **saas}}, **sender))
+    assert [row["username"] for row in oomnitza.saas_users("Slack")] == ["ada"]
     assert [row["username"] for row in oomnitza.saas_users("Zoom")] == ["bob"]
     assert len(oomnitza.applications()) == 2
+
+
+def test_ingest_saas_without_integration_is_rejected(api: Caller) -> None:
+    api.sandbox.oomnitza.switches.saas_needs_connector = True
+    record = {**ADA, "SAAS": {"sync_key": "acme", "name": "Slack"}}
+    assert "connector_id" in api.error(400, "POST", "v3/bulk", json=batch(record))
+    number = api.sandbox.oomnitza.add_integration("Slack", saas_sync_key="acme")
+    sender = {"connector_name": ..., "connector_id": number}
+    assert api("POST", "v3/bulk", json=batch(record, **sender)).status_code == 200
+    record["SAAS"] = {"sync_key": "EMAIL"}
+    assert "sync_key" in api.error(400, "POST", "v3/bulk", json=batch(record, **sender))
+
+
+def test_ingest_keeps_the_username_of_a_person(api: Caller) -> None:
+    """Oomnitza's connector sends the user name of everybody: ignored, never an error."""
+    api.sandbox.oomnitza.add_person(username="sso.ada", email="ada@acme.example")
+    api.sandbox.oomnitza.switches.username_edits = "rejected"
+    api("POST", "v3/bulk", json=batch(ADA))
+    (person,) = api.sandbox.oomnitza.people()
+    assert (person["username"], person["first_name"]) == ("sso.ada", "Ada")
+
+
+def test_ingest_failed_record_may_have_any_names(api: Caller) -> None:
+    """A record that could not be mapped comes as the vendor's API gave it."""
+    raw = {"id": "U1", "profile": {"email": "ada@acme.example"}}
+    assert api("POST", "v3/bulk", json=batch(raw, error="no email")).status_code == 200
+    assert finish(api)["logs"]["failed"] == ["no sync value: no email"]
+
+
+def test_ingest_fatal_error_ends_the_run(api: Caller) -> None:
+    api("POST", "v3/bulk", json=batch(ADA))
+    api("POST", "v3/bulk", json=batch({}, error="Slack is down", error_type="Fatal Error"))
+    log = finish(api)
+    assert (log["logs"]["Fatal Error"], log["objects"]["added"], log["objects"]["failed"]) == (["Slack is down"], 1, 0)
+    for bad in ({"error_type": "Fatal Error"}, {"error": "x", "error_type": "fatal"}):
+        api.error(400, "POST", "v3/bulk", json=batch({}, **bad))
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        ({"is_empty_run": True, "multi_str_input_value": None}, []),
+        ({"added": 1}, []),
+        ({"failed": 1, "error_message": "no page", "test_run": False, "multi_str_input_value": None}, ["no page"]),
+    ],
+)
+def test_ready_portion_is_a_whole_run(api: Caller, body: dict[str, Any], failed: list[str]) -> None:
+    body = {"correlation_id": PORTION, **body}
+    assert api("POST", "v3/bulk/12/add_ready_portion", json=body).status_code == 200
+    api.sandbox.oomnitza.switches.run_polls = 0
+    log = api("GET", LOG).json()
+    assert (log["connector"], log["status"], log["logs"]["failed"]) == ("Slack", "finished", failed)
+    api.error(400, "POST", "v3/bulk/12/add_ready_portion", json=body)
+    api.error(404, "POST", "v3/bulk/99/add_ready_portion", json={**body, "correlation_id": str(uuid.uuid4())})
+    api.error(404, "POST", "v3/bulk/CSV_users/add_ready_portion", json=body)
+    api.error(400, "POST", "v3/bulk/12/add_ready_portion", json={"correlation_id": PORTION})
+
+
+def test_run_logs_are_listed_by_connector(api: Caller) -> None:
+    portions = [str(uuid.uuid4()) for _ in range(3)]
+    for portion in portions[:2]:
+        api("POST", "v3/bulk", json=batch(ADA, portion=portion))
+    api("POST", "v3/bulk", json=batch(BOB, portion=portions[2], connector_name=..., connector_id=12))
+    named = api("GET", "v3/connector_run_logs/connector_CSV_users").json()
+    assert [row["portion_correlation_id"] for row in named] == portions[:2]
+    (row,) = api("GET", "v3/connector_run_logs/12").json()
+    assert (row["connector"], row["portion_correlation_id"], row["status"]) == ("Slack", portions[2], "processing")
+    params = {"filter": f'portion_correlation_id eq "{portions[1]}"', "limit": "10", "sortby": "portion_id desc"}
+    found = api("GET", "v3/connector_run_logs/connector_CSV_users", params=params)
+    assert [row["portion_id"] for row in found.json()] == [named[1]["portion_id"]]
+    assert found.headers["X-Total-Count"] == "1"
+    for unknown in ("13", "connector_LDAP", "Slack"):
+        api.error(404, "GET", f"v3/connector_run_logs/{unknown}")
+
+
+def test_run_log_by_uuid_can_be_switched_off(api: Caller) -> None:
+    api("POST", "v3/bulk", json=batch(ADA))
+    assert api("GET", LOG).status_code == 200
+    api.sandbox.oomnitza.switches.run_by_uuid = False
+    api.error(404, "GET", LOG)
+    (row,) = api("GET", "v3/connector_run_logs/connector_CSV_users").json()
+    api("POST", f"v3/bulk/{PORTION}/finalize", json={})
+    path = f"v3/connector_run_logs/connectors/{row['portion_id']}"
+    assert [api("GET", path).json()["objects"]["added"] for _ in range(3)] == [0, 0, 1]
 
 
 def test_an_administrator_cancels(api: Caller) -> None:

@@ -206,11 +206,6 @@ def test_case_counts_where_it_is_switched_on(api: Caller) -> None:
     assert len(api("GET", "v3/users", params={"filter": 'username IN ["Ada"]'}).json()) == 1
 
 
-def test_a_switch_that_there_is_not_is_an_error(sandbox: Sandbox) -> None:
-    with pytest.raises(AttributeError):
-        sandbox.oomnitza.switches.case_sensitiv = True  # type: ignore[attr-defined]  # the point of the test
-
-
 def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
     with Sandbox(people=10, path=tmp_path) as sandbox:
         sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)

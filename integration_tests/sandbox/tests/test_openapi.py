@@ -61,6 +61,8 @@ def everything(api: Caller) -> None:
     ask("POST", f"v3/bulk/{portion}/finalize", json={})
     for _ in range(3):
         ask("GET", f"v3/connector_run_logs/connectors/{portion}")
+    ask("GET", "v3/connector_run_logs/connector_CSV_users", params={"limit": "10", "skip": "0"})
+    ask("GET", f"v3/users/{ada}/software/saas")
 
 
 @pytest.mark.parametrize("switched", [False, True], ids=["as usual", "switched"])
