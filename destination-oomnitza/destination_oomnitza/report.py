@@ -7,7 +7,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -32,14 +31,6 @@ class Outcome(Enum):
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Result:
-    """The outcome of one record, with the reason where it failed."""
-
-    outcome: Outcome
-    reason: str = ""
 
 
 _OPEN = "open"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from destination_oomnitza.api.client import Client, RequestRejected
@@ -16,9 +17,12 @@ from destination_oomnitza.mapping.rules import table
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline
+from destination_oomnitza.pipeline.scheduler import Scheduler
+from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
 from destination_oomnitza.protocol.messages import Stream
 from destination_oomnitza.report import Report
+from destination_oomnitza.writers.base import Writer
 from destination_oomnitza.writers.ingest_writer import IngestWriter
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import USERS, People
@@ -86,23 +90,25 @@ def _write(
         config.on_failed_record == "fail_after_sync",
         {stream.key for stream in whole},
     )
-    pipeline = Pipeline(
-        plans,
+    executor = ThreadPoolExecutor(config.num_workers, thread_name_prefix="batch")
+    scheduler = Scheduler(
+        executor,
         writer,
-        report,
-        checkpoints,
-        batch_size=config.batch_size,
-        num_workers=config.num_workers,
-        cancellation=cancellation,
+        Settlement(report, checkpoints).settle,
+        cancellation,
+        max_in_flight=2 * config.num_workers,
     )
+    pipeline = Pipeline(plans, scheduler, checkpoints, report, cancellation, batch_size=config.batch_size)
     try:
-        broken = pipeline.run(lines)
+        end = pipeline.run(lines)
+        writer.finish(end)
         _fail_if_rejected(config, report)
-        checkpoints.conclude(broken)
+        checkpoints.conclude(end.broken)
     except BaseException as error:
         cancellation.cancel(error)  # what is still waiting for another try must not go on
         raise
     finally:
+        executor.shutdown(wait=False, cancel_futures=True)
         writer.close()
 
 
@@ -131,7 +137,7 @@ def log_mapping(plan: StreamPlan) -> None:
 
 def _writer(
     config: Config, client: Client, report: Report, cancellation: Cancellation, whole: Sequence[Stream]
-) -> RestWriter | IngestWriter:
+) -> Writer:
     """Choose the writer; nothing else does. `whole`: streams that are the whole truth about SaaS users."""
     if isinstance(config.write_method, IngestWriting):
         return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)

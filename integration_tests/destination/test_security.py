@@ -120,10 +120,10 @@ def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_pat
     settings = with_password(sandbox)
     script = tmp_path / "broken.py"
     script.write_text(
-        "from destination_oomnitza import destination, run\n"
+        "from destination_oomnitza import run, sync\n"
         "def fail(config, *_):\n"
         "    raise KeyError(config.credentials.password.get_secret_value())\n"
-        "destination.plan_stream = fail\n"
+        "sync.plan_stream = fail\n"
         "run.run()\n"
     )
     output = run_script(script, settings, tmp_path)

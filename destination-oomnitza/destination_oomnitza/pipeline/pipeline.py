@@ -1,139 +1,94 @@
-"""The pipeline: records become batches, batches are written by workers, states are acknowledged in order."""
+"""The pipeline: takes the messages in their order, and hands records, states and stream statuses on."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordRejected
 from destination_oomnitza.mapping.templates import TemplateFailed
-from destination_oomnitza.mapping.values import folded
-from destination_oomnitza.pipeline.checkpoints import Checkpoints, Entry
+from destination_oomnitza.pipeline.batches import OpenBatch, OpenBatches
+from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.planning.stream_plan import StreamPlan
 from destination_oomnitza.protocol.messages import BrokenText, NoMessage, StreamKey, read_message, read_state
-from destination_oomnitza.report import Outcome, Report, Result
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import RejectedRecord, StreamEnd
 
 logger = logging.getLogger("airbyte")
 
 SILENCE = 2.0
 """Seconds without input after which what is there is written, so that a slow source is not held back."""
 
-MAX_WAITING = 10_000
-"""Batches and states that may wait for a slow batch before them, until reading waits too."""
-
-Mark = tuple[str, str]
-"""A sync key and its value, as values are compared."""
-
-
-class Writer(Protocol):
-    """Gets batches into Oomnitza. There are two: `rest.RestWriter` and `ingest.IngestWriter`."""
-
-    def write(self, plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
-        """Write the rows of one batch, from any thread, and return what became of each; None where Oomnitza tells only at the end.
-
-        `refusals` are the batch's records that could not be mapped, each with its key and the reason.
-        Raises AirbyteTracedException where the sync cannot go on.
-        """
-
-    def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
-        """Note a record that is not written (filtered or skipped), for it counts as appearing."""
-
-    def finish(self, complete: set[StreamKey], broken: set[StreamKey], refused: bool) -> None:
-        """End a sync whose input came to its end, when all of it is written.
-
-        `complete`: the streams of which the source said COMPLETE; `broken`: those that it began, and of which it did not. `refused`:
-        whether any record was refused, or anything came that could not be read and may have been one. Raises as `write`.
-        """
-
-
-@dataclass(slots=True)
-class Batch:
-    """Records of one stream that are written together."""
-
-    plan: StreamPlan
-    entry: Entry
-    rows: list[MappedRecord] = field(default_factory=list)
-    marks: list[list[Mark]] = field(default_factory=list)
-    owners: dict[Mark, int] = field(default_factory=dict)
-    refusals: list[str] = field(default_factory=list)
-    accepted: bool = False
-    inactive: bool = False
-
-    @property
-    def place(self) -> tuple[StreamKey, bool]:
-        """What tells open batches apart: their stream and, where the writer wants it, whether they are of inactive accounts."""
-        return self.plan.stream.key, self.inactive
-
 
 class Pipeline:
-    """Reads messages, writes records, acknowledges states. One run a pipeline.
+    """Reads messages, and returns when every record of them is written. One run a pipeline; the reading thread runs it.
 
-    Bounded: at most `2 * num_workers` batches are in memory, and the source waits while Oomnitza is slow. A sync key's value is in
-    flight once: batches that share one are written one after the other, in order.
+    Its memory is bounded: the source waits while Oomnitza is slow. `max_waiting` batches and states may wait for a slow batch
+    before them, until reading waits, too.
     """
 
     def __init__(
         self,
         plans: Iterable[StreamPlan],
-        writer: Writer,
-        report: Report,
+        scheduler: Scheduler,
         checkpoints: Checkpoints,
+        report: Report,
+        cancellation: Cancellation,
         *,
         batch_size: int,
-        num_workers: int,
-        cancellation: Cancellation,
+        max_waiting: int = 10_000,
     ) -> None:
         self._plans = {plan.stream.key: plan for plan in plans}
-        self._writer = writer
-        self._report = report
+        self._scheduler = scheduler
         self._checkpoints = checkpoints
-        self._batch_size = batch_size
-        self._most_batches = 2 * num_workers
+        self._report = report
         self._cancellation = cancellation
-        self._workers = ThreadPoolExecutor(num_workers, thread_name_prefix="batch")
-        self._changed = threading.Condition()
-        self._under_way = 0
-        self._busy: set[Mark] = set()
-        self._open: dict[tuple[StreamKey, bool], Batch] = {}
+        self._max_waiting = max_waiting
+        self._batches = OpenBatches(checkpoints, batch_size, self._close_batch)
         self._complete: set[StreamKey] = set()
         self._begun: set[StreamKey] = set()
         self._unreadable = False
 
-    def run(self, lines: Iterable[list[bytes]]) -> set[StreamKey]:
-        """Take everything in, and return when all of it is written. An empty list of lines means that the source is silent.
+    def run(self, lines: Iterable[list[bytes]]) -> StreamEnd:
+        """Take everything in, and return how the input ended, when all of it is written.
 
-        Returns the streams that the source began, and did not read to the end.
-
-        Raises AirbyteTracedException where the sync cannot go on; what was acknowledged until then is written.
+        An empty list of lines means that the source is silent. Raises AirbyteTracedException if the sync cannot go on; the
+        report counts what was written until then, in the batches under way, too.
         """
         try:
             for some in lines:
                 self._cancellation.raise_if_cancelled()
+                self._scheduler.settle_ended()
                 for line in some:
                     self._take_line(line)
                 if not some:
-                    self._close_batches()
-            self._close_batches()
-            self._wait_while(lambda: self._under_way > 0)
-            return self._finish()
-        finally:
-            self._workers.shutdown(wait=False, cancel_futures=True)
+                    self._batches.close()
+            self._batches.close()
+            self._scheduler.drain()
+        except BaseException as error:
+            self._cancellation.cancel(error)
+            self._scheduler.abandon()
+            raise
+        return self._end()
 
-    def _finish(self) -> set[StreamKey]:
-        # A source that speaks of no status at all is taken at its word that it came to its end.
+    def _end(self) -> StreamEnd:
+        # A source that reports no status at all is taken at its word that it came to its end.
         broken = self._begun - self._complete
         for key in broken:
             logger.warning(
                 f"The source did not read {self._plans[key].stream.title} to the end. What came is written, and nothing "
                 "is concluded from what did not come."
             )
-        self._writer.finish(self._complete, broken, refused=self._report.failed() > 0 or self._unreadable)
-        return broken
+        return StreamEnd(self._complete, broken, rejected=self._report.failed() > 0 or self._unreadable)
+
+    def _close_batch(self, batch: OpenBatch) -> None:
+        if batch.batch.records or batch.batch.rejected or batch.batch.skipped:
+            self._scheduler.submit(batch)
+        else:
+            self._checkpoints.settle(batch.place, 0, batch.accepted)
 
     def _take_line(self, line: bytes) -> None:
         try:
@@ -152,7 +107,30 @@ class Pipeline:
         elif kind == "TRACE":
             self._take_trace(message.get("trace"))
 
+    # -- records -------------------------------------------------------------------------------------------------------
+
     def _take_record(self, record: Any, broken: bool = False) -> None:
+        plan = self._plan_of(record, broken)
+        if plan is None:
+            self._checkpoints.take(None)
+            return
+        self._checkpoints.take(plan.stream.key)
+        data = record.get("data")
+        try:
+            mapped = _map(plan, data, broken)
+        except RecordRejected as error:
+            rejected = RejectedRecord(plan.mapping.describe(data), str(error))
+            self._report.refuse(plan.stream.title, rejected.key, rejected.reason)
+            self._batches.reject(plan, rejected)
+            return
+        if mapped is None:
+            self._report.count(plan.stream.title, Outcome.SKIPPED)
+            self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.whole else None)
+        elif self._batches.add(plan, mapped) is not None:
+            self._report.count(plan.stream.title, Outcome.SKIPPED)
+
+    def _plan_of(self, record: Any, broken: bool) -> StreamPlan | None:
+        """Return the plan of a record's stream; None, and a note in the report, if it is of no stream of the catalog."""
         try:
             key = (record.get("namespace") or None, record["stream"])
             if broken and key not in self._plans:
@@ -160,76 +138,19 @@ class Pipeline:
             plan = self._plans.get(key)
         except (AttributeError, KeyError, TypeError):
             self._unreadable = True
-            self._checkpoints.take(None)
             self._report.complain("a record without a stream")
-            return
+            return None
         if plan is None:
             self._unreadable = self._unreadable or broken
-            self._checkpoints.take(None)
             self._report.complain(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
-            return
-        self._checkpoints.take(key)
-        batch = self._batch(plan)
-        data = record.get("data")
-        try:
-            row = _map(plan, data, broken)
-        except RecordRejected as refusal:
-            described = plan.mapping.describe(data)
-            batch.refusals.append(f"{described}: {refusal}")
-            self._report.refuse(plan.stream.title, described, str(refusal))
-            self._close_if_full(batch)
-            return
-        if row is None:
-            batch.accepted = True
-            self._report.count(plan.stream.title, Outcome.SKIPPED)
-            self._writer.seen(plan, data)
-            return
-        self._add(plan, row)
+        return plan
 
     def _only_one_named(self, key: StreamKey) -> StreamKey:
-        """Of a record that was cut before its namespace, the stream is known if there is only one of the name."""
+        """Return the stream of a record that was cut before its namespace: the only one of its name, if there is one."""
         named = [each for each in self._plans if each[1] == key[1]]
         return named[0] if key[0] is None and len(named) == 1 else key
 
-    def _batch(self, plan: StreamPlan, inactive: bool = False) -> Batch:
-        batch = self._open.get((plan.stream.key, inactive))
-        if batch is None:
-            batch = Batch(plan, self._checkpoints.open(plan.stream.key), inactive=inactive)
-            self._open[batch.place] = batch
-        return batch
-
-    def _add(self, plan: StreamPlan, row: MappedRecord) -> None:
-        keys = plan.mapping.sync_keys
-        marks = [(key, folded(value)) for key, value in zip(keys, row.keys, strict=True) if value is not None]
-        inactive = plan.inactive_apart and row.inactive
-        other = self._open.get((plan.stream.key, not inactive))
-        if other is not None and any(mark in other.owners for mark in marks):
-            self._close(other)  # the earlier record of the same person is written first
-        batch = self._batch(plan, inactive)
-        owners = {batch.owners[mark] for mark in marks if mark in batch.owners}
-        if len(owners) == 1 and batch.owners.get(marks[0]) in owners:
-            # The same person again: the last record wins.
-            (place,) = owners
-            for mark in [mark for mark in batch.marks[place] if mark not in marks]:
-                del batch.owners[mark]
-            batch.rows[place], batch.marks[place] = row, marks
-            batch.accepted = True  # the earlier record counts as skipped, which is not refused
-            self._report.count(batch.plan.stream.title, Outcome.SKIPPED)
-        else:
-            if owners:
-                # Another person with a further key in common: not at the same time.
-                self._close(batch)
-                batch = self._batch(plan, inactive)
-            place = len(batch.rows)
-            batch.rows.append(row)
-            batch.marks.append(marks)
-        for mark in marks:
-            batch.owners[mark] = place
-        self._close_if_full(batch)
-
-    def _close_if_full(self, batch: Batch) -> None:
-        if len(batch.rows) + len(batch.refusals) >= self._batch_size:
-            self._close(batch)
+    # -- states and statuses -------------------------------------------------------------------------------------------
 
     def _take_state(self, message: dict[str, Any]) -> None:
         state = read_state(message)
@@ -238,8 +159,9 @@ class Pipeline:
         elif state.scope != "every stream" and state.scope not in self._plans:
             self._report.complain(f"a state of the stream {state.scope[1][:100]}, which is not in the catalog")
         else:
-            self._close_batches()
-            self._wait_while(lambda: bool(self._under_way) and self._checkpoints.waiting() > MAX_WAITING)
+            self._batches.close()
+            while not self._scheduler.idle and self._checkpoints.waiting() > self._max_waiting:
+                self._scheduler.wait()
             self._checkpoints.add_state(state)
 
     def _take_trace(self, trace: Any) -> None:
@@ -253,64 +175,9 @@ class Pipeline:
         except (TypeError, KeyError, AttributeError):
             return  # another kind of trace
 
-    def _close_batches(self) -> None:
-        for batch in list(self._open.values()):
-            self._close(batch)
-
-    def _close(self, batch: Batch) -> None:
-        """Hand a batch to the workers, when there is room and none of its keys is in flight."""
-        del self._open[batch.place]
-        if not batch.rows and not batch.refusals:
-            self._checkpoints.settle(batch.entry, 0, batch.accepted)
-            return
-        self._wait_while(
-            lambda: self._under_way >= self._most_batches or not self._busy.isdisjoint(batch.owners),
-        )
-        with self._changed:
-            self._under_way += 1
-            self._busy.update(batch.owners)
-        self._workers.submit(self._write, batch)
-
-    def _wait_while(self, held_up: Callable[[], bool]) -> None:
-        """Let the source wait. Raises where the sync is over."""
-        with self._changed:
-            while held_up():
-                self._cancellation.raise_if_cancelled()
-                self._changed.wait(1)
-            self._cancellation.raise_if_cancelled()
-
-    def _write(self, batch: Batch) -> None:
-        try:
-            self._cancellation.raise_if_cancelled()
-            self._settle(batch, self._writer.write(batch.plan, batch.rows, batch.refusals))
-        except BaseException as error:  # it must reach the reading thread, whatever it is
-            self._cancellation.cancel(error)
-        finally:
-            with self._changed:
-                self._under_way -= 1
-                self._busy.difference_update(batch.owners)
-                self._changed.notify_all()
-
-    def _settle(self, batch: Batch, results: list[Result | None]) -> None:
-        stream = batch.plan.stream.title
-        refused = len(batch.refusals)
-        accepted = batch.accepted
-        counts: dict[Outcome, int] = {}
-        for row, result in zip(batch.rows, results, strict=True):
-            if result is not None and result.outcome is Outcome.FAILED:
-                refused += 1
-                self._report.refuse(stream, row.key, result.reason)
-                continue
-            accepted = True
-            if result is not None:
-                counts[result.outcome] = counts.get(result.outcome, 0) + 1
-        for outcome, number in counts.items():
-            self._report.count(stream, outcome, number)
-        self._checkpoints.settle(batch.entry, refused, accepted)
-
 
 def _map(plan: StreamPlan, data: Any, broken: bool) -> MappedRecord | None:
-    """Return what a record says of a person, None where it is filtered out or has no key. Raises RecordRejected."""
+    """Return what a record says of a person, None if it is filtered out or has no key. Raises RecordRejected."""
     if broken:
         raise RecordRejected("the record is not valid JSON in UTF-8")
     if not isinstance(data, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -24,9 +24,9 @@ from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import is_empty
 from destination_oomnitza.planning.stream_plan import StreamPlan
 from destination_oomnitza.protocol.messages import StreamKey
-from destination_oomnitza.report import Report, Result
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.known_people import KnownPeople
-from destination_oomnitza.writers.people import failed, skipped
 
 logger = logging.getLogger("airbyte")
 
@@ -54,6 +54,14 @@ class Portion:
     concluded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A record as ingest takes it."""
+
+    write: RecordWrite
+    body: dict[str, Any]
+
+
 class IngestWriter:
     """Sends batches to connector ingest, and reads Oomnitza's run log at the end. `sleep` waits for seconds, and `clock` counts them."""
 
@@ -78,32 +86,29 @@ class IngestWriter:
         self._portions: dict[tuple[StreamKey, bool], Portion] = {}
         self._known: dict[tuple[str, ...], KnownPeople] = {}
 
-    def write(self, plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
-        """Send one batch. See pipeline.Writer. What becomes of the records, Oomnitza's run log tells."""
-        results: list[Result | None] = [None] * len(rows)
-        batches: dict[bool, list[tuple[int, dict[str, Any]]]] = {}
-        for index, row in enumerate(rows):
-            if all(key is None for key in row.keys) or (row.inactive and not plan.update):
-                results[index] = skipped()  # nobody is found by it, or nobody may be created for it
+    def write(self, batch: Batch) -> None:
+        """Send one batch. See Writer. What becomes of the records, Oomnitza's run log reports."""
+        plan = batch.plan
+        portions: dict[bool, list[_Sent]] = {}
+        for write in batch.records:
+            record = write.record
+            if all(key is None for key in record.keys) or (record.inactive and not plan.update):
+                write.end(Outcome.SKIPPED)  # nobody is found by it, or nobody may be created for it
                 continue
             try:
-                batches.setdefault(row.inactive, []).append((index, self._record(plan, row)))
+                portions.setdefault(record.inactive, []).append(_Sent(write, self._record(plan, record)))
             except ValueError as error:
-                results[index] = failed(str(error))
-        for inactive, records in batches.items():
+                write.fail(str(error))
+        for inactive, sent in portions.items():
             # Nobody may be created for an inactive account: those go into a portion of their own.
-            for (index, _), reason in self._send_batch(self._portion(plan, inactive), records):
-                results[index] = failed(f"Oomnitza refused it: {reason}")
-        for refusal in refusals:
-            self._send_error(self._portion(plan, False), refusal)
-        return results
+            for each, reason in self._send_batch(self._portion(plan, inactive), sent):
+                each.write.fail(f"Oomnitza refused it: {reason}")
+        for rejected in batch.rejected:
+            self._send_error(self._portion(plan, False), f"{rejected.key}: {rejected.reason}")
 
-    def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
-        """Do nothing: connector ingest deactivates nobody. See pipeline.Writer."""
-
-    def finish(self, complete: set[StreamKey], broken: set[StreamKey], refused: bool) -> None:
-        """Finalize the portions that were read whole, and take Oomnitza's counts into the report. See pipeline.Writer."""
-        whole = [each for each in self._portions.values() if each.batches and each.plan.stream.key not in broken]
+    def finish(self, end: StreamEnd) -> None:
+        """Finalize the portions that were read whole, and take Oomnitza's counts into the report. See Writer."""
+        whole = [each for each in self._portions.values() if each.batches and each.plan.stream.key not in end.broken]
         for portion in self._portions.values():
             if portion not in whole:
                 self._report.leave_open(portion.plan.stream.title, portion.records)
@@ -125,7 +130,7 @@ class IngestWriter:
             )
 
     def close(self) -> None:
-        """Say which runs stay open. See pipeline.Writer."""
+        """Say which runs stay open. See Writer."""
         for portion in self._portions.values():
             if portion.batches and not portion.concluded:
                 logger.warning(
@@ -186,14 +191,12 @@ class IngestWriter:
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
-    def _send_batch(
-        self, portion: Portion, records: Sequence[tuple[int, dict[str, Any]]]
-    ) -> list[tuple[tuple[int, dict[str, Any]], str]]:
-        def call(some: Sequence[tuple[int, dict[str, Any]]]) -> None:
-            self._send(portion, [record for _, record in some])
+    def _send_batch(self, portion: Portion, sent: Sequence[_Sent]) -> list[tuple[_Sent, str]]:
+        def call(some: Sequence[_Sent]) -> None:
+            self._send(portion, [each.body for each in some])
 
-        refused = bisect(records, call)
-        if len(refused) == len(records) > 1 and not portion.batches:
+        refused = bisect(sent, call)
+        if len(refused) == len(sent) > 1 and not portion.batches:
             # Nothing of this run was ever taken: it is not about the records.
             raise config_error(
                 f"Oomnitza takes nothing by connector ingest: {refused[0][1]}. "

@@ -12,8 +12,10 @@ from typing import Any
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.values import folded, is_empty
+from destination_oomnitza.planning.stream_plan import StreamPlan
 from destination_oomnitza.protocol.messages import Stream, StreamKey
 from destination_oomnitza.report import Report
+from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 
 logger = logging.getLogger("airbyte")
 
@@ -37,24 +39,30 @@ class MissingUsers:
         self._appeared: set[int] = set()
         self._came: set[StreamKey] = set()
 
-    def note(self, stream: StreamKey, marks: Iterable[tuple[str, Any]]) -> None:
-        """Note that somebody appeared in a stream: `(field of a SaaS user, value)`, or no marks where the person is known otherwise."""
-        self._came.add(stream)
-        self._appeared.update(_mark(name, value) for name, value in marks)
+    def note(self, batch: Batch) -> None:
+        """Note who appeared, in records that are not written, too: somebody whom a mode leaves alone is not missing."""
+        self._came.add(batch.plan.stream.key)
+        for write in batch.records:
+            self._appear(_identities(batch.plan, write))
+        for identities in batch.skipped:
+            self._appear(identities)
 
-    def finish(self, complete: set[StreamKey], refused: bool) -> None:
+    def _appear(self, identities: Iterable[tuple[str, Any]]) -> None:
+        self._appeared.update(_mark(name, value) for name, value in identities if value is not None)
+
+    def finish(self, end: StreamEnd) -> None:
         """Deactivate who is missing, where every one of the streams was COMPLETE.
 
-        Nobody is deactivated if any record was `refused` or could not be read, or if of one of the streams no record came. Raises
+        Nobody is deactivated if any record was rejected or could not be read, or if of one of the streams no record came. Raises
         AirbyteTracedException (config_error) where it would be more than `max_percent` of the active users; then nobody is
         deactivated either.
         """
         whole = {stream.key for stream in self._streams}
         why_not = (
             "the source did not say that it had read everybody (COMPLETE)"
-            if not whole <= complete
+            if not whole <= end.complete
             else "records were refused, or could not be read"
-            if refused
+            if end.rejected
             else "no record came"
             if not whole <= self._came
             else None
@@ -101,6 +109,15 @@ class MissingUsers:
             self._report.refuse(
                 stream, f"user_id={user_id}", f"SaaS user: is missing, and could not be deactivated: {reason}"
             )
+
+
+def _identities(plan: StreamPlan, write: RecordWrite) -> list[tuple[str, Any]]:
+    """Return what identifies the person of a record: fields of a SaaS user, and their values."""
+    if write.person is not None:
+        return [("user_id", write.person.get("user_id"))]
+    record = write.record
+    identities = [*zip(plan.mapping.sync_keys, record.keys, strict=True), ("user_external_id", record.external_id)]
+    return identities + [(name, record.fields.get(name)) for name in ("email", "username")]
 
 
 def _mark(name: str, value: Any) -> int:

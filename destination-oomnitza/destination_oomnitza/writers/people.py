@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.filters import MAX_URL, literal, look_ups
-from destination_oomnitza.mapping.record_mapping import MappedRecord
+from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordRejected
 from destination_oomnitza.mapping.values import differs, folded, is_empty
 from destination_oomnitza.person_schema import REQUIRED
 from destination_oomnitza.planning.stream_plan import StreamPlan
-from destination_oomnitza.report import Outcome, Report, Result
-
-Person = Mapping[str, Any]
-Written = tuple[Result, str | None]
-"""What became of a record, and the person's `user_id` where it is known and the SaaS side may go on."""
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import Person, RecordWrite
 
 USERS = "/api/v3/users"
 PAGE = 500
@@ -25,16 +22,6 @@ PAGE = 500
 _ALWAYS_WITHOUT_CASE = frozenset({"email", "username"})
 _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a role"}
 _OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
-
-
-def skipped() -> Result:
-    """The outcome of a record that is not to be written."""
-    return Result(Outcome.SKIPPED)
-
-
-def failed(reason: str) -> Result:
-    """The outcome of a record that Oomnitza, or its mapping, refuses."""
-    return Result(Outcome.FAILED, reason)
 
 
 def pages(client: Client, path: str, query: str) -> Iterator[Sequence[Person]]:
@@ -62,105 +49,120 @@ class People:
         self._room = MAX_URL - room - len(f"{USERS}?limit={PAGE}&skip=00000&filter=")
         self._test_run = test_run
 
-    def find(self, plan: StreamPlan, rows: list[MappedRecord]) -> list[Person | Result | None]:
-        """Return for each row the person that its sync keys find, None where there is none, or a Result where that settles it.
+    def find(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> None:
+        """Find the person of each record by its sync keys; rejects a record that more than one person fits.
 
-        The keys are tried in order, and the first that finds somebody wins. More than one person for a value refuses the row;
-        of two rows that find the same person, the last one wins.
+        The keys are tried in order, and the first that finds somebody wins. Of two records that find the same person, the last
+        one wins.
         """
-        found: list[Person | Result | None] = [None] * len(rows)
         for place, key in enumerate(plan.mapping.sync_keys):
             wanted: dict[str, Any] = {}
-            for index, row in enumerate(rows):
-                value = row.keys[place]
-                if found[index] is None and value is not None:
+            for write in writes:
+                value = write.record.keys[place]
+                if write.person is None and write.outcome is None and value is not None:
                     try:
                         literal(value)
                     except ValueError as error:
-                        found[index] = failed(f"{key} {error}")
+                        write.fail(f"{key} {error}")
                     else:
                         wanted[folded(value)] = value
-            people, refusals = self._look_up(key, list(wanted.values()))
-            for index, row in enumerate(rows):
-                if found[index] is None and row.keys[place] is not None:
-                    value = folded(row.keys[place])
-                    hits = people.get(value, ())
-                    if len(hits) == 1:
-                        found[index] = hits[0]
-                    elif hits:
-                        found[index] = failed(f"{len(hits)} people in Oomnitza have this {key}; it must be one")
-                    elif value in refusals:
-                        found[index] = failed(f"Oomnitza refuses to look up this {key}: {refusals[value]}")
-        return _last_wins(found)
+            people, rejected = self._look_up(key, list(wanted.values()))
+            for write in writes:
+                if write.person is None and write.outcome is None and write.record.keys[place] is not None:
+                    _take_found(write, key, folded(write.record.keys[place]), people, rejected)
+        _supersede_earlier(writes)
 
-    def decide(self, plan: StreamPlan, row: MappedRecord, person: Person | None) -> Written | Callable[[], Written]:
-        """Return what becomes of a record where that needs no request, else the function that makes it so (and may raise as Client)."""
-        if person is None:
-            return self._decide_new(plan, row)
-        user_id = _user_id(person)
+    def decide(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
+        """Return the fields to write for a record; empty if its outcome is decided without a request."""
+        if write.person is None:
+            return self._decide_new(plan, write)
         if not plan.update:
             # Only the SaaS side of a record of data activation's saas_user goes on from here.
-            return (Result(Outcome.UNCHANGED), user_id) if plan.saas_user_only else (skipped(), None)
-        changes = self._changes(plan, row, person)
+            if plan.saas_user_only:
+                write.user_id = _user_id(write.person)
+            write.end(Outcome.UNCHANGED if plan.saas_user_only else Outcome.SKIPPED)
+            return {}
+        write.user_id = _user_id(write.person)
+        changes = self._changes(plan, write.record, write.person)
         if not changes:
-            return Result(Outcome.UNCHANGED), user_id
-        if self._test_run:
-            self._report.example(plan.stream.title, row.key, "updated", dict(person), changes)
-            return Result(Outcome.UPDATED), user_id
-        return lambda: (self._update(plan, person, changes), user_id)
+            write.end(Outcome.UNCHANGED)
+        elif self._test_run:
+            self._report.example(plan.stream.title, write.record.key, "updated", dict(write.person), changes)
+            write.end(Outcome.UPDATED)
+            return {}
+        return changes
 
-    def _decide_new(self, plan: StreamPlan, row: MappedRecord) -> Written | Callable[[], Written]:
-        if row.inactive or not plan.create:
-            return skipped(), None
-        body = plan.mapping.new_person(row)
+    def write(self, plan: StreamPlan, write: RecordWrite, fields: dict[str, Any]) -> None:
+        """Create or update the person of a record, and decide its outcome. Raises as Client."""
+        if write.person is None:
+            self._create(plan, write, fields)
+        elif self._update(plan, write, write.person, fields):
+            write.end(Outcome.UPDATED)
+
+    def _decide_new(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
+        if write.record.inactive or not plan.create:
+            write.end(Outcome.SKIPPED)
+            return {}
+        body = plan.mapping.new_person(write.record)
         missing = [_NEEDED[name] for name in REQUIRED if is_empty(body.get(name))]
         if missing:
-            return failed(f"a new person needs {' and '.join(missing)}, and the record has none"), None
+            write.fail(f"a new person needs {' and '.join(missing)}, and the record has none")
+            return {}
         if self._test_run:
-            self._report.example(plan.stream.title, row.key, "added", {}, body)
-            return Result(Outcome.ADDED), None
-        return lambda: self._create(plan, row, body)
+            self._report.example(plan.stream.title, write.record.key, "added", {}, body)
+            write.end(Outcome.ADDED)
+            return {}
+        return body
 
-    def _update(self, plan: StreamPlan, person: Person, changes: dict[str, Any]) -> Result:
+    def _update(self, plan: StreamPlan, write: RecordWrite, person: Person, changes: dict[str, Any]) -> bool:
         user_id = _user_id(person)
         if user_id is None:
-            return failed("Oomnitza's answer has no user_id for this person")
+            write.fail("Oomnitza's answer has no user_id for this person")
+            return False
         try:
             self._client.edit("PATCH", f"{USERS}/{quote(user_id, safe='')}", changes, _headers(plan, changes))
-        except RequestRejected as refusal:
-            return failed(f"Oomnitza refused to change {', '.join(changes)}: {refusal}")
-        return Result(Outcome.UPDATED)
+        except RequestRejected as rejected:
+            write.fail(f"Oomnitza refused to change {', '.join(changes)}: {rejected}")
+            return False
+        return True
 
-    def _create(self, plan: StreamPlan, row: MappedRecord, body: dict[str, Any]) -> Written:
+    def _create(self, plan: StreamPlan, write: RecordWrite, body: dict[str, Any]) -> None:
+        def find() -> Person | None:
+            return self._find_again(plan, write)
+
         try:
-            created, was_found = self._client.create(
-                USERS, body, lambda: self._find_again(plan, row), _headers(plan, body)
-            )
-        except RequestRejected as refusal:
-            return failed(f"Oomnitza refused to add this person: {refusal}"), None
-        if isinstance(created, Result):
-            return created, None
-        if isinstance(created, list):  # the OpenAPI document shows the answer of this POST both ways
-            created = created[0] if created else None
-        person = created if isinstance(created, dict) and _user_id(created) else None
-        if person is None and plan.saas:  # the answer does not tell the key that the SaaS side needs
-            again = self._find_again(plan, row)
-            person = again if isinstance(again, dict) else None
-        changes = self._changes(plan, row, person) if person is not None and was_found else {}
-        if person is not None and changes:
-            update = self._update(plan, person, changes)
-            if update.outcome is Outcome.FAILED:
-                return update, None
-        return Result(Outcome.ADDED), _user_id(person or {})
+            created, was_found = self._client.create(USERS, body, find, _headers(plan, body))
+            if isinstance(created, list):  # the OpenAPI document shows the answer of this POST both ways
+                created = created[0] if created else None
+            person: Person | None = created if isinstance(created, dict) and _user_id(created) else None
+            if person is None and plan.saas:  # the answer lacks the key that the SaaS side needs
+                person = find()
+        except RequestRejected as rejected:
+            write.fail(f"Oomnitza refused to add this person: {rejected}")
+            return
+        except RecordRejected as rejected:
+            write.fail(str(rejected))
+            return
+        if person is not None and was_found:
+            changes = self._changes(plan, write.record, person)
+            if changes and not self._update(plan, write, person, changes):
+                return
+        write.user_id = _user_id(person or {})
+        write.end(Outcome.ADDED)
 
-    def _find_again(self, plan: StreamPlan, row: MappedRecord) -> Person | Result | None:
-        return self.find(plan, [row])[0]
+    def _find_again(self, plan: StreamPlan, write: RecordWrite) -> Person | None:
+        """Return the person that is found by now. Raises RecordRejected if it cannot be said who it is."""
+        again = RecordWrite(write.record)
+        self.find(plan, [again])
+        if again.outcome is Outcome.FAILED:
+            raise RecordRejected(again.reason)
+        return again.person
 
-    def _changes(self, plan: StreamPlan, row: MappedRecord, person: Person) -> dict[str, Any]:
+    def _changes(self, plan: StreamPlan, record: MappedRecord, person: Person) -> dict[str, Any]:
         """Return the fields of a person that have to be written."""
         changes: dict[str, Any] = {}
         sync_keys = plan.mapping.sync_keys
-        for name, wanted in row.fields.items():
+        for name, wanted in record.fields.items():
             current = person.get(name)
             if current == wanted and current.__class__ is wanted.__class__:
                 continue
@@ -209,13 +211,28 @@ def _headers(plan: StreamPlan, body: Mapping[str, Any]) -> dict[str, str] | None
     return None if plan.edit_only.isdisjoint(body) else _OVERRIDE
 
 
-def _last_wins(found: list[Person | Result | None]) -> list[Person | Result | None]:
-    owners: dict[str, int] = {}
-    for index, person in enumerate(found):
-        user_id = _user_id(person) if isinstance(person, dict) else None
+def _take_found(
+    write: RecordWrite,
+    key: str,
+    value: str,
+    people: Mapping[str, Sequence[Person]],
+    rejected: Mapping[str, str],
+) -> None:
+    found = people.get(value, ())
+    if len(found) == 1:
+        write.person = found[0]
+    elif found:
+        write.fail(f"{len(found)} people in Oomnitza have this {key}; it must be one")
+    elif value in rejected:
+        write.fail(f"Oomnitza refuses to look up this {key}: {rejected[value]}")
+
+
+def _supersede_earlier(writes: Sequence[RecordWrite]) -> None:
+    """Of several records that found the same person, skip all but the last."""
+    last: dict[str, RecordWrite] = {}
+    for write in writes:
+        user_id = _user_id(write.person) if write.person is not None else None
         if user_id is not None:
-            earlier = owners.get(user_id)
-            if earlier is not None:
-                found[earlier] = skipped()
-            owners[user_id] = index
-    return found
+            if user_id in last:
+                last[user_id].end(Outcome.SKIPPED)
+            last[user_id] = write

@@ -105,7 +105,7 @@ def test_while_everything_is_refused_states_wait_and_then_leave_in_order(sent: S
 
 
 def test_fail_after_sync_keeps_back_the_state_of_the_first_refused_record_and_all_after_it(sent: Sent) -> None:
-    checkpoints = Checkpoints(sent.append, fail_on_refused=True)
+    checkpoints = Checkpoints(sent.append, fail_on_rejected=True)
     checkpoints.settle(checkpoints.open(A), 0, True)
     checkpoints.add_state(state(1))
     checkpoints.settle(checkpoints.open(A), 1, True)
@@ -116,7 +116,7 @@ def test_fail_after_sync_keeps_back_the_state_of_the_first_refused_record_and_al
 
 
 def test_what_can_never_leave_any_more_is_not_kept(sent: Sent) -> None:
-    checkpoints = Checkpoints(sent.append, fail_on_refused=True)
+    checkpoints = Checkpoints(sent.append, fail_on_rejected=True)
     checkpoints.settle(checkpoints.open(A), 1, True)
     for number in range(100):
         checkpoints.add_state(state(number))

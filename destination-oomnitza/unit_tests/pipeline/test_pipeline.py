@@ -1,14 +1,15 @@
 """Records, states and silences in any interleaving, with batches that are written in any order: the promises hold.
 
-The workers are replaced by a list of tasks that the test runs when it likes, so that every timing is a choice of hypothesis and none of
+The executor is a list of tasks that the test runs when it likes, so that every timing is a choice of hypothesis and none of
 the machine's.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterator
+from concurrent import futures
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -19,55 +20,58 @@ from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.errors import transient_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
+from destination_oomnitza.mapping.values import folded
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.pipeline import pipeline as module
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline
-from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.pipeline.scheduler import Scheduler
+from destination_oomnitza.pipeline.settlement import Settlement
+from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.messages import Stream
-from destination_oomnitza.report import Outcome, Report, Result
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import Batch, StreamEnd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 OUTCOMES = {"a": Outcome.ADDED, "u": Outcome.UPDATED, "n": Outcome.UNCHANGED, "s": Outcome.SKIPPED, "f": Outcome.FAILED}
 
 
-class Tasks:
-    """In the place of the thread pool and the condition: tasks run when the test says, or when the pipeline waits."""
+def keys(batch: Batch) -> list[tuple[str, str]]:
+    """The sync keys of a batch's records, as they are compared."""
+    pairs = [zip(batch.plan.mapping.sync_keys, write.record.keys, strict=True) for write in batch.records]
+    return [(name, folded(value)) for each in pairs for name, value in each if value is not None]
+
+
+class Tasks(Executor):
+    """In the place of the thread pool and of `wait`: tasks run when the test says, or when the scheduler waits."""
 
     def __init__(self, choose: Callable[[int], int] = lambda number: 0) -> None:
-        self.waiting: list[tuple[Callable[[Any], None], Any]] = []
+        self.waiting: list[tuple[Future[Any], Callable[[Any], Any], Batch]] = []
         self.most = 0
         self._choose = choose
 
-    def submit(self, function: Callable[[Any], None], batch: Any) -> Future[None]:
-        busy = [mark for _, other in self.waiting for mark in other.owners]
-        assert not set(busy) & set(batch.owners), "a key is in flight twice"
-        self.waiting.append((function, batch))
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
+        (batch,) = arguments
+        busy = [key for _, _, other in self.waiting for key in keys(other)]
+        assert not set(busy) & set(keys(batch)), "a key is in flight twice"
+        future: Future[Any] = Future()
+        self.waiting.append((future, function, batch))
         self.most = max(self.most, len(self.waiting))
-        return Future()
+        return future
 
     def run_one(self) -> None:
         if self.waiting:
-            function, batch = self.waiting.pop(self._choose(len(self.waiting)))
-            function(batch)
+            future, function, batch = self.waiting.pop(self._choose(len(self.waiting)))
+            future.set_running_or_notify_cancel()
+            try:
+                future.set_result(function(batch))
+            except BaseException as error:
+                future.set_exception(error)
 
-    def shutdown(self, **_: Any) -> None:
-        pass
-
-    # The condition.
-    def wait(self, _seconds: float) -> None:
-        assert self.waiting, "it waits for nothing"
-        self.run_one()
-
-    def notify_all(self) -> None:
-        pass
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    def wait(self, fs: Collection[Future[Any]], timeout: float | None, return_when: str) -> None:
+        while fs and not any(future.done() for future in fs):
+            assert self.waiting, "it waits for nothing"
+            self.run_one()
 
 
 class FakeWriter:
@@ -76,24 +80,22 @@ class FakeWriter:
     def __init__(self) -> None:
         self.written: list[MappedRecord] = []
         self.batches: list[list[MappedRecord]] = []
-        self.refusals: list[str] = []
-        self.noted: list[Mapping[str, Any]] = []
-        self.finished: tuple[set[Any], bool] | None = None
         self.failure: BaseException | None = None
 
-    def write(self, plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
+    def write(self, batch: Batch) -> None:
         if self.failure is not None:
             raise self.failure
-        self.batches.append(rows)
-        self.written += rows
-        self.refusals += refusals
-        return [Result(OUTCOMES[row.fields["position"]], "because") for row in rows]
+        records = [write.record for write in batch.records]
+        self.batches.append(records)
+        self.written += records
+        for write in batch.records:
+            write.end(OUTCOMES[write.record.fields["position"]], "because")
 
-    def seen(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
-        self.noted.append(record)
+    def finish(self, end: StreamEnd) -> None:
+        """Do nothing."""
 
-    def finish(self, complete: set[Any], broken: set[Any], refused: bool) -> None:
-        self.finished = (complete, refused)
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def record(number: int, key: str, outcome: str = "a", stream: str = "users", **more: Any) -> dict[str, Any]:
@@ -119,7 +121,8 @@ class Sync:
         tasks: Tasks | None = None,
         batch_size: int = 3,
         num_workers: int = 2,
-        fail_on_refused: bool = False,
+        fail_on_rejected: bool = False,
+        max_waiting: int = 10_000,
         **config: Any,
     ) -> None:
         parsed = Config.parse(
@@ -136,18 +139,26 @@ class Sync:
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
         self.cancellation = Cancellation()
         self.writer = FakeWriter()
+        self.checkpoints = Checkpoints(self._send, fail_on_rejected)
+        self.tasks = tasks
+        self.executor = tasks or ThreadPoolExecutor(num_workers)
+        scheduler = Scheduler(
+            self.executor,
+            self.writer,
+            Settlement(self.report, self.checkpoints).settle,
+            self.cancellation,
+            max_in_flight=2 * num_workers,
+            wait=tasks.wait if tasks else futures.wait,
+        )
         self.pipeline = Pipeline(
             plans,
-            self.writer,
+            scheduler,
+            self.checkpoints,
             self.report,
-            Checkpoints(self._send, fail_on_refused),
+            self.cancellation,
             batch_size=batch_size,
-            num_workers=num_workers,
-            cancellation=self.cancellation,
+            max_waiting=max_waiting,
         )
-        self.tasks = tasks
-        if tasks is not None:
-            self.pipeline._workers, self.pipeline._changed = tasks, tasks  # type: ignore[assignment]  # the test is the scheduler
 
     def _send(self, message: dict[str, Any]) -> None:
         as_read = orjson.loads(orjson.dumps(message))
@@ -157,7 +168,7 @@ class Sync:
     def run(self, *lines: Any) -> None:
         """Run over messages (dicts), lines (bytes) and silences (None)."""
         encoded = (line if isinstance(line, bytes) else orjson.dumps(line) for line in lines)
-        self.pipeline.run([[line] if line != b"null" else [] for line in encoded])
+        self.end = self.pipeline.run([[line] if line != b"null" else [] for line in encoded])
 
     def numbers(self) -> list[int]:
         return [message["state"]["x-number"] for message in self.sent]
@@ -275,7 +286,6 @@ def test_a_writer_that_fails_ends_the_sync_and_no_later_state_leaves() -> None:
         sync.pipeline.run(lines())
     assert raised.value is failure
     assert sync.numbers() == [1]
-    assert sync.writer.finished is None
 
 
 def test_cancellation_ends_a_silent_sync_with_its_error() -> None:
@@ -375,7 +385,7 @@ class Model:
 @settings(max_examples=400, deadline=None)
 @given(EVENTS, st.data(), st.integers(1, 4), st.integers(1, 3), st.booleans())
 def test_any_interleaving_keeps_the_promises(
-    events: list[Any], data: st.DataObject, batch_size: int, num_workers: int, fail_on_refused: bool
+    events: list[Any], data: st.DataObject, batch_size: int, num_workers: int, fail_on_rejected: bool
 ) -> None:
     model = Model(events)
     tasks = Tasks(lambda number: data.draw(st.integers(0, number - 1)))
@@ -385,7 +395,7 @@ def test_any_interleaving_keeps_the_promises(
         tasks=tasks,
         batch_size=batch_size,
         num_workers=num_workers,
-        fail_on_refused=fail_on_refused,
+        fail_on_rejected=fail_on_rejected,
         record_filter="{{ not record['is_bot'] }}",
     )
 
@@ -415,7 +425,7 @@ def test_any_interleaving_keeps_the_promises(
     assert not tasks.waiting
     assert tasks.most <= 2 * num_workers
     check_outcomes(model, sync)
-    check_states(model, sync, fail_on_refused)
+    check_states(model, sync, fail_on_rejected)
 
 
 def check_outcomes(model: Model, sync: Sync) -> None:
@@ -431,7 +441,7 @@ def check_outcomes(model: Model, sync: Sync) -> None:
             assert standing[f"{key}@acme.example"] == str(last[key])
 
 
-def check_states(model: Model, sync: Sync, fail_on_refused: bool) -> None:
+def check_states(model: Model, sync: Sync, fail_on_rejected: bool) -> None:
     """States come back as they came, in order, with the right counts; all of them unless refusals keep some back."""
     acknowledged = sync.numbers()
     known = [number for number, scope in model.scope.items() if scope != "strangers"]
@@ -442,7 +452,7 @@ def check_states(model: Model, sync: Sync, fail_on_refused: bool) -> None:
         assert stats["recordCount"] == model.taken_since_last_state(number)
     without_refused = [number for number in known if not _refused_by(model, number, sync)]
     everything = sync.report.failed() == sum(1 for _, stream, _, _ in model.records if stream)
-    assert acknowledged == (without_refused if fail_on_refused or everything else known)
+    assert acknowledged == (without_refused if fail_on_rejected or everything else known)
 
 
 def _refused_by(model: Model, number: int, sync: Sync) -> int:
@@ -476,7 +486,7 @@ def test_rejected_counts_add_up_to_the_refused_records(
 
 
 def batches(sync: Sync) -> list[list[str]]:
-    return [[row.fields["email"].partition("@")[0] for row in rows] for rows in sync.writer.batches]
+    return [[each.fields["email"].partition("@")[0] for each in records] for records in sync.writer.batches]
 
 
 def test_lots_close_on_size_on_a_state_on_silence_and_at_the_end() -> None:
@@ -496,17 +506,13 @@ def test_a_state_does_not_wait_for_the_lots_after_it_nor_they_for_it() -> None:
 
 def test_one_key_a_hundred_thousand_times_is_one_row_also_with_ever_new_further_keys() -> None:
     sync = Sync(tasks=Tasks(), sync_keys=["email", "username"], batch_size=100)
-    lot_sizes = []
 
     def lines() -> Iterator[list[bytes]]:
         for number in range(20_000):
             yield [orjson.dumps(record(number, "ada", name=f"ada {number}"))]
-            if number == 19_999:
-                (batch,) = sync.pipeline._open.values()
-                lot_sizes.append((len(batch.rows), len(batch.owners)))
 
     sync.pipeline.run(lines())
-    assert lot_sizes == [(1, 2)]
+    assert len(sync.writer.batches) == 1
     assert [row.fields["username"] for row in sync.writer.written] == ["ada 19999"]
     assert sync.counts() == {"added": 1, "skipped": 19_999}
 
@@ -519,9 +525,15 @@ def test_a_further_key_in_common_is_never_written_at_the_same_time_also_across_s
     assert [row.fields["phone_number"] for row in sync.writer.written] == ["1", "2", "3"]
 
 
-def test_states_of_streams_without_records_do_not_pile_up_behind_a_slow_lot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 10)
-    sync = Sync("users", "others", tasks=Tasks(), batch_size=1)
+def test_ingest_earlier_record_of_one_person_is_written_first() -> None:
+    """Inactive accounts are kept apart; the batch that holds somebody's earlier record is closed before the later one is added."""
+    sync = Sync(tasks=Tasks(), batch_size=10, write_method={"method": "ingest"})
+    sync.run(record(1, "bob", deleted=True), record(2, "ada"), record(3, "ada", deleted=True))
+    assert [each.fields["phone_number"] for each in sync.writer.written] == ["2", "1", "3"]
+
+
+def test_states_of_streams_without_records_do_not_pile_up_behind_a_slow_lot() -> None:
+    sync = Sync("users", "others", tasks=Tasks(), batch_size=1, max_waiting=10)
     most = 0
 
     def lines() -> Iterator[list[bytes]]:
@@ -529,7 +541,7 @@ def test_states_of_streams_without_records_do_not_pile_up_behind_a_slow_lot(monk
         yield [orjson.dumps(record(1, "ada"))]
         for number in range(100):
             yield [orjson.dumps(state(number, "others"))]
-            most = max(most, sync.pipeline._checkpoints.waiting())
+            most = max(most, sync.checkpoints.waiting())
 
     sync.pipeline.run(lines())
     assert most <= 12
@@ -540,35 +552,58 @@ def test_complete_streams_are_told_to_the_writer() -> None:
     sync = Sync("users", "others")
     status = {"stream_descriptor": {"name": "users"}, "status": "COMPLETE"}
     sync.run({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": status}})
-    assert sync.writer.finished == ({(None, "users")}, False)
+    assert sync.end == StreamEnd({(None, "users")}, set(), rejected=False)
 
 
 # -- with real threads -----------------------------------------------------------------------------------------------------------
 
 
-def test_states_leave_while_the_input_is_silent_and_other_lots_go_on() -> None:
+def test_states_leave_while_the_input_is_silent_and_other_batches_go_on() -> None:
     """The first batch is held; the second is written meanwhile; the states leave while nothing more is read."""
     sync = Sync(batch_size=1, num_workers=2)
-    held, second_done, both_left = threading.Event(), threading.Event(), threading.Event()
+    held, second_done = threading.Event(), threading.Event()
     write = sync.writer.write
 
-    def slow(plan: StreamPlan, rows: list[MappedRecord], refusals: list[str]) -> list[Result | None]:
-        if rows[0].fields["phone_number"] == "1":
+    def slow(batch: Batch) -> None:
+        number = batch.records[0].record.fields["phone_number"]
+        if number == "1":
             assert held.wait(10)
-        results = write(plan, rows, refusals)
-        if rows[0].fields["phone_number"] == "2":
+        write(batch)
+        if number == "2":
             second_done.set()
-        return results
 
     sync.writer.write = slow  # type: ignore[method-assign]  # the same writer, slower
-    sync.on_send = lambda message: both_left.set() if message["state"]["x-number"] == 2 else None
 
     def lines() -> Iterator[list[bytes]]:
         yield [orjson.dumps(each) for each in (record(1, "a"), state(1), record(2, "b"), state(2))]
         assert second_done.wait(10)
+        yield []
         assert sync.sent == []
         held.set()
-        assert both_left.wait(10)
+        while len(sync.sent) < 2:
+            yield []
 
     sync.pipeline.run(lines())
     assert sync.numbers() == [1, 2]
+
+
+def test_failed_sync_counts_what_the_batches_under_way_wrote() -> None:
+    """One batch fails while another one is half written: its first record is there, and is counted."""
+    sync = Sync(batch_size=2, num_workers=2)
+    failure = AirbyteTracedException(message="no more", failure_type=FailureType.transient_error)
+    half_written = threading.Event()
+
+    def write(batch: Batch) -> None:
+        if batch.records[0].record.fields["phone_number"] == "3":
+            assert half_written.wait(10)
+            raise failure
+        batch.records[0].end(Outcome.ADDED)
+        half_written.set()
+        sync.cancellation.sleep(10)
+
+    sync.writer.write = write  # type: ignore[method-assign]  # a writer that goes on until the sync is over
+    with pytest.raises(AirbyteTracedException) as raised:
+        sync.run(*[record(number, f"p{number}") for number in (1, 2, 3, 4)], state(5))
+    assert raised.value is failure
+    assert sync.counts() == {"added": 1}
+    assert sync.sent == []

@@ -17,6 +17,7 @@ from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.messages import Stream
 from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import Batch, RecordWrite, RejectedRecord, StreamEnd
 from destination_oomnitza.writers.ingest_writer import IngestWriter
 from requests_mock import Mocker
 from urllib3.util import Retry
@@ -79,9 +80,11 @@ class Sync:
         self.pauses.append(seconds)
         self.seconds += seconds
 
-    def write(self, *records: dict[str, Any], refusals: list[str] | None = None) -> list[Outcome | None]:
-        rows = [row for row in (self.plan.mapping(record) for record in records) if row is not None]
-        return [result and result.outcome for result in self.writer.write(self.plan, rows, refusals or [])]
+    def write(self, *records: dict[str, Any], rejected: tuple[RejectedRecord, ...] = ()) -> list[Outcome | None]:
+        mapped = [row for row in map(self.plan.mapping, records) if row is not None]
+        batch = Batch(self.plan, [RecordWrite(each) for each in mapped], list(rejected))
+        self.writer.write(batch)
+        return [write.outcome for write in batch.records]
 
     def batches(self) -> list[dict[str, Any]]:
         return [r.json() for r in self.http.request_history if r.method == "POST" and r.url == BULK]
@@ -93,7 +96,7 @@ class Sync:
         return [r.path.split("/")[4] for r in self.http.request_history if FINALIZE.match(r.url)]
 
     def finish(self, **more: Any) -> None:
-        self.writer.finish(more.get("complete", set()), more.get("broken", set()), refused=False)
+        self.writer.finish(StreamEnd(more.get("complete", set()), more.get("broken", set()), rejected=False))
 
     def counts(self) -> dict[str, int]:
         return {name: n for name, n in self.report.as_dict()["users"].items() if name != "saas" and n}
@@ -234,7 +237,10 @@ def test_failures_are_reported_once_with_oomnitzas_reasons(
     told = ["ada: username has no value: email=x: position: is a list", "b@acme.example: Username is taken"]
     sync = Sync(requests_mock, logs=[log(added=1, failed=3, failed_lines=told)])
     sync.write(
-        ada(), ada(email="b@acme.example"), ada(email="c@acme.example"), refusals=["email=x: position: is a list"]
+        ada(),
+        ada(email="b@acme.example"),
+        ada(email="c@acme.example"),
+        rejected=(RejectedRecord("email=x", "position: is a list"),),
     )
     sync.finish()
     assert sync.counts() == {"added": 1, "failed": 2}, "the unmappable one is the pipeline's to count"
@@ -416,7 +422,7 @@ def test_empty_values_are_written_where_that_is_wanted(requests_mock: Mocker) ->
 
 def test_a_record_that_could_not_be_mapped_goes_alone_with_its_reason(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
-    sync.write(ada(), refusals=["email=x: username: is a list"])
+    sync.write(ada(), rejected=(RejectedRecord("email=x", "username: is a list"),))
     first, error = sync.batches()
     assert (error["error"], error["records"], error["portion"]) == (
         "email=x: username: is a list",
@@ -427,7 +433,7 @@ def test_a_record_that_could_not_be_mapped_goes_alone_with_its_reason(requests_m
 
 def test_a_test_run_is_oomnitzas_own(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, config(test_run=True), logs=[log(added=2)])
-    sync.write(ada(), ada(email="gone@acme.example", deleted=True), refusals=["x: y"])
+    sync.write(ada(), ada(email="gone@acme.example", deleted=True), rejected=(RejectedRecord("x", "y"),))
     sync.finish()
     assert [batch["test_run"] for batch in sync.batches()] == [True, True, True]
 

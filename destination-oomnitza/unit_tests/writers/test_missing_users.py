@@ -11,8 +11,11 @@ from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.config.models import Config
+from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.messages import Stream
 from destination_oomnitza.report import Report
+from destination_oomnitza.writers.base import Batch, StreamEnd
 from destination_oomnitza.writers.missing_users import MissingUsers
 from requests_mock import Mocker
 
@@ -31,6 +34,7 @@ class Sync:
             {
                 "instance_url": HOST,
                 "credentials": {"auth_type": "api_token", "api_token": "made-up"},
+                "default_role": 25,
                 "record_type": {"type": "user_and_saas_user", "saas_name": "Slack"},
             }
         )
@@ -52,12 +56,20 @@ class Sync:
         assert config.saas is not None
         self.application = SaasApplication(Client(config, RetryPolicy(faults=0)), config.saas)
         self.report = Report([stream.title for stream in streams])
+        self.plan = plan_stream(config, PersonSchema.unknown(), STREAM)
         self.missing = MissingUsers(self.application, self.report, streams, max_percent)
 
     def came(self, *numbers: int) -> None:
         for number in numbers:
-            self.missing.note(STREAM.key, [])
+            self.skipped()
             self.application.users()[f"u{number}"].appeared = True
+
+    def skipped(self, *identities: tuple[str, Any]) -> None:
+        """Let a record come that is not written."""
+        self.missing.note(Batch(self.plan, skipped=[list(identities)]))
+
+    def finish(self, complete: set[Any], rejected: bool = False) -> None:
+        self.missing.finish(StreamEnd(complete, set(), rejected))
 
     def deactivated(self) -> list[str]:
         return [ident for request in self.sent.request_history for ident in request.json()["saas_user_ids"]]
@@ -68,7 +80,7 @@ def test_more_than_the_limit_deactivates_nobody_and_names_numbers_and_setting(re
     sync.came(*range(7))
     numbers = r"3 of the 10 active .* Slack .*30 percent.*at most 20 "
     with pytest.raises(AirbyteTracedException, match=numbers + r".*write_method\.max_deactivated_percent") as error:
-        sync.missing.finish(COMPLETE, refused=False)
+        sync.finish(COMPLETE)
     assert error.value.failure_type is FailureType.config_error
     assert sync.deactivated() == []
 
@@ -77,13 +89,13 @@ def test_where_nobody_is_known_to_be_inactive_the_sentence_says_what_that_does(r
     sync = Sync(requests_mock, activity=False)
     sync.came(*range(7))
     with pytest.raises(AirbyteTracedException, match=r"4 of the 11 .* does not tell who is inactive"):
-        sync.missing.finish(COMPLETE, refused=False)
+        sync.finish(COMPLETE)
 
 
 def test_exactly_the_limit_is_allowed(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(8))
-    sync.missing.finish(COMPLETE, refused=False)
+    sync.finish(COMPLETE)
     assert sync.deactivated() == ["u8", "u9"]
     assert sync.report.as_dict()["users"]["saas"]["deactivated"] == 2
 
@@ -92,20 +104,20 @@ def test_a_limit_of_nought_allows_nobody_and_one_of_a_hundred_everybody(requests
     sync = Sync(requests_mock, max_percent=0)
     sync.came(*range(9))
     with pytest.raises(AirbyteTracedException, match="1 of the 10"):
-        sync.missing.finish(COMPLETE, refused=False)
+        sync.finish(COMPLETE)
     sync = Sync(requests_mock, max_percent=100)
-    sync.missing.note(STREAM.key, [("email", "somebody@else.example")])
-    sync.missing.finish(COMPLETE, refused=False)
+    sync.skipped(("email", "somebody@else.example"))
+    sync.finish(COMPLETE)
     assert len(sync.deactivated()) == 10
 
 
-@pytest.mark.parametrize("why", ["incomplete", "another stream never came", "refused", "empty"])
+@pytest.mark.parametrize("why", ["incomplete", "another stream never came", "rejected", "empty"])
 def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.LogCaptureFixture) -> None:
     other = Stream("guests", destination_sync_mode="overwrite")
     sync = Sync(requests_mock, streams=(STREAM, other) if why == "another stream never came" else (STREAM,))
     if why != "empty":
         sync.came(*range(9))
-    sync.missing.finish(set() if why == "incomplete" else COMPLETE, refused=why == "refused")
+    sync.finish(set() if why == "incomplete" else COMPLETE, rejected=why == "rejected")
     assert sync.deactivated() == []
     assert "Nobody was deactivated for being missing, because" in caplog.text
 
@@ -117,25 +129,25 @@ def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.L
 def test_a_record_that_was_not_written_counts_as_appearing(requests_mock: Mocker, mark: tuple[str, str]) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(8))
-    sync.missing.note(STREAM.key, [mark])
-    sync.missing.finish(COMPLETE, refused=False)
+    sync.skipped(mark)
+    sync.finish(COMPLETE)
     assert sync.deactivated() == ["u8"]
 
 
 def test_a_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(9))
-    sync.missing.note(STREAM.key, [("username", "U9"), ("email", "p9"), ("position", "p9@acme.example")])
-    sync.missing.finish(COMPLETE, refused=False)
+    sync.skipped(("username", "U9"), ("email", "p9"), ("position", "p9@acme.example"))
+    sync.finish(COMPLETE)
     assert sync.deactivated() == ["u9"]
 
 
 def test_where_all_appeared_the_list_is_not_read_again(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(10))
-    sync.missing.note(STREAM.key, [("email", "filtered@acme.example")])
+    sync.skipped(("email", "filtered@acme.example"))
     before = sync.list.call_count
-    sync.missing.finish(COMPLETE, refused=False)
+    sync.finish(COMPLETE)
     assert sync.list.call_count == before
     assert sync.deactivated() == []
 
@@ -145,7 +157,7 @@ def test_who_cannot_be_deactivated_is_reported(requests_mock: Mocker, caplog: py
     sync.came(*range(8))
     answer: list[dict[str, Any]] = [{"saas_user_id": "u8", "error": "The last administrator stays."}]
     requests_mock.patch(f"{HOST}/api/v3/saas_users/deactivate", json=answer)
-    sync.missing.finish(COMPLETE, refused=False)
+    sync.finish(COMPLETE)
     counts = sync.report.as_dict()["users"]
     assert (counts["saas"]["deactivated"], counts["failed"]) == (1, 1)
     assert "user_id=u8" in caplog.text

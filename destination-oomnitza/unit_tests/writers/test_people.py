@@ -15,7 +15,8 @@ from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
 from destination_oomnitza.protocol.messages import Stream
-from destination_oomnitza.report import Outcome, Report, Result
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import RecordWrite
 from destination_oomnitza.writers.people import PAGE, People, pages
 
 ORIGIN = "https://acme.oomnitza.com"
@@ -31,7 +32,7 @@ class Instance:
         self.refuses: Callable[[str], bool] = lambda text: False
         self.total: Callable[[int], dict[str, str]] = lambda number: {"X-Total-Count": str(number)}
         self.page = PAGE
-        self.doubt: Any = None
+        self.doubt: list[dict[str, Any]] = []
 
     def get_list(self, path: str) -> tuple[list[dict[str, Any]], dict[str, str]]:
         self.asked.append(path)
@@ -54,8 +55,8 @@ class Instance:
         if self.refuses(str(body)):
             raise RequestRejected(409, "email: is taken")
         self.written.append(("POST", path, body, headers))
-        if self.doubt is not None:
-            self.people.append(self.doubt)
+        if self.doubt:
+            self.people += self.doubt
             return find(), True
         return {**body, "user_id": "new"}, False
 
@@ -77,15 +78,16 @@ def row(plan: StreamPlan, name: str, **more: Any) -> MappedRecord:
     return made
 
 
-def write(instance: Instance, *records: dict[str, Any], **config: Any) -> list[Result]:
+def write(instance: Instance, *records: dict[str, Any], **config: Any) -> list[RecordWrite]:
     """Find, decide and write one batch, one after the other."""
     people, plan, _ = make(instance, **config)
-    rows = [row(plan, **each) for each in records]
-    results = []
-    for each, person in zip(rows, people.find(plan, rows), strict=True):
-        step = (person, None) if isinstance(person, Result) else people.decide(plan, each, person)
-        results.append((step() if callable(step) else step)[0])
-    return results
+    writes = [RecordWrite(row(plan, **each)) for each in records]
+    people.find(plan, writes)
+    for each in writes:
+        fields = people.decide(plan, each) if each.outcome is None else {}
+        if fields:
+            people.write(plan, each, fields)
+    return writes
 
 
 def known(name: str, user_id: str = "1", **more: Any) -> dict[str, Any]:
@@ -151,13 +153,10 @@ def test_a_new_person_without_what_oomnitza_needs_is_refused_without_a_request()
 def test_the_first_key_that_finds_somebody_wins() -> None:
     instance = Instance(known("ada", "1"), {**known("other", "2"), "email": "found@acme.example"})
     people, plan, _ = make(instance, sync_keys=["email", "username"])
-    rows = [
-        row(plan, "ada", email="found@acme.example"),
-        row(plan, "ada", email="nobody@acme.example"),
-        row(plan, "eve"),
-    ]
-    found = people.find(plan, rows)
-    assert [each and each["user_id"] for each in found if not isinstance(each, Result)] == ["2", "1", None]
+    records = [("ada", "found@acme.example"), ("ada", "nobody@acme.example"), ("eve", "eve@acme.example")]
+    writes = [RecordWrite(row(plan, name, email=email)) for name, email in records]
+    people.find(plan, writes)
+    assert [each.person and each.person["user_id"] for each in writes] == ["2", "1", None]
 
 
 def test_of_two_records_that_find_the_same_person_the_last_one_wins() -> None:
@@ -279,21 +278,29 @@ def test_new_people_get_the_defaults_and_nothing_empty() -> None:
 
 def test_somebody_found_after_a_creation_in_doubt_gets_what_differs_and_counts_as_added() -> None:
     instance = Instance()
-    instance.doubt = known("eve", position="Clerk")
+    instance.doubt = [known("eve", position="Clerk")]
     (result,) = write(instance, {"name": "eve", "title": "Cook"})
     assert result.outcome is Outcome.ADDED
     assert [(method, body) for method, _, body, _ in instance.written][1:] == [("PATCH", {"position": "Cook"})]
+
+
+def test_create_in_doubt_with_two_people_found_is_rejected() -> None:
+    """Nobody is created again if it cannot be said whom a create that may have been processed made."""
+    instance = Instance()
+    instance.doubt = [known("eve", "1"), known("eve", "2")]
+    (result,) = write(instance, {"name": "eve"})
+    assert result.outcome is Outcome.FAILED
+    assert "2 people in Oomnitza have this email" in result.reason
 
 
 def test_a_test_run_writes_nothing_and_keeps_examples(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     instance = Instance(known("ada", position="Clerk"))
     people, plan, report = make(instance, test_run=True)
-    rows = [row(plan, "ada", title="Cook"), row(plan, "eve")]
-    outcomes = [
-        people.decide(plan, each, person)[0].outcome for each, person in zip(rows, people.find(plan, rows), strict=True)
-    ]  # type: ignore[index, arg-type]  # no function and no result in a test run
-    assert outcomes == [Outcome.UPDATED, Outcome.ADDED]
+    writes = [RecordWrite(row(plan, "ada", title="Cook")), RecordWrite(row(plan, "eve"))]
+    people.find(plan, writes)
+    assert [people.decide(plan, each) for each in writes] == [{}, {}]
+    assert [each.outcome for each in writes] == [Outcome.UPDATED, Outcome.ADDED]
     assert instance.written == []
     report.finish()
     assert "position: Clerk -> Cook" in caplog.text

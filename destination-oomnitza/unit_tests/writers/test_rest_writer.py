@@ -13,6 +13,7 @@ from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.messages import Stream
 from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.rest_writer import RestWriter
@@ -68,14 +69,15 @@ class Sync:
             config.test_run,
         )
 
-    def write(self, *records: dict[str, Any]) -> list[tuple[Outcome, str]]:
-        rows = [row for row in map(self.plan.mapping, records) if row is not None]
-        results = self.writer.write(self.plan, rows, [])
+    def write(self, *records: dict[str, Any]) -> list[tuple[Outcome | None, str]]:
+        mapped = [row for row in map(self.plan.mapping, records) if row is not None]
+        batch = Batch(self.plan, [RecordWrite(each) for each in mapped])
+        self.writer.write(batch)
         self.writer.close()
-        return [(result.outcome, result.reason) for result in results if result is not None]
+        return [(write.outcome, write.reason) for write in batch.records]
 
     def missing(self) -> list[str]:
-        self.writer.finish({self.key}, set(), refused=False)
+        self.writer.finish(StreamEnd({self.key}, set(), rejected=False))
         return [ident for request in self.deactivated.request_history for ident in request.json()["saas_user_ids"]]
 
 
@@ -161,7 +163,7 @@ def test_a_leaver_without_an_address_is_deactivated_by_modes_that_change_people(
 )
 def test_a_record_that_is_not_written_keeps_its_person(requests_mock: Mocker, unwritten: dict[str, Any]) -> None:
     sync = Sync(requests_mock)
-    sync.writer.seen(sync.plan, unwritten)
+    sync.writer.write(Batch(sync.plan, skipped=[list(sync.plan.mapping.identities(unwritten))]))
     assert sync.missing() == ["u1"]
 
 

@@ -15,8 +15,9 @@ from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
 from destination_oomnitza.protocol.messages import Stream
-from destination_oomnitza.report import Outcome, Report, Result
-from destination_oomnitza.writers.saas_users import Member, SaasUsers, role_label
+from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.writers.base import RecordWrite
+from destination_oomnitza.writers.saas_users import SaasUsers, role_label
 from requests_mock import Mocker
 
 HOST = "https://acme.oomnitza.com"
@@ -57,9 +58,11 @@ class Saas:
         application = SaasApplication(Client(self.config, RetryPolicy(faults=0)), self.config.saas)
         self.users = SaasUsers(application, self.config.write_method, self.report)  # type: ignore[arg-type]  # it is REST
 
-    def write(self, *members: Member, plan: StreamPlan | None = None) -> dict[int, Result]:
+    def write(self, *members: RecordWrite, plan: StreamPlan | None = None) -> list[str]:
+        """Write the SaaS side. Returns the reasons of those that are rejected."""
         with ThreadPoolExecutor(2) as pool:
-            return self.users.write(plan or self.plan, members, pool)
+            self.users.write(plan or self.plan, members, pool)
+        return [member.reason for member in members if member.outcome is Outcome.FAILED]
 
     def done(self) -> list[tuple[str, str, Any]]:
         return [
@@ -72,9 +75,10 @@ class Saas:
         return {name: number for name, number in self.report.as_dict()["users"]["saas"].items() if number}
 
 
-def member(user_id: str | None, index: int = 0, inactive: bool = False, **more: Any) -> Member:
+def member(user_id: str | None, inactive: bool = False, **more: Any) -> RecordWrite:
     more = {"external_id": f"U-{user_id}", "role": "member", **more}
-    return Member(index, user_id, MappedRecord((user_id,), {}, inactive, key=f"email={user_id}", **more))
+    mapped = MappedRecord((user_id,), {}, inactive, key=f"email={user_id}", **more)
+    return RecordWrite(mapped, outcome=Outcome.UNCHANGED, user_id=user_id)
 
 
 def there(user_id: str, **more: Any) -> dict[str, Any]:
@@ -89,7 +93,7 @@ def http(requests_mock: Mocker) -> Iterator[Mocker]:
 
 def test_where_nothing_differs_nothing_is_written(http: Mocker) -> None:
     saas = Saas(http, [there("u1"), there("u2", active=False)])
-    assert saas.write(member("u1"), member("u2", 1, inactive=True)) == {}
+    assert saas.write(member("u1"), member("u2", inactive=True)) == []
     assert saas.done() == []
     assert saas.counts() == {}
 
@@ -97,7 +101,7 @@ def test_where_nothing_differs_nothing_is_written(http: Mocker) -> None:
 def test_a_new_user_is_assigned_and_gets_id_and_role(http: Mocker) -> None:
     http.post(f"{USERS}/u1", json={"user_external_id": "U-u1", "errors": []})
     saas = Saas(http, [])
-    assert saas.write(member("u1")) == {}
+    assert saas.write(member("u1")) == []
     assert saas.done() == [
         ("POST", "saas/7/users", [{"user_id": "u1", "assign": True}]),
         ("POST", "saas/7/users/u1", {"user_external_id": "U-u1"}),
@@ -110,16 +114,15 @@ def test_a_new_user_is_assigned_and_gets_id_and_role(http: Mocker) -> None:
 
 def test_an_inactive_account_that_is_not_assigned_stays_so(http: Mocker) -> None:
     saas = Saas(http, [])
-    assert saas.write(member("u1", inactive=True), member(None, 1, inactive=True)) == {}
+    assert saas.write(member("u1", inactive=True), member(None, inactive=True)) == []
     assert saas.done() == []
 
 
 def test_a_refused_id_or_role_does_not_keep_a_leaver_active(http: Mocker) -> None:
     http.post(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     saas = Saas(http, [there("u1", user_external_id="old")])
-    results = saas.write(member("u1", inactive=True))
-    assert results[0].outcome is Outcome.FAILED
-    assert "external id could not be set: Too long." in results[0].reason
+    (reason,) = saas.write(member("u1", inactive=True))
+    assert "external id could not be set: Too long." in reason
     assert saas.done()[-1] == ("PATCH", "saas_users/deactivate", {"saas_user_ids": ["u1"]})
     assert saas.counts() == {"deactivated": 1}
 
@@ -128,7 +131,7 @@ def test_every_part_that_is_refused_is_told(http: Mocker) -> None:
     http.post(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     saas = Saas(http, [there("u1", user_external_id="", roles={})])
     http.post(f"{ROLES}/users", status_code=400, json={"error": "No licence."})
-    reason = saas.write(member("u1"))[0].reason
+    (reason,) = saas.write(member("u1"))
     assert "Too long." in reason
     assert "its role could not be set: No licence." in reason
 
@@ -136,9 +139,7 @@ def test_every_part_that_is_refused_is_told(http: Mocker) -> None:
 def test_who_cannot_be_assigned_gets_nothing_else(http: Mocker) -> None:
     saas = Saas(http, [])
     http.post(USERS, status_code=400, json={"error": "There is no user u1."})
-    assert saas.write(member("u1"))[0] == Result(
-        Outcome.FAILED, "SaaS user: could not be assigned: There is no user u1."
-    )
+    assert saas.write(member("u1")) == ["SaaS user: could not be assigned: There is no user u1."]
     assert len(saas.done()) == 1
     assert saas.counts() == {}
 
@@ -149,7 +150,7 @@ def test_a_role_is_replaced_and_the_former_ones_go_in_lots(http: Mocker) -> None
         http,
         [there("u1", roles=[admin]), there("u2", roles=[admin, MEMBER]), there("u3", roles=[guest]), there("u4")],
     )
-    assert saas.write(*(member(f"u{number}", number) for number in range(1, 5))) == {}
+    assert saas.write(*(member(f"u{number}") for number in range(1, 5))) == []
     assert saas.done() == [
         ("POST", "saas/7/roles/users", {"users": ["u1", "u3"], "roles": ["r1"]}),
         ("DELETE", "saas/7/roles/users", {"users": ["u1", "u2"], "roles": ["r2"]}),
@@ -161,26 +162,26 @@ def test_a_role_is_replaced_and_the_former_ones_go_in_lots(http: Mocker) -> None
 def test_who_does_not_get_the_new_role_keeps_the_former_one(http: Mocker) -> None:
     saas = Saas(http, [there("u1", roles=[{"role_id": "r2", "role_external_label": "Admin"}])])
     http.post(f"{ROLES}/users", status_code=400, json={"error": "No."})
-    assert saas.write(member("u1"))[0].outcome is Outcome.FAILED
+    assert saas.write(member("u1")) == ["SaaS user: its role could not be set: No."]
     assert [method for method, *_ in saas.done()] == ["POST"]
     assert saas.counts() == {}
 
 
 def test_a_record_without_a_role_leaves_the_role_as_it_is(http: Mocker) -> None:
     saas = Saas(http, [there("u1", roles=[])])
-    assert saas.write(member("u1", role=None)) == {}
+    assert saas.write(member("u1", role=None)) == []
     assert saas.done() == []
 
 
 def test_switches_turn_parts_off(http: Mocker) -> None:
     saas = Saas(http, [there("u1", roles=[]), there("u2", active=False)], assign_roles=False, deactivate_inactive=False)
-    assert saas.write(member("u1", inactive=True), member("u2", 1)) == {}
+    assert saas.write(member("u1", inactive=True), member("u2")) == []
     assert saas.done() == []
 
 
 def test_an_active_account_is_activated_again(http: Mocker) -> None:
     saas = Saas(http, [there("u1", active=False)])
-    assert saas.write(member("u1")) == {}
+    assert saas.write(member("u1")) == []
     assert saas.done() == [("PATCH", "saas_users/activate", {"saas_user_ids": ["u1"]})]
     assert saas.counts() == {"activated": 1}
 
@@ -188,7 +189,7 @@ def test_an_active_account_is_activated_again(http: Mocker) -> None:
 def test_where_nothing_tells_activity_the_inactive_are_deactivated_and_nobody_activated(http: Mocker) -> None:
     rows = [{"user_id": f"u{number}", "user_external_id": f"U-u{number}", "roles": MEMBER} for number in (1, 2)]
     saas = Saas(http, rows)
-    assert saas.write(member("u1"), member("u2", 1, inactive=True)) == {}
+    assert saas.write(member("u1"), member("u2", inactive=True)) == []
     assert saas.done() == [("PATCH", "saas_users/deactivate", {"saas_user_ids": ["u2"]})]
     saas.write(member("u2", inactive=False))
     assert saas.done()[1:] == [("PATCH", "saas_users/activate", {"saas_user_ids": ["u2"]})], "this sync did it itself"
@@ -196,19 +197,19 @@ def test_where_nothing_tells_activity_the_inactive_are_deactivated_and_nobody_ac
 
 def test_a_leaver_without_an_address_is_found_by_the_id_in_the_application(http: Mocker) -> None:
     saas = Saas(http, [there("u1"), there("u2")])
-    assert saas.write(member(None, inactive=True, external_id="U-u1")) == {}
+    assert saas.write(member(None, inactive=True, external_id="U-u1")) == []
     assert saas.done() == [("PATCH", "saas_users/deactivate", {"saas_user_ids": ["u1"]})]
-    saas.write(member(None, inactive=True, external_id="U-other"), member(None, 1, inactive=False, external_id="U-u2"))
+    saas.write(member(None, inactive=True, external_id="U-other"), member(None, inactive=False, external_id="U-u2"))
     assert len(saas.done()) == 1
 
 
 def test_an_older_account_does_not_deactivate_who_is_here_under_a_newer_one(http: Mocker) -> None:
     http.post(f"{USERS}/u1", json={"errors": []})
     saas = Saas(http, [there("u1")])
-    old = member(None, 1, inactive=True, external_id="U-u1")
-    assert saas.write(member("u1", external_id="U-new"), old) == {}
+    old = member(None, inactive=True, external_id="U-u1")
+    assert saas.write(member("u1", external_id="U-new"), old) == []
     assert saas.done() == [("POST", "saas/7/users/u1", {"user_external_id": "U-new"})]
-    assert saas.write(old) == {}
+    assert saas.write(old) == []
     assert saas.counts() == {}
 
 
@@ -216,8 +217,8 @@ def test_the_errors_of_single_people_are_failed_with_the_reason(http: Mocker) ->
     saas = Saas(http, [there("u1"), there("u2")])
     answer = [{"saas_user_id": "u1", "error": "The last administrator stays."}, {"saas_user_id": "u2", "error": None}]
     http.patch(f"{HOST}/api/v3/saas_users/deactivate", json=answer)
-    results = saas.write(member("u1", inactive=True), member("u2", 1, inactive=True))
-    assert results == {0: Result(Outcome.FAILED, "SaaS user: could not be deactivated: The last administrator stays.")}
+    reasons = saas.write(member("u1", inactive=True), member("u2", inactive=True))
+    assert reasons == ["SaaS user: could not be deactivated: The last administrator stays."]
     assert saas.counts() == {"deactivated": 1}
 
 
@@ -233,8 +234,9 @@ def test_soft_delete_deactivates_and_a_changed_saas_user_is_updated(http: Mocker
     plan = plan_stream(saas.config, PersonSchema.unknown(), stream)
     saas.report = Report(["leavers"])
     saas.users._report = saas.report
-    results = saas.write(member("u1"), member("u3", 1), plan=plan)
-    assert results == {0: Result(Outcome.UPDATED)}
+    both = [member("u1"), member("u3")]
+    assert saas.write(*both, plan=plan) == []
+    assert [each.outcome for each in both] == [Outcome.UPDATED, Outcome.UNCHANGED]
     assert saas.done() == [("PATCH", "saas_users/deactivate", {"saas_user_ids": ["u1"]})]
 
 

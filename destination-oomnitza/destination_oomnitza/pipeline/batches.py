@@ -1,0 +1,126 @@
+"""Batches while they are filled: one a stream, with each person in it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from destination_oomnitza.mapping.record_mapping import MappedRecord
+from destination_oomnitza.mapping.values import folded
+from destination_oomnitza.pipeline.checkpoints import Checkpoints, Place
+from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.protocol.messages import StreamKey
+from destination_oomnitza.writers.base import Batch, RecordWrite, RejectedRecord
+
+Key = tuple[str, str]
+"""A sync key and its value, as values are compared."""
+
+MAX_SKIPPED = 1000
+"""Records that are not written, but noted, in one batch."""
+
+
+@dataclass(slots=True)
+class OpenBatch:
+    """A batch, its place among the checkpoints, and the keys of its records."""
+
+    batch: Batch
+    place: Place
+    inactive: bool = False
+    """Whether it holds inactive accounts alone (StreamPlan.inactive_apart)."""
+    accepted: bool = False
+    """Whether any record came that was not rejected, and is not among those to be written."""
+    owners: dict[Key, int] = field(default_factory=dict)
+    """The index of the record that has a key."""
+    keys: list[list[Key]] = field(default_factory=list)
+    """The keys of each record."""
+
+    @property
+    def stream(self) -> str:
+        """The stream's title."""
+        return self.batch.plan.stream.title
+
+    def add(self, record: MappedRecord, keys: list[Key]) -> None:
+        """Add a record."""
+        self.owners.update(dict.fromkeys(keys, len(self.keys)))
+        self.batch.records.append(RecordWrite(record))
+        self.keys.append(keys)
+
+    def replace(self, index: int, record: MappedRecord, keys: list[Key]) -> MappedRecord:
+        """Put a later record of the same person in the place of an earlier one, which is returned."""
+        for key in self.keys[index]:
+            del self.owners[key]
+        self.owners.update(dict.fromkeys(keys, index))
+        superseded = self.batch.records[index].record
+        self.batch.records[index], self.keys[index] = RecordWrite(record), keys
+        self.accepted = True  # the earlier record is skipped, which is not rejected
+        return superseded
+
+
+class OpenBatches:
+    """Fills the batches, and closes each that is full. `close` takes a closed batch; it may wait, and raise."""
+
+    def __init__(self, checkpoints: Checkpoints, batch_size: int, close: Callable[[OpenBatch], None]) -> None:
+        self._checkpoints = checkpoints
+        self._batch_size = batch_size
+        self._take = close
+        self._open: dict[tuple[StreamKey, bool], OpenBatch] = {}
+
+    def add(self, plan: StreamPlan, record: MappedRecord) -> MappedRecord | None:
+        """Add a record. Returns the earlier record of the same person if it takes that one's place."""
+        keys = [
+            (name, folded(value))
+            for name, value in zip(plan.mapping.sync_keys, record.keys, strict=True)
+            if value is not None
+        ]
+        inactive = plan.inactive_apart and record.inactive
+        other = self._open.get((plan.stream.key, not inactive))
+        if other is not None and not other.owners.keys().isdisjoint(keys):
+            self._close(other)  # the earlier record of the same person is written first
+        batch = self._batch(plan, inactive)
+        owners = {batch.owners[key] for key in keys if key in batch.owners}
+        superseded = None
+        if len(owners) == 1 and batch.owners.get(keys[0]) in owners:
+            superseded = batch.replace(owners.pop(), record, keys)
+        else:
+            if owners:  # another person with a further key in common: not at the same time
+                self._close(batch)
+                batch = self._batch(plan, inactive)
+            batch.add(record, keys)
+        self._close_if_full(batch)
+        return superseded
+
+    def reject(self, plan: StreamPlan, rejected: RejectedRecord) -> None:
+        """Add a record that could not be mapped."""
+        batch = self._batch(plan)
+        batch.batch.rejected.append(rejected)
+        self._close_if_full(batch)
+
+    def skip(self, plan: StreamPlan, identities: Sequence[tuple[str, Any]] | None) -> None:
+        """Add a record that is not written; its `identities`, if it counts as appearing in a stream that is read whole."""
+        batch = self._batch(plan)
+        batch.accepted = True
+        if identities is not None:
+            batch.batch.skipped.append(list(identities))
+            self._close_if_full(batch)
+
+    def close(self) -> None:
+        """Close all batches."""
+        for batch in list(self._open.values()):
+            self._close(batch)
+
+    def _batch(self, plan: StreamPlan, inactive: bool = False) -> OpenBatch:
+        batch = self._open.get((plan.stream.key, inactive))
+        if batch is None:
+            batch = OpenBatch(Batch(plan), self._checkpoints.open(plan.stream.key), inactive)
+            self._open[plan.stream.key, inactive] = batch
+        return batch
+
+    def _close_if_full(self, batch: OpenBatch) -> None:
+        written = len(batch.batch.records) + len(batch.batch.rejected)
+        if written >= self._batch_size or len(batch.batch.skipped) >= MAX_SKIPPED:
+            self._close(batch)
+
+    def _close(self, batch: OpenBatch) -> None:
+        del self._open[batch.batch.plan.stream.key, batch.inactive]
+        self._take(batch)

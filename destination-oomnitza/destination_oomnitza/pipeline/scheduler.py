@@ -1,0 +1,94 @@
+"""The scheduler: several workers write batches at the same time, no key in two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent import futures
+from concurrent.futures import Executor, Future
+from typing import Any, Protocol
+
+from destination_oomnitza.cancellation import Cancellation
+from destination_oomnitza.pipeline.batches import Key, OpenBatch
+from destination_oomnitza.writers.base import Batch, Writer
+
+FINISH_SECONDS = 2.0
+"""How long a sync that failed waits for the batches under way, so that the report counts what they wrote."""
+
+
+class Wait(Protocol):
+    """`concurrent.futures.wait`, or what a test has in its place."""
+
+    def __call__(self, fs: Collection[Future[Any]], timeout: float | None, return_when: str) -> Any:
+        """Wait until one or all of the futures are done, or the time is up."""
+
+
+class Scheduler:
+    """Hands batches to workers, and settles them when they have ended.
+
+    All of its state belongs to the reading thread: a worker writes a batch, and changes nothing here.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        writer: Writer,
+        settle: Callable[[OpenBatch, bool], None],
+        cancellation: Cancellation,
+        *,
+        max_in_flight: int,
+        wait: Wait = futures.wait,
+    ) -> None:
+        self._executor = executor
+        self._writer = writer
+        self._settle = settle
+        self._cancellation = cancellation
+        self._max_in_flight = max_in_flight
+        self._wait = wait
+        self._in_flight: dict[Future[None], OpenBatch] = {}
+        self._keys: set[Key] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no batch is in flight."""
+        return not self._in_flight
+
+    def submit(self, batch: OpenBatch) -> None:
+        """Hand over a batch, once there is room and none of its keys is in flight. Raises as `wait`."""
+        while len(self._in_flight) >= self._max_in_flight or not self._keys.isdisjoint(batch.owners):
+            self.wait()
+        self._keys.update(batch.owners)
+        self._in_flight[self._executor.submit(self._write, batch.batch)] = batch
+
+    def wait(self) -> None:
+        """Wait until a batch has ended. Raises the error that ended the sync, if it has ended."""
+        self._wait([*self._in_flight, self._cancellation.cancelled], None, futures.FIRST_COMPLETED)
+        self.settle_ended()
+        self._cancellation.raise_if_cancelled()
+
+    def settle_ended(self) -> None:
+        """Settle every batch that has ended by now."""
+        for future in [each for each in self._in_flight if each.done()]:
+            batch = self._in_flight.pop(future)
+            self._keys.difference_update(batch.owners)
+            self._settle(batch, future.exception() is None)
+
+    def drain(self) -> None:
+        """Wait until every batch has ended. Raises as `wait`."""
+        while self._in_flight:
+            self.wait()
+
+    def abandon(self) -> None:
+        """Settle what is in flight in a sync that failed: what is written within FINISH_SECONDS is counted."""
+        started = {future: batch for future, batch in self._in_flight.items() if not future.cancel()}
+        self._in_flight = {}
+        self._wait(started, FINISH_SECONDS, futures.ALL_COMPLETED)
+        for future, batch in started.items():
+            self._settle(batch, future.done() and future.exception() is None)
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            self._cancellation.raise_if_cancelled()
+            self._writer.write(batch)
+        except BaseException as error:
+            self._cancellation.cancel(error)  # at once: the reading thread may wait for the source
+            raise
