@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from destination_oomnitza.protocol.messages import parse_catalog
+
+from integration_tests.sandbox.oomnitza.switches import Switches
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -64,3 +67,11 @@ def test_links_lead_somewhere(page: str) -> None:
             if anchor:
                 titles = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
                 assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, target
+
+
+def test_open_points_name_every_switch_of_the_sandbox() -> None:
+    """docs/oomnitza-api.md has a row for each point that is open, and the sandbox a switch for each."""
+    table = rows(section("docs/oomnitza-api.md", "Open points"))
+    named = {name for row in table for name in re.findall(r"`(\w+)`", row[-1])}
+    assert named == {each.name for each in dataclasses.fields(Switches)}
+    assert all(named.intersection(re.findall(r"\w+", row[-1])) or row[-1] == "always rejected" for row in table)

@@ -60,7 +60,7 @@ class RunLogRoutes:
             "end_time": float(run.ended),
             "connector": run.connector,
             "is_media_storage_service": False,
-            "status": self._oomnitza.switches.run_words[ended],
+            "status": self._status(run, ended),
             "test_run": run.test_run,
             "deployment": "local",
             "ipv4_address": "127.0.0.1",
@@ -77,12 +77,14 @@ class RunLogRoutes:
         ended = self._ended(run)
         total = sum(run.objects.values())
         objects = {**run.objects, "processing": 0} if ended else {**dict.fromkeys(OUTCOMES, 0), "processing": total}
+        if self._oomnitza.switches.run_objects == "nonzero":
+            objects = {name: number for name, number in objects.items() if number}
         details = {
             "connector": run.connector,
             "deployment": "local",
             "start_time": run.started,
             "end_time": run.ended,
-            "status": self._oomnitza.switches.run_words[ended],
+            "status": self._status(run, ended),
             "ipv4_address": "127.0.0.1",
             "objects": objects,
             "logs": run.logs if ended else {},
@@ -91,6 +93,10 @@ class RunLogRoutes:
             "test_run_payload": run.payload if ended else [],
         }
         return self._api.reply(request, details)
+
+    def _status(self, run: Run, ended: bool) -> str:
+        before, after, with_errors = self._oomnitza.switches.run_words
+        return before if not ended else with_errors if run.objects["failed"] or FATAL in run.logs else after
 
     def _ended(self, run: Run) -> bool:
         return run.finalized and 0 <= self._oomnitza.switches.run_polls < run.polls

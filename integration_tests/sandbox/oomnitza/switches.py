@@ -88,8 +88,10 @@ class Switches:
     """A run's log is read by the UUID, too, not only by `portion_id`."""
     run_polls: int = 2
     """How many times a finalized run is asked for before it has ended; -1: it never ends."""
-    run_words: tuple[str, str] = ("processing", "finished")
-    """The status of a run before and after its end."""
+    run_words: tuple[str, str, str] = ("Processing", "Completed", "Completed with errors")
+    """The status of a run before its end, after it, and after one with failed records."""
+    run_objects: Literal["all", "nonzero"] = "all"
+    """The counts of a run's log: all of them, or those that are not 0."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         allowed = _WORDS.get(name)

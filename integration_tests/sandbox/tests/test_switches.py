@@ -115,6 +115,7 @@ def test_unknown_field_is_ignored_if_the_header_allows_it(api: Caller) -> None:
     allowed = {**api.headers, "Oomnitza-Allow-Unknown-Meta-Fields": "1"}
     created = api("POST", "v3/users", headers=allowed, json=body)
     assert (created.status_code, "nickname" in created.json()) == (200, False)
+    api.error(400, "POST", "v3/users", headers=allowed, json={**body, "nickname": {"a": 1}})
     bad = {**api.headers, "Oomnitza-Allow-Unknown-Meta-Fields": "yes"}
     api.error(400, "PATCH", f"v3/users/{created.json()['user_id']}", headers=bad, json={"position": "x"})
 
