@@ -36,7 +36,8 @@ from destination_oomnitza.masking import mask_configuration, masked
 from destination_oomnitza.pipeline.pipeline import SILENCE
 from destination_oomnitza.planning.activation import destination_catalog
 from destination_oomnitza.planning.stream_plan import plan_stream
-from destination_oomnitza.protocol import messages as protocol
+from destination_oomnitza.protocol.catalog import Stream, parse_catalog, read_catalog
+from destination_oomnitza.protocol.messages import read_lines, send
 from destination_oomnitza.sync import log_mapping, read_person_schema, run_sync
 from destination_oomnitza.writers.people import USERS
 
@@ -104,9 +105,9 @@ class DestinationOomnitza(Destination):
         else:
             run_sync(
                 _parse(_read_config(parsed_args.config)),
-                protocol.read_catalog(parsed_args.catalog),
-                protocol.read_lines(sys.stdin.fileno(), SILENCE),
-                protocol.send,
+                read_catalog(parsed_args.catalog),
+                read_lines(sys.stdin.fileno(), SILENCE),
+                send,
                 cancellation=self._cancellation,
             )
 
@@ -148,9 +149,7 @@ class DestinationOomnitza(Destination):
     def _prove(self, config: Config) -> None:
         client = Client(config, RetryPolicy.of_a_check())
         client.sign_in()
-        plan = plan_stream(
-            config, read_person_schema(client), protocol.Stream("every stream, before its fields are known")
-        )
+        plan = plan_stream(config, read_person_schema(client), Stream("every stream, before its fields are known"))
         ingest = isinstance(config.write_method, IngestWriting)
         try:
             if not ingest or plan.defaults_need_known_people:
@@ -168,7 +167,7 @@ class DestinationOomnitza(Destination):
         parsed = _parse(config)
         client = Client(parsed)
         client.sign_in()
-        protocol.send(destination_catalog(read_person_schema(client), parsed.default_role is not None))
+        send(destination_catalog(read_person_schema(client), parsed.default_role is not None))
 
     def write(
         self,
@@ -184,7 +183,7 @@ class DestinationOomnitza(Destination):
         sent: list[AirbyteMessage] = []
         run_sync(
             _parse(config),
-            protocol.parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
+            parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
         )

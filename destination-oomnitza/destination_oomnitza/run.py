@@ -17,7 +17,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.destination import DestinationOomnitza
 from destination_oomnitza.errors import transient_error
-from destination_oomnitza.protocol import messages as protocol
+from destination_oomnitza.protocol.messages import send_error
 
 GRACE = 5.0
 """Seconds after SIGTERM in which the command may end by itself; a request that is under way can take longer."""
@@ -54,7 +54,7 @@ def run() -> None:
 
 def _fail(error: AirbyteTracedException) -> NoReturn:
     """Send the TRACE ERROR message and end at once: requests that are still under way must not keep the process."""
-    protocol.send_error(error)
+    send_error(error)
     # Whoever sends a state holds this lock, so that no line is cut in the middle.
     PRINT_BUFFER.lock.acquire(timeout=GRACE)
     os._exit(1)

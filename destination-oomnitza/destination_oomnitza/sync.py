@@ -20,7 +20,7 @@ from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Writer
 from destination_oomnitza.writers.ingest_writer import IngestWriter

@@ -13,7 +13,7 @@ from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.mapping.rules import SLACK_LABELS, SMART_FIELDS
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from jsonschema import Draft7Validator
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.models import Config
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.sync import run_sync
 
 HOST = "https://acme.oomnitza.com"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
-from destination_oomnitza.protocol.messages import parse_catalog
+from destination_oomnitza.protocol.catalog import parse_catalog
 
 from integration_tests.sandbox.oomnitza.switches import Switches
 

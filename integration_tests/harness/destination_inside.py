@@ -14,7 +14,7 @@ import orjson
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.models import Config
-from destination_oomnitza.protocol import messages as protocol
+from destination_oomnitza.protocol.catalog import parse_catalog
 from destination_oomnitza.sync import run_sync
 from urllib3.util import Retry
 
@@ -83,7 +83,7 @@ def write(
 ) -> Written:
     """Write messages (or lists of lines, as they come from a pipe); `users` is the stream unless told."""
     written = Written()
-    catalog = protocol.parse_catalog({"streams": list(streams) or [stream()]})
+    catalog = parse_catalog({"streams": list(streams) or [stream()]})
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
     with kept_logs(written.logs):
         try:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from destination_oomnitza.protocol.messages import State, StreamKey
+from destination_oomnitza.protocol.catalog import StreamKey
+from destination_oomnitza.protocol.state import State
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Checkpoints:
             elif self._total_rejected and not self._accepted:
                 return
             else:
-                acknowledged = head.state.receipt(head.records, self._take_rejected(head.state))
+                acknowledged = head.state.acknowledgement(head.records, self._take_rejected(head.state))
                 if self._is_of_whole(head.state):
                     self._held.append(acknowledged)
                 else:

@@ -13,7 +13,9 @@ from destination_oomnitza.pipeline.batches import OpenBatch, OpenBatches
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.planning.stream_plan import StreamPlan
-from destination_oomnitza.protocol.messages import BrokenText, NoMessage, StreamKey, read_message, read_state
+from destination_oomnitza.protocol.catalog import StreamKey
+from destination_oomnitza.protocol.messages import BrokenRecord, InvalidMessage, read_message
+from destination_oomnitza.protocol.state import read_state
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RejectedRecord, StreamEnd
 
@@ -93,11 +95,11 @@ class Pipeline:
     def _take_line(self, line: bytes) -> None:
         try:
             kind, message = read_message(line)
-        except NoMessage as error:
+        except InvalidMessage as error:
             self._unreadable = True
             self._report.complain(str(error))
             return
-        except BrokenText as error:
+        except BrokenRecord as error:
             self._take_record(error.record, broken=True)
             return
         if kind == "RECORD":

@@ -17,7 +17,7 @@ from destination_oomnitza.mapping.record_mapping import RecordMapping, SaasRules
 from destination_oomnitza.mapping.rules import Rule, explicit_rule, field_fit, smart_rules
 from destination_oomnitza.mapping.values import ValueRejected
 from destination_oomnitza.person_schema import REQUIRED, Kind, PersonField, PersonSchema
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 
 USER, SAAS_USER = "user", "saas_user"
 """The objects of data activation (configuration.md, "Sync modes")."""

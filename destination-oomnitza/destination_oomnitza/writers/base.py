@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.planning.stream_plan import StreamPlan
-from destination_oomnitza.protocol.messages import StreamKey
+from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome
 
 Person = Mapping[str, Any]

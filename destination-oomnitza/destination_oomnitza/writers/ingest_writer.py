@@ -23,7 +23,7 @@ from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import is_empty
 from destination_oomnitza.planning.stream_plan import StreamPlan
-from destination_oomnitza.protocol.messages import StreamKey
+from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.known_people import KnownPeople

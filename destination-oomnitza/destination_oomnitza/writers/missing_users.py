@@ -13,7 +13,7 @@ from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.values import folded, is_empty
 from destination_oomnitza.planning.stream_plan import StreamPlan
-from destination_oomnitza.protocol.messages import Stream, StreamKey
+from destination_oomnitza.protocol.catalog import Stream, StreamKey
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 

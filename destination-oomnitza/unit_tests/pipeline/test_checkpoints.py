@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
-from destination_oomnitza.protocol.messages import read_state
+from destination_oomnitza.protocol.state import read_state
 
 A = (None, "a")
 B = (None, "b")

@@ -27,7 +27,7 @@ from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.planning.stream_plan import plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import Batch, StreamEnd
 from hypothesis import given, settings

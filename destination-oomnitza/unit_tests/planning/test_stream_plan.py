@@ -10,7 +10,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 
 ROLE = {
     "label": "Role",

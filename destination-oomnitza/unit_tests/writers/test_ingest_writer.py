@@ -15,7 +15,7 @@ from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import Batch, RecordWrite, RejectedRecord, StreamEnd
 from destination_oomnitza.writers.ingest_writer import IngestWriter

@@ -13,7 +13,7 @@ from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Batch, StreamEnd
 from destination_oomnitza.writers.missing_users import MissingUsers

@@ -14,7 +14,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
-from destination_oomnitza.protocol.messages import Stream
+from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
 from destination_oomnitza.writers.saas_users import SaasUsers, role_label

@@ -1,0 +1,78 @@
+"""The configured catalog: which streams come, and how they are to be written.
+
+The CDK's model drops `destination_object_name`, so the JSON is read as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from destination_oomnitza.errors import config_error
+
+StreamKey = tuple[str | None, str]
+"""Namespace and name: the identity of a stream."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of the configured catalog, as far as this destination uses it."""
+
+    name: str
+    namespace: str | None = None
+    sync_mode: str = "full_refresh"
+    destination_sync_mode: str = "append"
+    properties: Mapping[str, Any] | None = None
+    primary_key: tuple[str, ...] = ()
+    object_name: str | None = None
+    """Set with Airbyte's data activation: records are already mapped to this Oomnitza object."""
+
+    @property
+    def key(self) -> StreamKey:
+        """The stream's identity."""
+        return (self.namespace, self.name)
+
+    @property
+    def title(self) -> str:
+        """The stream's name, as people read it."""
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+
+def read_catalog(path: str) -> list[Stream]:
+    """Read the configured catalog. Raises AirbyteTracedException (config_error) if it is none."""
+    try:
+        return parse_catalog(orjson.loads(Path(path).read_bytes()))
+    except OSError as error:
+        raise config_error(
+            f"The configured catalog {path} cannot be read ({error.strerror}).", type(error).__name__
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise config_error(
+            f"The file {path} is not a configured catalog of Airbyte; it comes from the platform, or from a source's discover.",
+            f"{type(error).__name__}: {error}",
+        ) from None
+
+
+def parse_catalog(document: Mapping[str, Any]) -> list[Stream]:
+    """Read a configured catalog that is JSON already. Raises KeyError, TypeError or AttributeError if it is none."""
+    return [_stream(each) for each in document["streams"]]
+
+
+def _stream(configured: Mapping[str, Any]) -> Stream:
+    stream = configured["stream"]
+    if not isinstance(stream["name"], str):
+        raise TypeError("a stream's name is no text")
+    keys = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
+    return Stream(
+        name=stream["name"],
+        namespace=stream.get("namespace") or None,
+        sync_mode=configured.get("sync_mode") or "full_refresh",
+        destination_sync_mode=configured.get("destination_sync_mode") or "append",
+        properties=(stream.get("json_schema") or {}).get("properties"),
+        primary_key=tuple(".".join(path) if isinstance(path, list) else str(path) for path in keys),
+        object_name=configured.get("destination_object_name") or None,
+    )

@@ -1,0 +1,36 @@
+"""A STATE message, as it comes and as it is acknowledged: unknown fields and the digits of numbers stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from destination_oomnitza.protocol.catalog import StreamKey
+
+
+@dataclass
+class State:
+    """A STATE message, to be sent back as it came."""
+
+    message: dict[str, Any]
+    scope: StreamKey | Literal["every stream"]
+
+    def acknowledgement(self, records: int, rejected: int) -> dict[str, Any]:
+        """Return the message with the destination's counts since the last state."""
+        stats = {"recordCount": float(records), "rejectedRecordCount": float(rejected)}
+        return {**self.message, "state": {**self.message["state"], "destinationStats": stats}}
+
+
+def read_state(message: dict[str, Any]) -> State | None:
+    """Read a STATE message: of one stream, or of all (GLOBAL, LEGACY). None if it does not have a state's shape."""
+    state = message.get("state")
+    if not isinstance(state, dict):
+        return None
+    if state.get("type", "LEGACY") != "STREAM":
+        return State(message, "every stream")
+    try:
+        descriptor = state["stream"]["stream_descriptor"]
+        namespace, name = descriptor.get("namespace") or None, descriptor["name"]
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return State(message, (namespace, name)) if isinstance(name, str) and isinstance(namespace, str | None) else None

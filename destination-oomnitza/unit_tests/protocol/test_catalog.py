@@ -1,0 +1,75 @@
+"""The configured catalog: as it comes, and what is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.protocol.catalog import parse_catalog, read_catalog
+
+CATALOGS = [
+    b"",
+    b"not json",
+    b"\xff",
+    b"[]",
+    b"5",
+    b"null",
+    b"{}",
+    b'{"streams": 5}',
+    b'{"streams": null}',
+    b'{"streams": [1]}',
+    b'{"streams": [{}]}',
+    b'{"streams": [{"stream": {}}]}',
+    b'{"streams": [{"stream": {"name": "users", "json_schema": 5}}]}',
+    b'{"streams": [{"stream": {"name": ["users"]}}]}',
+    b'{"streams": [{"stream": {"name": "users"}, "primary_key": 5}]}',
+    b"[" * 5000,
+]
+
+
+@pytest.mark.parametrize("content", CATALOGS, ids=lambda content: content[:60].decode(errors="replace"))
+def test_read_catalog_of_no_catalog_is_a_config_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "catalog.json"
+    path.write_bytes(content)
+    with pytest.raises(AirbyteTracedException) as raised:
+        read_catalog(str(path))
+    assert raised.value.failure_type is FailureType.config_error
+    assert str(path) in str(raised.value)
+
+
+def test_read_catalog_of_no_file_is_a_config_error(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.json"):
+        with pytest.raises(AirbyteTracedException) as raised:
+            read_catalog(str(path))
+        assert raised.value.failure_type is FailureType.config_error
+
+
+def test_parse_catalog_reads_what_is_used_of_a_stream() -> None:
+    (stream,) = parse_catalog(
+        {
+            "streams": [
+                {
+                    "stream": {
+                        "name": "users",
+                        "namespace": "",
+                        "json_schema": {"properties": {"id": {}}},
+                        "source_defined_primary_key": [["id"]],
+                    },
+                    "sync_mode": "incremental",
+                    "destination_sync_mode": "append_dedup",
+                    "destination_object_name": "user",
+                    "primary_key": [["profile", "email"]],
+                }
+            ]
+        }
+    )
+    assert stream.key == (None, "users")
+    assert stream.primary_key == ("profile.email",)
+    assert (stream.sync_mode, stream.destination_sync_mode, stream.object_name) == (
+        "incremental",
+        "append_dedup",
+        "user",
+    )
+    assert stream.properties == {"id": {}}
