@@ -1,64 +1,88 @@
-"""Which of several workspaces gives the record of a person who is in more than one, and when it changed in any of them.
+"""Decides which of several workspaces gives the record of a person who is in more than one. Keeps ids, not records."""
 
-Keeps ids, not records.
-"""
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from collections.abc import Sequence
-
-_TAKEN = -1
+from source_slack_users.users import is_deactivated, last_change, member_id, rights_of
 
 
-class Sightings:
-    """Remembers in which workspaces each person was seen, and in which they are active.
+class Membership:
+    """Remembers in which workspaces each person is listed, where they are active, and what they may do there.
 
-    A person's record comes from the last workspace in which they are active, else from the last that lists them. Seeing
-    somebody again in the same workspace, as a listing that starts anew does, changes nothing but whether they are
-    active there.
+    A person's record comes from the last workspace in which they are active, else from the last that lists them. The
+    workspaces are listed one after the other, each perhaps several times: the newest listing of each counts. Of a single
+    workspace nothing is remembered.
     """
 
     def __init__(self, team_ids: Sequence[str], since: int) -> None:
-        """`since` is the time from which changes are remembered, in Unix seconds; 0 where none are wanted."""
-        self._team_ids = team_ids
+        """`since` is the time from which changes are remembered, in Unix seconds; 0 if none are wanted."""
+        self._team_ids = list(team_ids)
         self._since = since
-        self._changed: dict[str, int] = {}
         self._width = len(team_ids)
-        self._seen: dict[str, int] = {}  # a bit for each workspace that lists the person; above them, where active
+        self._bits: dict[str, int] = {}  # a bit for each workspace that lists the person; above them, where active
+        self._rights: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
         self._names: dict[int, list[str]] = {}
+        self._listings: list[int] = []  # the workspace of each listing
+        self._taken: dict[str, int] = {}  # the listing that gave the record
 
-    def see(self, person: str, workspace: int, *, active: bool, updated: int) -> None:
-        """Note that the workspace with this index lists a person, whom it changed last at `updated` (Unix seconds)."""
-        if updated >= self._since > 0 and self._width > 1:
+    def begin_listing(self, workspace: int) -> None:
+        """Start a listing of the workspace with this index."""
+        self._listings.append(workspace)
+
+    def see(self, member: Mapping[str, Any]) -> None:
+        """Note that the workspace lists a person."""
+        if self._width == 1:
+            return
+        person, workspace, updated = member_id(member), self._listings[-1], last_change(member)
+        if updated >= self._since > 0:
             self._changed[person] = max(updated, self._changed.get(person, 0))
-        bits = self._seen.get(person, 0)
-        if bits != _TAKEN:
-            active_bit = 1 << self._width + workspace
-            bits = (bits | active_bit if active else bits & ~active_bit) | 1 << workspace
-            self._seen[person] = bits
+        bits = self._bits.get(person, 0)
+        active_bit = 1 << self._width + workspace
+        self._bits[person] = (bits & ~active_bit if is_deactivated(member) else bits | active_bit) | 1 << workspace
+        self._rights[person] = self._rights.get(person, 0) | rights_of(member)
 
-    def take(self, person: str, workspace: int) -> list[str] | None:
-        """Give the ids of a person's workspaces, once, and only for the workspace that gives the record."""
-        bits = self._seen.get(person, _TAKEN)
-        if bits == _TAKEN or self._owner(bits) != workspace:
+    def take(self, person: str) -> list[str] | None:
+        """Return the ids of a person's workspaces if this listing gives the record; None if it does not.
+
+        A record is given once, and again if this listing has a newer copy, or if another workspace is to give it now.
+        """
+        if self._width == 1:
+            return self._team_ids
+        listing = len(self._listings) - 1
+        workspace = self._listings[listing]
+        bits = self._bits[person]
+        taken = self._taken.get(person, listing)
+        if self._owner(bits) != workspace or (taken != listing and self._listings[taken] == workspace):
             return None
-        self._seen[person] = _TAKEN
+        self._taken[person] = listing
         where = bits & (1 << self._width) - 1
         names = self._names.get(where)
         if names is None:
             names = self._names[where] = [team for index, team in enumerate(self._team_ids) if where >> index & 1]
         return names
 
+    def rights(self, person: str) -> int:
+        """Return what a person may do in any workspace (see `users.rights_of`)."""
+        return self._rights.get(person, 0)
+
     def changed(self, person: str) -> int:
-        """Give the time of a person's last change in any workspace; 0 where there is none at or after `since`."""
+        """Return the time of a person's last change in any workspace; 0 if there is none at or after `since`."""
         return self._changed.get(person, 0)
 
     def awaited(self) -> list[int]:
-        """Give the indices of the workspaces that would give the records of those whom nobody has taken."""
-        owners = {self._owner(bits) for bits in self._seen.values() if bits != _TAKEN}
-        return sorted(owners)
+        """Return the indices of the workspaces that are to give records which nobody has taken."""
+        return sorted({self._owner(bits) for bits in self._untaken()})
+
+    def left(self) -> int:
+        """Count the people whose record nobody has taken."""
+        return sum(1 for _ in self._untaken())
+
+    def _untaken(self) -> Iterator[int]:
+        for person, bits in self._bits.items():
+            listing = self._taken.get(person)
+            if listing is None or self._listings[listing] != self._owner(bits):
+                yield bits
 
     def _owner(self, bits: int) -> int:
         return ((bits >> self._width) or bits).bit_length() - 1
-
-    def left(self) -> int:
-        """Count the people whom nobody has taken."""
-        return sum(bits != _TAKEN for bits in self._seen.values())

@@ -19,7 +19,6 @@ from source_slack_users.transport import SlackSession
 Paging = Callable[[int, Answer | None], Answer | None]
 
 MOST_RESTARTS = 5
-MOST_NUMBERED_PAGES = 100  # Slack: team.accessLogs
 
 
 class SlackApi:
@@ -92,12 +91,21 @@ class SlackApi:
             ) from error
         return response
 
-    def pages(self, method: str, key: str, paging: Paging, kind: type = list, **params: Any) -> Iterator[Answer]:
+    def pages(
+        self,
+        method: str,
+        key: str,
+        paging: Paging,
+        kind: type = list,
+        *,
+        on_restart: Callable[[], None] = lambda: None,
+        **params: Any,
+    ) -> Iterator[Answer]:
         """List with `method`, page by page; `key` is where its answers hold the list, or what `kind` says.
 
-        Where Slack forgets the cursor, or wants smaller pages, the listing starts again: who reads it has to bear with
-        what was already there. Raises transient_error when it has started again too often, or where an answer has no
-        list: taken for an empty page, it would end a listing that is not whole.
+        If Slack forgets the cursor, or wants smaller pages, the listing starts again, after a call of `on_restart`. Raises
+        transient_error if it has started again too often, or if an answer has no list: taken for an empty page, it
+        would end a listing that is not whole.
         """
         restarts = 0
         while restarts < MOST_RESTARTS:
@@ -109,6 +117,7 @@ class SlackApi:
             except PageSizeReductionRequiredException:
                 self._page_size = max(SMALLEST_PAGE, self._page_size // 2)
                 logger.info(f"Listing {method} from its start, {self._page_size} a page.")
+            on_restart()
         raise transient_error(
             f"Slack's {method} was listed from its start {MOST_RESTARTS} times, and was never whole. Given up for now; "
             "a later attempt may succeed. A smaller `page_size` may help."
@@ -127,8 +136,8 @@ class SlackApi:
                     f"Slack's {method} gave an answer without {key}, so the listing is not whole. The next attempt "
                     "reads it again."
                 )
-            yield answer
             page = paging(self._page_size, answer)
+            yield answer
 
 
 def by_cursor(limit: int, answer: Answer | None) -> Answer | None:
@@ -137,18 +146,3 @@ def by_cursor(limit: int, answer: Answer | None) -> Answer | None:
         return {"limit": limit}
     cursor = (answer.get("response_metadata") or {}).get("next_cursor")
     return {"limit": limit, "cursor": cursor} if cursor else None
-
-
-def by_number(limit: int, answer: Answer | None) -> Answer | None:
-    """Give the parameters of the next numbered page (Slack: team.accessLogs), of which Slack gives at most 100."""
-    if answer is None:
-        return {"count": limit, "page": 1}
-    paging = answer.get("paging") or {}
-    page = paging.get("page", 1)
-    return {"count": limit, "page": page + 1} if page < min(paging.get("pages", 1), MOST_NUMBERED_PAGES) else None
-
-
-def is_cut(answer: Answer) -> bool:
-    """Whether a numbered page is the last that Slack gives, though there are more."""
-    paging = answer.get("paging") or {}
-    return bool(paging.get("page", 1) == MOST_NUMBERED_PAGES < paging.get("pages", 1))

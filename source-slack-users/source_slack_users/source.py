@@ -21,17 +21,24 @@ from airbyte_cdk.sources.streams import Stream
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_slack_users.access_logs import LastLogins
+from source_slack_users.billable_info import BillableInfo
 from source_slack_users.config import given_settings, parse_config
 from source_slack_users.errors import config_error, failure, surprise, transient_error
+from source_slack_users.member_activity import MemberActivity
 from source_slack_users.oauth import sign_in
 from source_slack_users.retries import Patience
 from source_slack_users.slack_api import SlackApi
-from source_slack_users.streams import BillableInfo, LastLogins, SlackStream, Users
+from source_slack_users.streams import SlackStream
+from source_slack_users.user_groups import UserGroups
+from source_slack_users.users_stream import Users
 from source_slack_users.workspaces import identify, workspaces_to_read
 
 # `check` answers within 30 seconds, the start of the process included.
 CHECK_PATIENCE = Patience(faults=8, rate_limits=5, answer=8, timeout=(4, 6))
 CHECK_SECONDS = 24
+
+STREAMS: tuple[type[SlackStream], ...] = (Users, LastLogins, BillableInfo, UserGroups, MemberActivity)
 
 _REFUSED = "__refused"
 
@@ -86,7 +93,7 @@ class SourceSlackUsers(AbstractSource):
         parsed = parse_config(_accepted(config))
         auth = sign_in(parsed, config, Patience())
         started = time.time()
-        self._reading = [kind(parsed, auth, started) for kind in (Users, LastLogins, BillableInfo)]
+        self._reading = [kind(parsed, auth, started) for kind in STREAMS]
         return list(self._reading)
 
     def read(

@@ -1,108 +1,160 @@
-"""One member of Slack's `users.list` becomes one record of the stream `users`. Pure functions."""
+"""Turns one member of Slack's `users.list` into one record of the stream `users`. Pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-SLACKBOT = "USLACKBOT"
+from source_slack_users.coercion import coercions, flag, mapping, moment, text, whole
+
+SLACKBOTS = ("USLACKBOT", "USLACK")
+GUESTS = ("single_channel_guest", "multi_channel_guest")
+
+# Rights, as bits: those of a person in several workspaces add up.
+ADMIN, OWNER, PRIMARY_OWNER, SEVERAL_CHANNELS, ALL_CHANNELS = 1, 2, 4, 8, 16
+_ADMINISTRATION = {"is_admin": ADMIN, "is_owner": OWNER, "is_primary_owner": PRIMARY_OWNER}
+
+_FIELDS = coercions("users")
+_PROFILE_TEXTS = (
+    "email",
+    "first_name",
+    "last_name",
+    "display_name",
+    "title",
+    "phone",
+    "skype",
+    "pronouns",
+    "guest_invited_by",
+    "start_date",
+)
+_COMPUTED = ("real_name", "role", "status", "connector_sync_time", "is_external")
+_MEMBER_TEXTS = [name for name, of in _FIELDS.items() if of is text and name not in (*_PROFILE_TEXTS, *_COMPUTED)]
+_NUMBERS = [name for name, of in _FIELDS.items() if of is whole]
+_NULL_IF_ABSENT = ("has_2fa", "is_invited_user", "is_email_confirmed", "is_stranger")
+_FALSE_IF_ABSENT = [name for name, of in _FIELDS.items() if of is flag and name not in (*_NULL_IF_ABSENT, *_COMPUTED)]
+_EMPTY_RECORD: dict[str, Any] = dict.fromkeys(_FIELDS) | dict.fromkeys(_FALSE_IF_ABSENT, False)
 
 
-def to_record(member: Mapping[str, Any], team_ids: list[str], sync_time: str) -> dict[str, Any]:
-    """Build the record of one person.
+def to_record(
+    member: Mapping[str, Any], team_ids: list[str], sync_time: str, own: Collection[str], rights: int = 0
+) -> dict[str, Any]:
+    """Build the record of one person, with every field of the stream's schema: None if Slack reports nothing.
 
-    `member` is an element of `members` as Slack sends it (Slack: users.list), `team_ids` the workspaces in which this
-    read saw the person, `sync_time` the start of the read (date-time, UTC). Every field of the stream's schema is in
-    the answer; it is None where Slack says nothing. Raises KeyError for a member without `id`.
+    Args:
+        member: An element of `members` as Slack sends it (Slack: users.list), with an id.
+        team_ids: The workspaces in which this read saw the person.
+        sync_time: The start of the read (date-time, UTC).
+        own: The workspaces read; whoever belongs to another one is external.
+        rights: What the person may do in other workspaces (see `rights_of`).
     """
-    profile = _object(member.get("profile")) or {}
-    said, told = member.get, profile.get  # bound once: this function is most of what a read costs
-    bot = is_bot(member)
-    deleted = said("deleted") is True
-    real_name = told("real_name") or said("real_name") or None
-    first_name, last_name = told("first_name") or None, told("last_name") or None
-    if real_name and not (first_name or last_name or bot):
-        first_name, last_name = _split(real_name)
-    return {
-        "id": member["id"],
-        "team_id": said("team_id") or None,
-        "name": said("name") or None,
-        "email": told("email") or None,
-        "first_name": first_name,
-        "last_name": last_name,
-        "real_name": real_name,
-        "display_name": told("display_name") or None,
-        "title": told("title") or None,
-        "phone": told("phone") or None,
-        "skype": told("skype") or None,
-        "pronouns": told("pronouns") or None,
-        "deleted": deleted,
-        "is_admin": said("is_admin") is True,
-        "is_owner": said("is_owner") is True,
-        "is_primary_owner": said("is_primary_owner") is True,
-        "is_restricted": said("is_restricted") is True,
-        "is_ultra_restricted": said("is_ultra_restricted") is True,
-        "is_bot": said("is_bot") is True,
-        "is_app_user": said("is_app_user") is True,
-        "is_invited_user": said("is_invited_user"),
-        "is_email_confirmed": said("is_email_confirmed"),
-        "is_stranger": said("is_stranger"),
-        "has_2fa": said("has_2fa"),
-        "role": "bot" if bot else _role(member),
-        "status": "deactivated" if deleted else "invited" if said("is_invited_user") else "active",
-        "locale": said("locale") or None,
-        "tz": said("tz") or None,
-        "tz_label": said("tz_label") or None,
-        "color": said("color") or None,
-        "tz_offset": said("tz_offset"),
-        "updated": said("updated"),
-        "enterprise_user": _object(said("enterprise_user")),
-        "team_ids": team_ids,
-        "profile": profile or None,
-        "connector_sync_time": sync_time,
-    }
+    profile = mapping(member.get("profile"))
+    record = _EMPTY_RECORD.copy()
+    _copy_fields(record, member, profile or {})
+    if rights or record["enterprise_user"]:
+        _raise_rights(record, rights | rights_of(member))
+    if _is_bot(record, member, profile or {}):
+        record["role"] = "bot"
+    else:
+        record["role"] = _role(record)
+        _split_real_name(record)
+    record["status"] = "deactivated" if record["deleted"] else "invited" if record["is_invited_user"] else "active"
+    team_id = record["team_id"]
+    record["is_external"] = record["is_stranger"] is True or (team_id is not None and team_id not in own)
+    record["profile"] = profile
+    record["team_ids"] = team_ids
+    record["connector_sync_time"] = sync_time
+    return record
 
 
-def is_bot(member: Mapping[str, Any]) -> bool:
-    """Whether a member is no person: a bot, a workflow, a connector, or Slackbot, whose `is_bot` is false.
-
-    `is_app_user` is true of people who authorized the app that asks (Slack: users.list), so it does not count.
-    """
-    return bool(
-        member.get("is_bot")
-        or member.get("is_workflow_bot")
-        or member.get("is_connector_bot")
-        or member.get("id") == SLACKBOT
-    )
-
-
-def is_guest(member: Mapping[str, Any]) -> bool:
-    """Whether a member is a guest of one channel or of several."""
-    return bool(member.get("is_restricted") or member.get("is_ultra_restricted"))
+def member_id(member: Mapping[str, Any]) -> str:
+    """Return the ID of a member; "" if it has none."""
+    return text(member.get("id")) or ""
 
 
 def last_change(member: Mapping[str, Any]) -> int:
-    """When Slack last changed a member, in Unix seconds; 0 where Slack does not say."""
-    updated = member.get("updated")
-    return int(updated) if isinstance(updated, (int, float)) else 0
+    """Return when Slack last changed a member, in Unix seconds; 0 if Slack does not report it."""
+    return whole(member.get("updated")) or 0
 
 
-def _role(member: Mapping[str, Any]) -> str:
-    if member.get("is_primary_owner"):
+def is_deactivated(member: Mapping[str, Any]) -> bool:
+    """Return whether a member's account is deactivated."""
+    return flag(member.get("deleted")) is True
+
+
+def rights_of(member: Mapping[str, Any]) -> int:
+    """Return what a member may do in the workspace that lists it, and in the organization.
+
+    A deactivated account has no channels, and Slack leaves out whether it was a guest's.
+    """
+    rights = sum(bit for name, bit in _ADMINISTRATION.items() if flag(member.get(name)))
+    organization = mapping(member.get("enterprise_user")) or {}
+    for name, bit in _ADMINISTRATION.items():
+        if flag(organization.get(name)):
+            rights |= bit
+    if is_deactivated(member) or flag(member.get("is_ultra_restricted")):
+        return rights
+    return rights | (SEVERAL_CHANNELS if flag(member.get("is_restricted")) else SEVERAL_CHANNELS | ALL_CHANNELS)
+
+
+def _copy_fields(record: dict[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
+    # This is most of what a read costs: what needs no change, as most values, makes no call.
+    for fields, names in ((member, _MEMBER_TEXTS), (profile, _PROFILE_TEXTS)):
+        for name in names:
+            value = fields.get(name)
+            if value is not None:
+                record[name] = (value or None) if type(value) is str else text(value)
+    for name in _FALSE_IF_ABSENT:
+        if member.get(name):
+            record[name] = flag(member[name]) or False
+    for name in _NULL_IF_ABSENT:
+        record[name] = flag(member.get(name))
+    for name in _NUMBERS:
+        record[name] = whole(member.get(name))
+    record["real_name"] = text(profile.get("real_name")) or text(member.get("real_name"))
+    record["guest_expires_at"] = moment(profile.get("guest_expiration_ts"))
+    record["enterprise_user"] = mapping(member.get("enterprise_user"))
+
+
+def _raise_rights(record: dict[str, Any], rights: int) -> None:
+    """Give the record's flags the highest rights of all workspaces and of the organization."""
+    for name, bit in _ADMINISTRATION.items():
+        record[name] = rights & bit != 0
+    if rights & ALL_CHANNELS:
+        record["is_restricted"] = False
+    if rights & (SEVERAL_CHANNELS | ALL_CHANNELS):
+        record["is_ultra_restricted"] = False
+
+
+def _is_bot(record: Mapping[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
+    """Return whether a member is no person: a bot, a workflow, a connector, an agent, or Slackbot.
+
+    `is_app_user` is true of people who authorized the app that asks (Slack: users.list), so it does not count.
+    """
+    return (
+        record["is_bot"]
+        or record["is_workflow_bot"]
+        or flag(member.get("is_connector_bot"))
+        or flag(member.get("is_agentforce_bot"))
+        or text(profile.get("bot_id")) is not None
+        or record["id"] in SLACKBOTS
+    )
+
+
+def _role(record: Mapping[str, Any]) -> str:
+    if record["is_primary_owner"]:
         return "primary_owner"
-    if member.get("is_owner"):
+    if record["is_owner"]:
         return "owner"
-    if member.get("is_admin"):
+    if record["is_admin"]:
         return "admin"
-    if member.get("is_ultra_restricted"):
+    if record["is_ultra_restricted"]:
         return "single_channel_guest"
-    if member.get("is_restricted"):
+    if record["is_restricted"]:
         return "multi_channel_guest"
     return "member"
 
 
-def _split(real_name: str) -> tuple[str | None, str | None]:
-    words = real_name.split(maxsplit=1)
-    return words[0] if words else None, words[1].rstrip() if len(words) > 1 else None
-
-
-def _object(value: Any) -> dict[str, Any] | None:
-    return value if value and isinstance(value, dict) else None
+def _split_real_name(record: dict[str, Any]) -> None:
+    """Take first and last name from the real name if Slack has neither."""
+    if record["real_name"] and not (record["first_name"] or record["last_name"]):
+        words = record["real_name"].split(maxsplit=1)
+        record["first_name"] = words[0] if words else None
+        record["last_name"] = words[1].rstrip() if len(words) > 1 else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from source_slack_users.errors import config_error, scope_advice, transient_error
+from source_slack_users.listing import listed
 from source_slack_users.slack_api import SlackApi, by_cursor
 
 NEEDED_SCOPES = ("users:read", "users:read.email")
@@ -66,8 +67,8 @@ def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str
     if identity.is_organization:
         seen = {
             team["id"]: Workspace(team["id"], team.get("name", ""), parameter=team["id"])
-            for page in api.pages("auth.teams.list", "teams", by_cursor)
-            for team in page["teams"]
+            for teams in listed(api, "auth.teams.list", "teams", by_cursor, lambda team: (team["id"], 0))
+            for team in teams
         }
     elif not identity.workspace.id:
         raise transient_error("Slack's auth.test gave an answer without team_id. A later attempt may succeed.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,9 +13,12 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 import requests_mock
+from airbyte_cdk.models import SyncMode
 from hypothesis import settings
+from source_slack_users import SourceSlackUsers
 
 API = "https://slack.com/api/"
+START = 1_800_000_000  # of every read: 2027-01-15T08:00:00Z
 TOKEN = "token-of-the-bot-1"
 Answer = dict[str, Any]
 
@@ -51,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass
 class Slack:
-    """Answers each method with what `answers` holds for it: a dict, or a function of the request's parameters.
+    """Answers each method with what `answers` holds for it: a dict, a file, or a function of the request's parameters.
 
     `failures` come first, one for each request of a method: keyword arguments of requests-mock, or a dict of Slack's.
     """
@@ -60,7 +64,7 @@ class Slack:
     headers: dict[str, str] = field(default_factory=dict)
     failures: dict[str, list[Answer]] = field(default_factory=dict)
     calls: list[tuple[str, Answer, str]] = field(default_factory=list)
-    answers: dict[str, Answer | Callable[[Answer], Answer]] = field(
+    answers: dict[str, Answer | bytes | Callable[[Answer], Answer | bytes]] = field(
         default_factory=lambda: {
             "auth.test": {"team_id": "T1", "team": "Acme", "is_enterprise_install": False},
             "users.list": {"members": copy.deepcopy(MEMBERS), "response_metadata": {"next_cursor": ""}},
@@ -71,6 +75,8 @@ class Slack:
                 "paging": {"page": 1, "pages": 1},
             },
             "team.billableInfo": {"billable_info": {"U1": {"billing_active": True}}},
+            "usergroups.list": {"usergroups": [{"id": "S1", "handle": "admins", "users": ["U1"]}]},
+            "admin.analytics.getFile": gzip.compress(b'{"user_id": "U1", "is_active": true}'),
         }
     )
 
@@ -86,6 +92,8 @@ class Slack:
             return requests_mock.create_response(request, **planned.pop(0))
         answer = self.answers[method]
         content = answer(params) if callable(answer) else copy.deepcopy(answer)
+        if isinstance(content, bytes):
+            return requests_mock.create_response(request, content=content, headers={"Content-Type": "application/gzip"})
         headers = self.headers | ({} if self.scopes is None else {"x-oauth-scopes": self.scopes})
         return requests_mock.create_response(request, json={"ok": True, **content}, headers=headers)
 
@@ -139,3 +147,58 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def config() -> Answer:
     """A configuration with nothing but what must be there."""
     return {"credentials": {"auth_type": "api_token", "api_token": TOKEN}}
+
+
+@dataclass
+class Reader:
+    """Reads streams at the time START."""
+
+    config: Answer
+    stream: Any = None
+
+    def __call__(self, stream: str, state: Answer | None = None, **settings: Any) -> list[Answer]:
+        """Return the records of a stream."""
+        return [message.record.data for message in self.begin(stream, state, **settings)]
+
+    def begin(self, stream: str, state: Answer | None = None, **settings: Any) -> Iterator[Any]:
+        """Yield the record messages of a stream."""
+        streams = SourceSlackUsers().streams({**self.config, **settings})
+        self.stream = next(each for each in streams if each.name == stream)
+        return self.stream.read_records(SyncMode.incremental, stream_state=state or {})
+
+    def state_after(self, state: Answer | None = None) -> Answer:
+        """Return the state at the end of the last read, which began with `state`."""
+        return self.stream.next_state(state or {})
+
+
+@pytest.fixture
+def read(slack: Slack, config: Answer, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """A reader of Slack's streams."""
+    monkeypatch.setattr("source_slack_users.source.time.time", lambda: START + 0.5)
+    return Reader(config)
+
+
+@pytest.fixture
+def grid(slack: Slack) -> dict[str, list[Answer]]:
+    """An organization of three workspaces, two people a page."""
+
+    def member(person: str, **more: Any) -> Answer:
+        return {"id": person, "updated": START - 3600, "profile": {}, **more}
+
+    places: dict[str, list[Answer]] = {
+        "T1": [member("W1"), member("W2", deleted=True), member("W3"), member("W6", deleted=True)],
+        "T2": [member("W1"), member("W2"), member("W4")],
+        "T3": [member("W1", deleted=True), member("W2", deleted=True), member("W5"), member("W6", deleted=True)],
+    }
+
+    def users(params: Answer) -> Answer:
+        people, start = places[params["team_id"]], int(params.get("cursor", 0))
+        cursor = str(start + 2) if start + 2 < len(people) else ""
+        return {"members": copy.deepcopy(people[start : start + 2]), "response_metadata": {"next_cursor": cursor}}
+
+    slack.answers |= {
+        "auth.test": {"team_id": "E1", "team": "Group", "is_enterprise_install": True},
+        "auth.teams.list": {"teams": [{"id": team, "name": f"Name of {team}"} for team in places]},
+        "users.list": users,
+    }
+    return places

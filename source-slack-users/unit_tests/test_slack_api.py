@@ -10,7 +10,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.requests_native_auth import TokenAuthenticator
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.retries import Patience
-from source_slack_users.slack_api import SlackApi, by_cursor, by_number
+from source_slack_users.slack_api import SlackApi, by_cursor
 
 API = "https://slack.com/api/"
 
@@ -107,12 +107,3 @@ def test_cursors_in_a_circle_are_no_listing(slack: Any, api: SlackApi) -> None:
 @pytest.mark.parametrize("end", [{}, {"response_metadata": None}, {"response_metadata": {"next_cursor": None}}])
 def test_the_end_has_many_forms(end: dict[str, Any]) -> None:
     assert by_cursor(200, {"members": [], **end}) is None
-
-
-def test_numbered_pages_end_with_the_last_that_slack_gives() -> None:
-    assert by_number(50, None) == {"count": 50, "page": 1}
-    assert by_number(50, {"paging": {"page": 1, "pages": 2}}) == {"count": 50, "page": 2}
-    assert by_number(50, {"paging": {"page": 2, "pages": 2}}) is None
-    assert by_number(50, {"paging": {"page": 99, "pages": 5000}}) == {"count": 50, "page": 100}
-    assert by_number(50, {"paging": {"page": 100, "pages": 5000}}) is None
-    assert by_number(50, {}) is None

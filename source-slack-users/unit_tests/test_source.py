@@ -235,11 +235,11 @@ def test_an_answer_without_people_in_it_is_no_end_of_the_listing(
     assert caught.value.failure_type is FailureType.transient_error
 
 
-@pytest.mark.parametrize("odd", [{"name": "without an id"}, None])
+@pytest.mark.parametrize("odd", [{"teams": [{"name": "without an id"}]}, {"teams": [None]}])
 def test_what_nobody_foresaw_is_a_system_error_with_a_sentence(
     tmp_path: Path, slack: Any, config: dict[str, Any], odd: Any
 ) -> None:
-    slack.answers["users.list"] = {"members": [odd]}
+    slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.system_error

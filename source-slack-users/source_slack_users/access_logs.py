@@ -1,0 +1,90 @@
+"""The stream `last_logins`: the newest login of each person, from the access logs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from source_slack_users.coercion import iso, mapping, record_builder, text, whole
+from source_slack_users.listing import listed
+from source_slack_users.slack_api import Answer, by_cursor
+from source_slack_users.streams import Record, SlackStream, State
+from source_slack_users.workspaces import Workspace
+
+LAST_PAGE = 100  # Slack gives no numbered page past it
+LARGEST_CURSOR_PAGE = 999  # Slack: "under 1000"
+_NEVER = 2**63 - 1
+FIRST_READ = 396 * 24 * 3600  # 13 months, in seconds
+
+Login = Mapping[str, Any]
+
+_to_record = record_builder(
+    "last_logins", {"last_login_at": "date_last", "first_login_at": "date_first", "login_count": "count"}
+)
+
+
+class LastLogins(SlackStream):
+    """The newest login of each person (Slack: team.accessLogs, newest first)."""
+
+    primary_key = "user_id"
+    cursor_field = "last_login_at"
+    page_size = 1000
+
+    def records(self, state: State) -> Iterator[Record]:
+        """List the logins of each workspace back to the state's time, and yield the newest of each person."""
+        workspaces = self.workspaces()
+        since = self.since(state)
+        newest: dict[str, Login] = {}
+        for workspace in workspaces:
+            for login in self._logins(workspace, since):
+                person = text(login.get("user_id"))
+                if person and (person not in newest or _last(login) > _last(newest[person])):
+                    newest[person] = login
+        self._largest = max(map(_last, newest.values()), default=0)
+        yield from map(_to_record, newest.values())
+
+    def next_state(self, state: State) -> State:
+        """Return the time of the newest login, never past the start of the read, nor going back."""
+        return {"last_login_at": iso(max(self.since(state), min(self._largest, self.started)))}
+
+    def _logins(self, workspace: Workspace, since: int) -> Iterator[Login]:
+        """Yield the entries of one log from `since` on; without it those of the log's last 13 months."""
+        for logins in listed(
+            self._api, "team.accessLogs", "logins", LogPages(), _identify, team_id=workspace.parameter
+        ):
+            since = since or max(map(_last, logins), default=0) - FIRST_READ
+            recent = [login for login in logins if not 0 < _last(login) < since]
+            yield from recent
+            if len(recent) < len(logins):
+                return
+
+
+class LogPages:
+    """Pages through an access log: by number, past the last number by time; by cursor if Slack numbers no pages."""
+
+    def __call__(self, limit: int, answer: Answer | None) -> Answer | None:
+        """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
+        if answer is None:
+            self._before: int | None = None
+            self._oldest = _NEVER
+            return {"count": limit, "page": 1}
+        self._oldest = min([self._oldest, *filter(None, map(_last, answer["logins"]))])
+        paging = mapping(answer.get("paging"))
+        if paging is None:
+            return by_cursor(min(limit, LARGEST_CURSOR_PAGE), answer)
+        page = whole(paging.get("page")) or 1
+        if page >= (whole(paging.get("pages")) or 1) or (self._before is not None and not answer["logins"]):
+            return None
+        if page >= LAST_PAGE:
+            if self._oldest == self._before:
+                return None  # nothing older came
+            self._before, page = self._oldest, 0
+        return {"count": limit, "page": page + 1, "before": self._before}
+
+
+def _identify(login: Any) -> tuple[tuple[Any, ...] | None, int]:
+    if mapping(login) is None:
+        return None, 0
+    return tuple(text(login.get(name)) for name in ("user_id", "ip", "user_agent", "date_first", "date_last")), 0
+
+
+def _last(login: Login) -> int:
+    return whole(login.get("date_last")) or 0

@@ -1,0 +1,45 @@
+"""The stream `billable_info`: whether each person is billed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from airbyte_cdk.sources.streams.core import NO_CURSOR_STATE_KEY
+
+from source_slack_users.coercion import flag, mapping
+from source_slack_users.listing import listed
+from source_slack_users.slack_api import by_cursor
+from source_slack_users.streams import Record, SlackStream, State
+
+
+class BillableInfo(SlackStream):
+    """Whether each person is billed (Slack: team.billableInfo)."""
+
+    primary_key = "user_id"
+
+    def records(self, state: State) -> Iterator[Record]:
+        """List all workspaces, and yield one record a person: active if in any workspace."""
+        active: dict[str, bool] = {}
+        for workspace in self.workspaces():
+            for people in listed(
+                self._api,
+                "team.billableInfo",
+                "billable_info",
+                by_cursor,
+                _identify,
+                kind=dict,
+                team_id=workspace.parameter,
+            ):
+                for person, info in people:
+                    billed = flag((mapping(info) or {}).get("billing_active")) or False
+                    active[person] = active.get(person, False) or billed
+        for person, billed in active.items():
+            yield {"user_id": person, "billing_active": billed}
+
+    def next_state(self, state: State) -> State:
+        """Return the CDK's state for a stream that has no cursor."""
+        return {NO_CURSOR_STATE_KEY: True}
+
+
+def _identify(entry: tuple[str, Any]) -> tuple[str, int]:
+    person, _ = entry
+    return person, 0

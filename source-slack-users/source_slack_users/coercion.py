@@ -1,0 +1,101 @@
+"""Brings Slack's values into the types of the schemas. Slack's own vary: flags come as 1, numbers as text."""
+
+import json
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from math import isfinite
+from typing import Any
+
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,19})(?:\.[0-9]*)?\s*")
+_LARGEST = 2**63 - 1  # of what destinations, and array("q"), hold
+
+
+def text(value: Any) -> str | None:
+    """Return a text, or a number as one; None if it is empty or anything else."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def flag(value: Any) -> bool | None:
+    """Return True or False for those, for numbers, and for "1", "true", "0" and "false"; None for anything else."""
+    if isinstance(value, (bool, int, float)):
+        return bool(value)
+    return _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number of 64 bits, also of a fraction or a text; None for anything else."""
+    if isinstance(value, str):
+        found = _NUMBER.fullmatch(value)
+        value = int(found[1]) if found else None
+    elif isinstance(value, float):
+        value = int(value) if isfinite(value) else None
+    return value if type(value) is int and -_LARGEST <= value <= _LARGEST else None
+
+
+def moment(value: Any) -> str | None:
+    """Return a time in Unix seconds as a date-time in UTC; None for 0, and for what no calendar has."""
+    seconds = whole(value)
+    try:
+        return iso(seconds) if seconds else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def mapping(value: Any) -> dict[str, Any] | None:
+    """Return an object; None if it is empty or anything else."""
+    return value if value and isinstance(value, dict) else None
+
+
+def texts(value: Any) -> list[str] | None:
+    """Return the texts of a list; None for anything else."""
+    return [item for item in map(text, value) if item is not None] if isinstance(value, list) else None
+
+
+def iso(seconds: int) -> str:
+    """Write a time in Unix seconds as a date-time in UTC."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_BY_TYPE: Mapping[str, Callable[[Any], Any]] = {
+    "string": text,
+    "date": text,
+    "date-time": moment,
+    "boolean": flag,
+    "integer": whole,
+    "object": mapping,
+    "array": texts,
+}
+
+
+def field_types(stream: str) -> dict[str, str]:
+    """Read the type of each field of a stream's schema, in order: of those of the table, the format before the type."""
+    schema = json.loads(pkgutil.get_data(__package__, f"schemas/{stream}.json") or b"")
+    return {name: field.get("format") or _type(field["type"]) for name, field in schema["properties"].items()}
+
+
+def coercions(stream: str) -> dict[str, Callable[[Any], Any]]:
+    """Return for each field of a stream's schema the function that brings a value into its type."""
+    return {name: _BY_TYPE[kind] for name, kind in field_types(stream).items()}
+
+
+def record_builder(stream: str, slacks_names: Mapping[str, str] | None = None) -> Callable[[Any], dict[str, Any]]:
+    """Return the function that builds a stream's record from an object of Slack's.
+
+    `slacks_names` holds the names that Slack has for fields of the schema, if they differ.
+    """
+    fields = [(name, (slacks_names or {}).get(name, name), convert) for name, convert in coercions(stream).items()]
+
+    def build(item: Any) -> dict[str, Any]:
+        values = mapping(item) or {}
+        return {name: convert(values.get(slacks_name)) for name, slacks_name, convert in fields}
+
+    return build
+
+
+def _type(declared: str | list[str]) -> str:
+    return declared if isinstance(declared, str) else next(kind for kind in declared if kind != "null")

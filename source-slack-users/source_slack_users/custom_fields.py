@@ -1,0 +1,71 @@
+"""The custom fields of people's profiles, by their labels."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from source_slack_users.coercion import mapping, text
+from source_slack_users.errors import SlackRefusal, transient_error
+from source_slack_users.slack_api import SlackApi
+from source_slack_users.workspaces import Workspace
+
+A_MINUTE = 100
+"""How many requests a minute Slack allows at least (users.profile.get: tier 4)."""
+
+_logger = logging.getLogger("airbyte.slack")
+
+
+class CustomFields:
+    """Fills in the field `custom_fields` of records of the stream `users`."""
+
+    def __init__(self, api: SlackApi, workspaces: Iterable[Workspace]) -> None:
+        """Read the labels, once a read (Slack: team.profile.get)."""
+        self._api = api
+        self._labels: dict[str, str] = {}
+        for workspace in workspaces:
+            self._labels |= self._read_labels(workspace)
+
+    def complete(self, records: list[dict[str, Any]]) -> None:
+        """Fill in the custom fields of the records of a page.
+
+        If the listing leaves out somebody's fields, Slack is asked for those of this one person (users.profile.get).
+        """
+        lacking = [record for record in records if self._labels and (record["profile"] or {}).get("fields") is None]
+        if lacking:
+            _logger.info(
+                f"Slack's users.list leaves out the custom fields of {len(lacking)} of the next {len(records)} people. "
+                f"They take a request each: about {-(-len(lacking) // A_MINUTE)} minutes, as Slack allows some {A_MINUTE} "
+                "a minute."
+            )
+        for record in records:
+            record["custom_fields"] = self._by_label((record["profile"] or {}).get("fields"))
+        for record in lacking:
+            record["custom_fields"] = self._by_label(self._ask_for(record["id"]))
+
+    def _read_labels(self, workspace: Workspace) -> dict[str, str]:
+        answer, _ = self._api.call("team.profile.get", team_id=workspace.parameter)
+        fields = (mapping(answer.get("profile")) or {}).get("fields")
+        if not isinstance(fields, list):
+            raise transient_error(
+                "Slack's team.profile.get gave an answer without fields. The next attempt may succeed."
+            )
+        return {field["id"]: text(field.get("label")) or field["id"] for field in fields}
+
+    def _ask_for(self, person: str) -> Any:
+        """Return the fields of one person; None if Slack does not know them any more."""
+        try:
+            answer, _ = self._api.call("users.profile.get", user=person)
+        except SlackRefusal as refusal:
+            if refusal.code == "user_not_found":
+                return None
+            raise
+        return (mapping(answer.get("profile")) or {}).get("fields")
+
+    def _by_label(self, fields: Any) -> dict[str, Any] | None:
+        values: Mapping[str, Any] = mapping(fields) or {}
+        labelled = {
+            self._labels[field]: value
+            for field, content in values.items()
+            if field in self._labels and (value := (mapping(content) or {}).get("value")) not in (None, "")
+        }
+        return labelled or None

@@ -1,0 +1,42 @@
+"""The stream `user_groups`: the user groups of the workspaces, and who is in them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from airbyte_cdk.sources.streams.core import NO_CURSOR_STATE_KEY
+
+from source_slack_users.coercion import mapping, record_builder, text
+from source_slack_users.listing import listed
+from source_slack_users.slack_api import Answer
+from source_slack_users.streams import Record, SlackStream, State
+
+_to_record = record_builder("user_groups")
+
+
+class UserGroups(SlackStream):
+    """The user groups (Slack: usergroups.list)."""
+
+    primary_key = "id"
+
+    def records(self, state: State) -> Iterator[Record]:
+        """List the groups of each workspace; a group of several workspaces comes once."""
+        emitted: set[str] = set()
+        for workspace in self.workspaces():
+            parameters: dict[str, Any] = {"include_users": "true", "team_id": workspace.parameter}
+            for groups in listed(self._api, "usergroups.list", "usergroups", _one_page, _identify, **parameters):
+                for record in map(_to_record, groups):
+                    if record["id"] not in emitted:
+                        emitted.add(record["id"])
+                        yield record
+
+    def next_state(self, state: State) -> State:
+        """Return the CDK's state for a stream that has no cursor."""
+        return {NO_CURSOR_STATE_KEY: True}
+
+
+def _one_page(limit: int, answer: Answer | None) -> Answer | None:
+    return {} if answer is None else None
+
+
+def _identify(group: Any) -> tuple[str | None, int]:
+    return text((mapping(group) or {}).get("id")), 0

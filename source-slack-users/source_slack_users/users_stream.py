@@ -1,0 +1,123 @@
+"""The stream `users`: everybody in the workspaces."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from source_slack_users.coercion import iso
+from source_slack_users.custom_fields import CustomFields
+from source_slack_users.errors import transient_error
+from source_slack_users.grid import Membership
+from source_slack_users.listing import listed
+from source_slack_users.slack_api import by_cursor
+from source_slack_users.streams import Record, SlackStream, State
+from source_slack_users.users import GUESTS, last_change, member_id, to_record
+from source_slack_users.workspaces import Workspace, workspaces_to_read
+
+Member = Mapping[str, Any]
+
+
+class Users(SlackStream):
+    """Everybody in the workspaces (Slack: users.list)."""
+
+    primary_key = "id"
+    cursor_field = "updated"
+
+    def records(self, state: State) -> Iterator[Record]:
+        """List the people.
+
+        On a Grid, all workspaces but the last are listed twice: first to see who is where, then for the records. If
+        somebody's record was to come from one that was past by then, that one is listed once more.
+        """
+        identity = self.identify()
+        identity.require_scopes()
+        workspaces = workspaces_to_read(self._api, identity, self.config.team_ids)
+        since = self.since(state)
+        self._largest = 0
+        sync_time = iso(self.started)
+        own = {identity.workspace.id, *(workspace.id for workspace in workspaces)}
+        membership = Membership([workspace.id for workspace in workspaces], since)
+        custom_fields = CustomFields(self._api, workspaces) if self.config.include_custom_fields else None
+        last = len(workspaces) - 1
+        for index in range(last):
+            for _ in self._members(workspaces[index], index, membership):
+                pass
+        for index in _in_turn(last, membership):
+            for members in self._members(workspaces[index], index, membership):
+                records = [
+                    to_record(due, team_ids, sync_time, own, membership.rights(member_id(due)))
+                    for due, team_ids in _due_members(members, since, membership)
+                ]
+                records = [record for record in records if self._wants(record)]
+                if custom_fields is not None:
+                    custom_fields.complete(records)
+                yield from records
+        if membership.left():
+            raise transient_error(
+                f"While the workspaces were being read, {membership.left()} of their people left one or were deactivated in "
+                "it, so the listing is not whole. The next attempt reads it again."
+            )
+
+    def next_state(self, state: State) -> State:
+        """Return the largest `updated` that was listed.
+
+        It is never past the start of the read, for somebody whose page was already past may have changed since; nor
+        does it go back.
+        """
+        return {"updated": max(self.since(state), min(self._largest, self.started))}
+
+    def _members(self, workspace: Workspace, index: int, membership: Membership) -> Iterator[list[Member]]:
+        """List a workspace, and note in `membership` whom it lists. Raises transient_error if it lists nobody."""
+        membership.begin_listing(index)
+        found = False
+        parameters: dict[str, Any] = {"include_locale": "true", "team_id": workspace.parameter}
+        for members in listed(self._api, "users.list", "members", by_cursor, _identify, **parameters):
+            found = found or bool(members)
+            self._largest = max(self._largest, *map(last_change, members), 0)
+            for member in members:
+                membership.see(member)
+            yield members
+        if not found:
+            raise transient_error(
+                f"Slack's users.list has nobody in {workspace.name} ({workspace.id}), and no workspace is empty. The "
+                "next attempt reads it again."
+            )
+
+    def _wants(self, record: Record) -> bool:
+        config = self.config
+        return (
+            (config.include_deactivated or not record["deleted"])
+            and (config.include_guests or record["role"] not in GUESTS)
+            and (config.include_bots or record["role"] != "bot")
+            and (config.include_external or not record["is_external"])
+        )
+
+
+def _identify(member: Any) -> tuple[str | None, int]:
+    return (member_id(member) or None, last_change(member)) if isinstance(member, dict) else (None, 0)
+
+
+def _in_turn(last: int, membership: Membership) -> Iterator[int]:
+    """Yield which workspace to read for records next; whose records are still awaited is only known at the end."""
+    yield last
+    yield from range(last)
+    yield from membership.awaited()
+
+
+def _due_members(members: list[Member], since: int, membership: Membership) -> Iterator[tuple[Member, list[str]]]:
+    """Yield those whose record this listing gives, and who changed at or after `since`, with their workspaces."""
+    for member in members:
+        team_ids = membership.take(member_id(member))
+        due = None if team_ids is None else _due(member, since, membership)
+        if due is not None and team_ids is not None:
+            yield due, team_ids
+
+
+def _due(member: Member, since: int, membership: Membership) -> Member | None:
+    """Return the member if it changed at or after `since`, in this workspace or in another; None if it did not.
+
+    If another changed it later, it gets that one's time: by its own it could be older than what was emitted before.
+    """
+    here, elsewhere = last_change(member), membership.changed(member_id(member))
+    if elsewhere > here:
+        return {**member, "updated": elsewhere}
+    return None if 0 < here < since else member

@@ -1,0 +1,114 @@
+"""A listing brings each item once, or again if it is newer, and ends."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from hypothesis import given
+from hypothesis import strategies as st
+from source_slack_users.listing import STALLED_PAGES, Progress, Versions
+
+Item = tuple[str, int]
+
+
+def progress() -> Progress:
+    return Progress("users.list", "members", lambda item: item)
+
+
+@given(st.lists(st.tuples(st.text("UVW", max_size=2), st.integers(0, 5))))
+def test_versions_advance_like_a_dict(items: list[Item]) -> None:
+    versions, known = Versions(), {}
+    for key, version in items:
+        assert versions.advance(key, version) is (version > known.get(key, -1))
+        known[key] = max(version, known.get(key, -1))
+        assert len(versions) == len(known)
+
+
+def test_versions_of_many_keys_stay_apart() -> None:
+    versions = Versions()
+    assert all(versions.advance(f"U{number}", number) for number in range(20_000))
+    assert not any(versions.advance(f"U{number}", number) for number in range(20_000))
+    assert all(versions.advance(f"U{number}", number + 1) for number in range(20_000))
+    assert len(versions) == 20_000
+
+
+def test_progress_drops_copies_that_are_not_newer() -> None:
+    listing = progress()
+    assert listing.take([("U1", 1), ("U2", 5)]) == [("U1", 1), ("U2", 5)]
+    assert listing.take([("U1", 2), ("U2", 5), ("U1", 1), ("U3", 0)]) == [("U1", 2), ("U3", 0)]
+
+
+@pytest.mark.parametrize("page", [[("U1", 1)], [("U1", 1), (None, 0)], []])
+def test_progress_after_ten_pages_without_news_fails(page: list[Any]) -> None:
+    listing = progress()
+    listing.take([("U1", 1)])
+    for _ in range(STALLED_PAGES - 1):
+        listing.take(list(page))
+    with pytest.raises(AirbyteTracedException, match=r"users\.list does not end") as caught:
+        listing.take(list(page))
+    assert caught.value.failure_type is FailureType.system_error
+
+
+def test_progress_of_a_newer_copy_is_not_news() -> None:
+    listing = progress()
+    with pytest.raises(AirbyteTracedException, match="does not end"):
+        for version in range(STALLED_PAGES + 1):
+            listing.take([("U1", version)])
+
+
+def test_progress_with_news_now_and_then_goes_on() -> None:
+    listing = progress()
+    for number in range(5):
+        listing.take([(f"U{number}", 0)])
+        for _ in range(STALLED_PAGES - 1):
+            listing.take([("U0", 0)])
+
+
+def test_progress_after_a_restart_repeats_what_is_known() -> None:
+    listing = progress()
+    pages = [[(f"U{page}-{person}", 0) for person in range(3)] for page in range(40)]
+    for page in pages:
+        assert listing.take(page) == page
+    listing.restart()
+    for page in pages:
+        assert listing.take(page) == []
+    with pytest.raises(AirbyteTracedException, match="does not end"):
+        for _ in range(STALLED_PAGES):
+            listing.take(pages[-1])
+
+
+def test_progress_leaves_out_items_without_a_key(caplog: pytest.LogCaptureFixture) -> None:
+    assert progress().take([("U1", 1), (None, 0), (None, 0)]) == [("U1", 1)]
+    assert "users.list has 2 members without an ID" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("stream", "method", "answer"),
+    [
+        ("users", "users.list", {"members": [{"id": "U1", "profile": {}}]}),
+        ("last_logins", "team.accessLogs", {"logins": [{"user_id": "U1", "date_last": 1_700_000_000}]}),
+        ("billable_info", "team.billableInfo", {"billable_info": {"U1": {"billing_active": True}}}),
+    ],
+)
+def test_listing_that_never_ends_fails(slack: Any, read: Any, stream: str, method: str, answer: dict[str, Any]) -> None:
+    """Each answer has a new cursor, and brings the same person."""
+    cursors = count()
+    slack.answers[method] = lambda _: {**answer, "response_metadata": {"next_cursor": f"cursor {next(cursors)}"}}
+    with pytest.raises(AirbyteTracedException, match=f"{method} does not end") as caught:
+        read(stream)
+    assert caught.value.failure_type is FailureType.system_error
+    assert len(slack.asked(method)) == STALLED_PAGES + 1
+
+
+def test_workspaces_that_never_end_fail(grid: Any, slack: Any, read: Any) -> None:
+    cursors = count()
+    slack.answers["auth.teams.list"] = lambda _: {
+        "teams": [{"id": "T1", "name": "One"}],
+        "response_metadata": {"next_cursor": f"cursor {next(cursors)}"},
+    }
+    with pytest.raises(AirbyteTracedException, match=r"auth\.teams\.list does not end"):
+        read("users")
