@@ -118,7 +118,13 @@ def test_discover_needs_no_slack(closed_port: int) -> None:
     assert output.status == 0
     (catalog,) = output.of("CATALOG")
     keys = {stream["name"]: stream["source_defined_primary_key"] for stream in catalog["streams"]}
-    assert keys == {"users": [["id"]], "last_logins": [["user_id"]], "billable_info": [["user_id"]]}
+    assert keys == {
+        "users": [["id"]],
+        "last_logins": [["user_id"]],
+        "billable_info": [["user_id"]],
+        "user_groups": [["id"]],
+        "member_activity": [["user_id"], ["date"]],
+    }
     cursors = {stream["name"]: stream.get("default_cursor_field") for stream in catalog["streams"]}
     assert cursors == {"users": ["updated"], "last_logins": ["last_login_at"], "billable_info": None}
     assert not any(stream["is_resumable"] for stream in catalog["streams"])

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from source_slack_users.coercion import iso, mapping, record_builder, text, whole
+from source_slack_users.error_handler import Answer
 from source_slack_users.listing import listed
-from source_slack_users.slack_api import Answer, by_cursor
+from source_slack_users.slack_api import by_cursor
 from source_slack_users.streams import Record, SlackStream, State
 from source_slack_users.workspaces import Workspace
 

@@ -1,18 +1,16 @@
 """The custom fields of people's profiles, by their labels."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from source_slack_users.coercion import mapping, text
+from source_slack_users.error_handler import logger
 from source_slack_users.errors import SlackRefusal, transient_error
 from source_slack_users.slack_api import SlackApi
 from source_slack_users.workspaces import Workspace
 
 A_MINUTE = 100
 """How many requests a minute Slack allows at least (users.profile.get: tier 4)."""
-
-_logger = logging.getLogger("airbyte.slack")
 
 
 class CustomFields:
@@ -32,7 +30,7 @@ class CustomFields:
         """
         lacking = [record for record in records if self._labels and (record["profile"] or {}).get("fields") is None]
         if lacking:
-            _logger.info(
+            logger.info(
                 f"Slack's users.list leaves out the custom fields of {len(lacking)} of the next {len(records)} people. "
                 f"They take a request each: about {-(-len(lacking) // A_MINUTE)} minutes, as Slack allows some {A_MINUTE} "
                 "a minute."

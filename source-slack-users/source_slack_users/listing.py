@@ -1,6 +1,5 @@
 """Lists with a method of Slack's: each item once, or again if a newer copy comes, and never without end."""
 
-import logging
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterator
@@ -8,6 +7,7 @@ from typing import Any
 
 from airbyte_cdk.models import FailureType
 
+from source_slack_users.error_handler import logger
 from source_slack_users.errors import failure
 from source_slack_users.slack_api import Paging, SlackApi
 
@@ -16,8 +16,6 @@ Identify = Callable[[Any], tuple[Hashable, int]]
 
 STALLED_PAGES = 10
 BUCKETS = 4096
-
-_logger = logging.getLogger("airbyte.slack")
 
 
 def listed(
@@ -65,7 +63,7 @@ class Progress:
         identified = [(item, *self._identify(item)) for item in items]
         nameless = sum(key is None for _, key, _ in identified)
         if nameless:
-            _logger.warning(f"Slack's {self._method} has {nameless} {self._key} without an ID on one page: left out.")
+            logger.warning(f"Slack's {self._method} has {nameless} {self._key} without an ID on one page: left out.")
         kept = [item for item, key, version in identified if key is not None and self._versions.advance(key, version)]
         self._listed += len(items)
         # After a restart the known items come again: until more were listed than are known, that is no standstill.

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import logging
 import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
@@ -12,6 +11,7 @@ import orjson
 from airbyte_cdk.models import FailureType
 
 from source_slack_users.coercion import record_builder
+from source_slack_users.error_handler import logger
 from source_slack_users.errors import SlackRefusal, failure, transient_error
 from source_slack_users.streams import Record, SlackStream, State
 
@@ -28,8 +28,6 @@ _to_record = record_builder(
     "member_activity",
     {"billable_seat": "is_billable_seat", "active": "is_active", "messages_posted": "messages_posted_count"},
 )
-
-_logger = logging.getLogger("airbyte.slack")
 
 
 class MemberActivity(SlackStream):
@@ -89,7 +87,7 @@ def _records_of(day: date, file: bytes) -> Iterator[Record]:
         else:
             yield record
     if nameless:
-        _logger.warning(f"Slack's file of {day} has {nameless} lines without a user ID: left out.")
+        logger.warning(f"Slack's file of {day} has {nameless} lines without a user ID: left out.")
 
 
 def _lines(day: date, file: bytes) -> Iterator[Any]:

@@ -6,8 +6,8 @@ from typing import Any
 from airbyte_cdk.sources.streams.core import NO_CURSOR_STATE_KEY
 
 from source_slack_users.coercion import mapping, record_builder, text
+from source_slack_users.error_handler import Answer
 from source_slack_users.listing import listed
-from source_slack_users.slack_api import Answer
 from source_slack_users.streams import Record, SlackStream, State
 
 _to_record = record_builder("user_groups")

@@ -162,6 +162,7 @@ def test_member_activity_of_a_file_in_several_parts(slack: Any, read: Any) -> No
 @pytest.mark.parametrize(
     "broken",
     [file_of(LINE)[:-9], file_of(LINE)[:20] + b"\xff" * 9, b"PK\x03\x04", gzip.compress(b'{"user_id": ')],
+    ids=["cut", "corrupt", "not gzip", "not JSON"],
 )
 def test_member_activity_of_a_damaged_file_is_transient(slack: Any, read: Any, broken: bytes) -> None:
     slack.answers[METHOD] = Files(oldest=2, **{days_ago(2): broken})
@@ -170,7 +171,7 @@ def test_member_activity_of_a_damaged_file_is_transient(slack: Any, read: Any, b
     assert f"for {days_ago(2)} that is damaged" in str(error)
 
 
-@pytest.mark.parametrize("content", [b"\0" * (2 << 20), b"{}\n" * 2000])
+@pytest.mark.parametrize("content", [b"\0" * (2 << 20), b"{}\n" * 2000], ids=["line", "file"])
 def test_member_activity_of_an_oversized_file_fails(
     slack: Any, read: Any, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
