@@ -6,7 +6,8 @@ import argparse
 import logging
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,10 +34,12 @@ from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.masking import mask_configuration, masked
+from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.pipeline import SILENCE
 from destination_oomnitza.planning.activation import destination_catalog
-from destination_oomnitza.planning.stream_plan import plan_stream
-from destination_oomnitza.protocol.catalog import Stream, parse_catalog, read_catalog
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.planning.stream_plan import plan_check
+from destination_oomnitza.protocol.catalog import parse_catalog, read_catalog
 from destination_oomnitza.protocol.messages import read_lines, send
 from destination_oomnitza.sync import log_mapping, read_person_schema, run_sync
 from destination_oomnitza.writers.people import USERS
@@ -46,6 +49,20 @@ logger = logging.getLogger("airbyte")
 DOCUMENTATION = "https://github.com/airbyte-oomnitza/airbyte-oomnitza/blob/main/docs/destination-oomnitza.md"
 CHECK_SECONDS = 15.0
 """A check answers within this time, whatever Oomnitza does (configuration.md: within 30 seconds, the start of the process included)."""
+
+
+_ANYBODY = f"{USERS}?limit=1"
+
+
+@contextmanager
+def _of_an_oomnitza(config: Config) -> Iterator[None]:
+    """Name the address as the cause if a request is rejected that every Oomnitza accepts."""
+    try:
+        yield
+    except RequestRejected as rejected:
+        raise config_error(
+            f"{config.instance_url} does not answer as an Oomnitza instance does: {rejected}. Check the address."
+        ) from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -149,18 +166,26 @@ class DestinationOomnitza(Destination):
     def _prove(self, config: Config) -> None:
         client = Client(config, RetryPolicy.of_a_check())
         client.sign_in()
-        plan = plan_stream(config, read_person_schema(client), Stream("every stream, before its fields are known"))
+        schema = read_person_schema(client)
         ingest = isinstance(config.write_method, IngestWriting)
+        with _of_an_oomnitza(config):
+            if not ingest:  # before anything is concluded from what the host does not report
+                client.get_list(_ANYBODY)
+            plans = self._plans(client, config, schema)
+            if ingest and any(plan.must_know_people for plan in plans):
+                client.get_list(_ANYBODY)
+            for application in {} if ingest else {plan.saas.application for plan in plans if plan.saas is not None}:
+                SaasApplication(client, application).find()
+        for plan in plans:
+            log_mapping(plan)
+
+    def _plans(self, client: Client, config: Config, schema: PersonSchema) -> list[StreamPlan]:
         try:
-            if not ingest or plan.defaults_need_known_people:
-                client.get_list(f"{USERS}?limit=1")
-            if not ingest and config.saas is not None:
-                SaasApplication(client, config.saas).find()
-        except RequestRejected as refusal:
-            raise config_error(
-                f"{config.instance_url} does not answer as an Oomnitza instance does: {refusal}. Check the address."
-            ) from None
-        log_mapping(plan)
+            return plan_check(config, schema)
+        except AirbyteTracedException:
+            if not schema.known:  # most often the address is wrong, and the configuration is right
+                client.get_list(_ANYBODY)
+            raise
 
     def discover(self, config: Mapping[str, Any]) -> None:
         """Send a DESTINATION_CATALOG message: the objects, fields and keys of data activation. Raises AirbyteTracedException."""

@@ -19,7 +19,8 @@ from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
-from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.planning.stream_plan import entries_without_stream, plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Writer
@@ -79,7 +80,9 @@ def _write(
 ) -> None:
     client.sign_in()
     schema = read_person_schema(client)
-    plans = [plan_stream(config, schema, stream) for stream in streams]
+    plans = plan_streams(config, schema, streams)
+    for warning in entries_without_stream(config, streams):
+        logger.warning(warning)
     for plan in plans:
         log_mapping(plan)
     whole = [plan.stream for plan in plans if plan.whole]
@@ -130,9 +133,12 @@ def read_person_schema(client: Client) -> PersonSchema:
 
 def log_mapping(plan: StreamPlan) -> None:
     """Log the mapping in force as a table, so that nobody has to guess."""
-    logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
+    if plan.mapping.rules:
+        logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
     for remark in plan.remarks:
         logger.info(remark)
+    for warning in plan.warnings:
+        logger.warning(warning)
 
 
 def _writer(

@@ -52,7 +52,7 @@ def test_a_check_that_meets_a_fault_of_our_own_still_answers(
     def fail(*_: Any) -> None:
         raise KeyError("made-up-token")
 
-    monkeypatch.setattr(module, "plan_stream", fail)
+    monkeypatch.setattr(module, "plan_check", fail)
     status, message = check(CONFIG)
     assert status is Status.FAILED
     assert "fault of this connector" in message
@@ -65,6 +65,24 @@ def test_a_check_of_a_host_without_people_fails(http: requests_mock.Mocker, answ
     status, message = check(CONFIG)
     assert status is Status.FAILED
     assert "does not answer as an Oomnitza" in message
+
+
+@pytest.mark.parametrize("method", ["rest", "ingest"])
+def test_check_of_a_stranger_with_role_by_name_names_the_host(http: requests_mock.Mocker, method: str) -> None:
+    """The host reports no roles because it is no Oomnitza: the role's id would not help."""
+    http.get(f"{ORIGIN}/api/v3/users", status_code=404, json={"error": "no"})
+    status, message = check({**CONFIG, "default_role": "Employee", "write_method": {"method": method}})
+    assert status is Status.FAILED
+    assert "does not answer as an Oomnitza" in message and "role" not in message
+
+
+def test_check_proves_each_entry_of_a_stream(http: requests_mock.Mocker) -> None:
+    entry = {"stream": "logins", "record_filter": "{{"}
+    status, message = check({**CONFIG, "streams": [entry, {"stream": "groups", "skip": True}]})
+    assert status is Status.FAILED
+    assert message.startswith(
+        "Settings of single streams (streams), logins: Record filter (record_filter) does not compile"
+    )
 
 
 def test_a_check_that_succeeds_has_no_message(http: requests_mock.Mocker) -> None:

@@ -48,7 +48,7 @@ def test_check_names_the_entry_and_what_is_wrong_with_it(sandbox: Sandbox) -> No
     cases: list[tuple[dict[str, Any], str]] = [
         ({"field_mapping": [{"field": "postion", "value": "title"}]}, "has no field postion for people. Did you mean position?"),
         ({"field_mapping": [{"field": "position", "value": "{{ record['x' }}"}]}, "entry for position: the template does not compile"),
-        ({"sync_keys": ["external_id"]}, "Sync keys: external_id is not mapped"),
+        ({"sync_keys": ["external_id"]}, "Sync keys (sync_keys): external_id is not mapped"),
         ({"sync_keys": ["badge"], "field_mapping": [{"field": "badge", "value": "n"}]}, "badge is not unique"),
         ({"default_role": "Wizard"}, "there is no role 'Wizard'; there are System Administrator (1), "),
         ({"default_role": None}, "Oomnitza needs a role"),

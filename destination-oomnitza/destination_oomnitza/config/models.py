@@ -578,6 +578,11 @@ class Config(StreamSettings):
         named = {entry.namespace: entry for entry in self.streams if entry.stream == name}
         return named.get(namespace) or named.get(None)
 
+    @property
+    def deactivates_missing(self) -> bool:
+        """Whether SaaS users that are missing from a complete stream are deactivated."""
+        return isinstance(self.write_method, RestWriting) and self.write_method.deactivate_missing
+
     def unknown(self, raw: Mapping[str, Any]) -> list[str]:
         """Return the names in the configuration that are none of its settings, with dots: what was misspelt does nothing."""
         return list(_unknown(self, raw, ""))

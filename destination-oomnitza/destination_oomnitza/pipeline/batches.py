@@ -9,7 +9,7 @@ from typing import Any
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import folded
 from destination_oomnitza.pipeline.checkpoints import Checkpoints, Place
-from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.writers.base import Batch, RecordWrite, RejectedRecord
 

@@ -12,7 +12,7 @@ from destination_oomnitza.mapping.templates import TemplateFailed
 from destination_oomnitza.pipeline.batches import OpenBatch, OpenBatches
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.scheduler import Scheduler
-from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.protocol.messages import BrokenRecord, InvalidMessage, read_message
 from destination_oomnitza.protocol.state import read_state

@@ -1,14 +1,33 @@
-"""What data activation offers: Oomnitza's objects, their fields and the keys by which records find them.
+"""Airbyte's data activation: a stream's fields are Oomnitza's, and its primary key is the sync key.
 
-The CDK has no `discover` for destinations and no model of its message; the form is the Airbyte protocol's DestinationCatalog.
+`destination_catalog` lists the objects, their fields and the keys by which records find them. The CDK has no `discover` for destinations
+and no model of its message; the form is the Airbyte protocol's DestinationCatalog.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from destination_oomnitza.config.models import Config
+from destination_oomnitza.mapping.expressions import field_value
+from destination_oomnitza.mapping.record_mapping import MappedRecord, Record, RecordMapping, RecordRejected, SaasRules
+from destination_oomnitza.mapping.rules import Rule, field_fit
 from destination_oomnitza.person_schema import REQUIRED, Kind, PersonField, PersonSchema
-from destination_oomnitza.planning.stream_plan import SAAS_USER, USER
+from destination_oomnitza.planning.capabilities import capabilities
+from destination_oomnitza.planning.model import ExistingPeople, PeoplePlan, SaasPlan, StreamPlan
+from destination_oomnitza.planning.new_people import defaults, prove_complete
+from destination_oomnitza.planning.problems import Problems, unknown_field
+from destination_oomnitza.protocol.catalog import Stream
+
+USER, SAAS_USER = "user", "saas_user"
+"""The objects of data activation."""
+
+_PEOPLE_MODES: dict[str, tuple[bool, ExistingPeople]] = {
+    "append": (True, "skip"),
+    "append_dedup": (True, "write"),
+    "update": (False, "write"),
+}
+_SAAS_MODES = ("append_dedup", "soft_delete")
 
 _TYPES: dict[Kind, dict[str, str]] = {
     Kind.TEXT: {"type": "string"},
@@ -17,6 +36,95 @@ _TYPES: dict[Kind, dict[str, str]] = {
     Kind.DATE: {"type": "string", "format": "date-time"},
     Kind.UNKNOWN: {"type": "string"},
 }
+
+
+class _Cleared(RecordMapping):
+    """The mapping of a stream that "Clear data" sends: it has no records."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__([], [], {})
+        self._stream = stream
+
+    def __call__(self, record: Record) -> MappedRecord | None:
+        """Raise RecordRejected: there is nothing that a record could overwrite."""
+        raise RecordRejected(f"Oomnitza offers no overwrite of {self._stream.object_name} by data activation")
+
+
+def plan_activation(config: Config, schema: PersonSchema, stream: Stream, problems: Problems) -> StreamPlan:
+    """Return how a stream is written whose records are mapped to an Oomnitza object already."""
+    people = _people(stream, schema)
+    saas = _saas(config, stream)
+    cleared = stream.destination_sync_mode == "overwrite"
+    if stream.object_name == SAAS_USER and config.saas is None:
+        problems.add(
+            f"The stream {stream.title} writes SaaS users: choose User plus SaaS user (record_type) and name the application."
+        )
+    elif people is None and saas is None and not cleared:
+        problems.add(_no_such_operation(stream))
+    return StreamPlan(
+        stream=stream,
+        mapping=_Cleared(stream) if cleared else _mapping(config, schema, stream, people, problems),
+        filter=None,
+        people=people,
+        saas=saas,
+        write_method=capabilities(config.write_method),
+    )
+
+
+def _people(stream: Stream, schema: PersonSchema) -> PeoplePlan | None:
+    mode = _PEOPLE_MODES.get(stream.destination_sync_mode)
+    if stream.object_name != USER or mode is None:
+        return None
+    # For a person found by a further key, a data activation says what every field shall be.
+    return PeoplePlan(*mode, update_sync_keys=True, edit_only=schema.edit_only())
+
+
+def _saas(config: Config, stream: Stream) -> SaasPlan | None:
+    if stream.object_name != SAAS_USER or stream.destination_sync_mode not in _SAAS_MODES or config.saas is None:
+        return None
+    return SaasPlan(config.saas, deactivates_all=stream.destination_sync_mode == "soft_delete")
+
+
+def _no_such_operation(stream: Stream) -> str:
+    known = [f"{mode} of {USER}" for mode in _PEOPLE_MODES] + [f"{mode} of {SAAS_USER}" for mode in _SAAS_MODES]
+    return (
+        f"The stream {stream.title} asks for {stream.destination_sync_mode} of {stream.object_name}, which Oomnitza does not "
+        f"offer; there are {', '.join(known)}."
+    )
+
+
+def _mapping(
+    config: Config, schema: PersonSchema, stream: Stream, people: PeoplePlan | None, problems: Problems
+) -> RecordMapping:
+    sync_keys = stream.primary_key or tuple(config.sync_keys)
+    properties = stream.properties or {}
+
+    def rule(name: str) -> Rule | None:
+        if stream.object_name == SAAS_USER and name not in sync_keys:
+            return None  # of a person, a SaaS user's record only holds what finds them
+        if name not in schema.fields and schema.known:
+            return None
+        field = schema.fields.get(name) or PersonField(name, name, Kind.UNKNOWN)
+        return Rule(field, name, field_value(name), field_fit(field, schema), origin="data activation")
+
+    rules = [made for made in map(rule, dict.fromkeys([*sync_keys, *properties])) if made is not None]
+    mapped = {made.field.id for made in rules}
+    if stream.object_name == USER:
+        for name in sorted(properties.keys() - mapped):
+            problems.add(unknown_field(f"The stream {stream.title}", name, schema))
+    new = defaults(config, schema, problems) if people is not None and people.creates else {}
+    if people is not None and people.creates and properties:  # without a schema, a record shows what it has
+        prove_complete(mapped | new.keys(), schema, problems)
+    return RecordMapping(
+        rules,
+        sync_keys,
+        schema.fields,
+        saas=SaasRules(field_value("user_external_id"), field_value("role"))
+        if stream.object_name == SAAS_USER
+        else None,
+        defaults=new,
+        dynamic=None if stream.properties else rule,
+    )
 
 
 def destination_catalog(metadata: PersonSchema, has_default_role: bool) -> dict[str, Any]:

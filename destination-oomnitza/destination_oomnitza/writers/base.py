@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
-from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome
 

@@ -22,7 +22,7 @@ from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import is_empty
-from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd

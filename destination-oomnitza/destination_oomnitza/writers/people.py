@@ -11,7 +11,7 @@ from destination_oomnitza.api.filters import MAX_URL, literal, look_ups
 from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordRejected
 from destination_oomnitza.mapping.values import differs, folded, is_empty
 from destination_oomnitza.person_schema import REQUIRED
-from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import Person, RecordWrite
 

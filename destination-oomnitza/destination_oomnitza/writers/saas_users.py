@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from destination_oomnitza.api.saas_application import Reasons, SaasApplication
 from destination_oomnitza.api.saas_user import SaasUser
 from destination_oomnitza.config.models import RestWriting
-from destination_oomnitza.planning.stream_plan import StreamPlan
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
 

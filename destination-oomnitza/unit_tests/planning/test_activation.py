@@ -1,15 +1,22 @@
-"""The DESTINATION_CATALOG: its shape by the Airbyte protocol's own model, its content by the instance's metadata."""
+"""Data activation: its plans, and the DESTINATION_CATALOG by the Airbyte protocol's own model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from airbyte_protocol_dataclasses.models import DestinationCatalog, DestinationOperation
+from destination_oomnitza.mapping.record_mapping import RecordRejected
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.activation import destination_catalog
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.protocol.catalog import Stream
 from jsonschema import Draft7Validator
 from serpyco_rs import Serializer
+
+Plan = Callable[..., StreamPlan]
+Mistakes = Callable[..., str]
 
 INSTANCE = PersonSchema.parse(
     {
@@ -94,3 +101,85 @@ def test_an_instance_that_tells_nothing_has_the_standard_fields() -> None:
     append = message["destination_catalog"]["operations"][0]
     assert append["json_schema"]["required"] == ["username", "email", "role"]
     assert append["matching_keys"] == [["username"], ["email"]]
+
+
+def activation(name: str, mode: str, *properties: str, key: str = "email") -> Stream:
+    return Stream("mapped", None, "incremental", mode, {name: {} for name in properties} or None, (key,), name)
+
+
+SAAS: dict[str, Any] = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "creates", "existing"),
+    [("append", True, "skip"), ("append_dedup", True, "write"), ("update", False, "write")],
+)
+def test_user_mode_of_the_stream_decides(plan: Plan, mode: str, creates: bool, existing: str) -> None:
+    made = plan(
+        activation("user", mode, "username", "email", "badge"), write_mode="create_only", sync_keys=["username"]
+    )
+    assert made.people is not None and made.saas is None
+    assert (made.creates, made.existing, made.people.update_sync_keys) == (creates, existing, True)
+    assert made.mapping.sync_keys == ("email",)
+    row = made.mapping(
+        {"username": "ada", "email": "ada@acme.example", "badge": "7", "name": "not mapped", "deleted": True}
+    )
+    assert row is not None and row.fields == {"username": "ada", "email": "ada@acme.example", "badge": 7}
+    assert not row.inactive
+
+
+def test_user_without_schema_takes_fields_as_they_come(plan: Plan) -> None:
+    made = plan(activation("user", "append_dedup"), default_role=None)
+    row = made.mapping({"email": "a@b.example", "position": "Boss", "role": "Boss", "unknown": 1})
+    assert row is not None and row.fields == {"email": "a@b.example", "position": "Boss", "role": 1}
+
+
+@pytest.mark.parametrize("mode", ["append_dedup", "soft_delete"])
+def test_saas_user_people_are_only_found(plan: Plan, mode: str) -> None:
+    made = plan(activation("saas_user", mode, "email", "user_external_id", "role"), **SAAS)
+    assert made.people is None and (made.creates, made.existing) == (False, "keep")
+    assert made.saas is not None and made.saas.application.saas_name == "Slack"
+    assert made.saas.deactivates_all == (mode == "soft_delete")
+    row = made.mapping({"email": "a@b.example", "user_external_id": "U1", "role": "admin"})
+    assert row is not None and (row.fields, row.external_id, row.role) == ({"email": "a@b.example"}, "U1", "admin")
+
+
+def test_saas_user_key_of_oomnitza_itself_only_finds(plan: Plan) -> None:
+    made = plan(activation("saas_user", "append_dedup", "user_id", "role", key="user_id"), **SAAS)
+    row = made.mapping({"user_id": "u1", "role": "admin"})
+    assert row is not None and (row.keys, row.fields) == (("u1",), {})
+
+
+@pytest.mark.parametrize("name", ["user", "saas_user"])
+def test_clear_data_is_planned_and_rejects_records(plan: Plan, name: str) -> None:
+    """Airbyte's "Clear data" sends a stream as overwrite, without records."""
+    made = plan(activation(name, "overwrite", "email"), **SAAS)
+    assert made.people is None and made.saas is None
+    with pytest.raises(RecordRejected, match=f"offers no overwrite of {name}"):
+        made.mapping({"email": "a@b.example"})
+
+
+@pytest.mark.parametrize(
+    ("stream", "sentence"),
+    [
+        (
+            activation("asset", "append"),
+            "asks for append of asset, which Oomnitza does not offer; there are append of user, ",
+        ),
+        (activation("user", "soft_delete", "email"), "asks for soft_delete of user, which Oomnitza does not offer"),
+        (
+            activation("saas_user", "append_dedup", "email"),
+            "writes SaaS users: choose User plus SaaS user (record_type)",
+        ),
+        (
+            activation("user", "update", "email", "postion"),
+            "The stream mapped: Oomnitza has no field postion for people. Did you mean position?",
+        ),
+        (activation("user", "append", "email"), "To add people, Oomnitza needs a user name (username)"),
+        (activation("user", "update", "badge", key="badge"), "Sync keys (sync_keys): badge is not unique"),
+        (activation("user", "update", "email", "user_id"), "user_id is kept by Oomnitza itself"),
+        (activation("user", "append", "username", "email", "user_id"), "user_id is kept by Oomnitza itself"),
+    ],
+)
+def test_activation_mistake_is_named(mistakes: Mistakes, stream: Stream, sentence: str) -> None:
+    assert sentence in mistakes(stream)

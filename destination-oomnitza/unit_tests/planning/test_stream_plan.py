@@ -1,53 +1,25 @@
-"""Plans: what is to be done with a stream, and what `check` refuses, in which words."""
+"""Plans: what is to be done with a stream, and what a check names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.planning.stream_plan import entries_without_stream, plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 
-ROLE = {
-    "label": "Role",
-    "data_type": "integer",
-    "searchhelp": [{"key": "25", "value": "Employee"}, {"key": "1", "value": "Boss"}],
+LEAST: dict[str, Any] = {
+    "instance_url": "acme",
+    "credentials": {"auth_type": "api_token", "api_token": "made up"},
+    "default_role": 25,
 }
-INSTANCE = PersonSchema.parse(
-    {
-        "role": ROLE,
-        "slack_user_id": {"label": "Slack User Id", "data_type": "text", "unique": "1", "internal_id": "A" * 32},
-        "badge": {"label": "Badge Number", "data_type": "integer", "unique": "0", "internal_id": "B" * 32},
-        "hr_only": {"label": "HR Only", "data_type": "text", "editable": "0", "internal_id": "C" * 32},
-        "last_login_date": {"label": "Last Login", "data_type": "date", "editable": "0"},
-    }
-)
-ANY = Stream("every stream")
-
-
-def plan(stream: Stream = ANY, instance: PersonSchema = INSTANCE, **more: Any) -> StreamPlan:
-    config = {
-        "instance_url": "acme",
-        "credentials": {"auth_type": "api_token", "api_token": "made up"},
-        "default_role": 25,
-        **more,
-    }
-    return plan_stream(Config.parse(config), instance, stream)
-
-
-def refusal(stream: Stream = ANY, instance: PersonSchema = INSTANCE, **more: Any) -> str:
-    with pytest.raises(AirbyteTracedException) as caught:
-        plan(stream, instance, **more)
-    assert caught.value.failure_type is FailureType.config_error
-    return str(caught.value.message)
-
-
-def activation(name: str, mode: str, *properties: str, key: str = "email") -> Stream:
-    return Stream("mapped", None, "incremental", mode, {name: {} for name in properties} or None, (key,), name)
+Plan = Callable[..., StreamPlan]
+Mistakes = Callable[..., str]
 
 
 # -- what check refuses ------------------------------------------------------------------------------------------------
@@ -58,15 +30,15 @@ def activation(name: str, mode: str, *properties: str, key: str = "email") -> St
     [
         (
             {"default_role": None},
-            "Oomnitza needs a role: add it to the field mapping or give a role of new people (default_role).",
+            "Oomnitza needs a role: add it to the field mapping (field_mapping) or give a role of new people",
         ),
         (
             {"smart_mapping": False, "field_mapping": [{"field": "email", "value": "email"}]},
-            "To add people, Oomnitza needs a user name (username): add it to the field mapping.",
+            "To add people, Oomnitza needs a user name (username): add it to the field mapping",
         ),
         (
             {"smart_mapping": False, "default_role": None},
-            "To add people, Oomnitza needs a user name (username) and an e-mail address (email) and a role: add it",
+            "To add people, Oomnitza needs a user name (username), an e-mail address (email) and a role: add it",
         ),
         (
             {"default_role": "Wizard"},
@@ -75,7 +47,7 @@ def activation(name: str, mode: str, *properties: str, key: str = "email") -> St
         ({"default_role": 99}, "Role of new people (default_role): there is no role '99'"),
         (
             {"field_mapping": [{"field": "postion", "value": "title"}]},
-            "Field mapping: Oomnitza has no field postion for people. Did you mean position?",
+            "Field mapping (field_mapping): Oomnitza has no field postion for people. Did you mean position?",
         ),
         (
             {"field_mapping": [{"field": "Badge Number", "value": "n"}]},
@@ -83,31 +55,31 @@ def activation(name: str, mode: str, *properties: str, key: str = "email") -> St
         ),
         (
             {"field_mapping": [{"field": "position", "value": "{{ record['a' }}"}]},
-            "Field mapping, entry for position: the template does not compile: ",
+            "Field mapping (field_mapping), entry for position: the template does not compile: ",
         ),
         (
             {"field_mapping": [{"field": "position", "value": "{{ title }}"}]},
-            "Field mapping, entry for position: the template does not compile: it speaks of title",
+            "Field mapping (field_mapping), entry for position: the template does not compile: it speaks of title",
         ),
         (
             {"field_mapping": [{"field": "position", "value": "a..b"}]},
-            "Field mapping, entry for position: 'a..b' is not a path; a path looks like",
+            "Field mapping (field_mapping), entry for position: 'a..b' is not a path; a path looks like",
         ),
         (
             {"field_mapping": [{"field": "badge", "default": "seven"}]},
-            "Field mapping, entry for badge: the default is text that cannot be read, and the field needs a number.",
+            "Field mapping (field_mapping), entry for badge: the default is text that cannot be read, and the field needs a number.",
         ),
         (
             {"field_mapping": [{"field": "role", "default": "Wizard"}]},
-            "Field mapping, entry for role: the default names no role: there is no role 'Wizard'",
+            "Field mapping (field_mapping), entry for role: the default names no role: there is no role 'Wizard'",
         ),
         (
             {"field_mapping": [{"field": "user_id", "value": "id"}]},
-            "Field mapping: user_id is kept by Oomnitza itself and cannot be written.",
+            "Field mapping (field_mapping): user_id is kept by Oomnitza itself and cannot be written.",
         ),
         (
             {"field_mapping": [{"field": "last_login_date", "value": "x"}]},
-            "Field mapping: last_login_date is kept by Oomnitza itself",
+            "Field mapping (field_mapping): last_login_date is kept by Oomnitza itself",
         ),
         ({"record_filter": "{% if %}"}, "Record filter (record_filter) does not compile: "),
         ({"record_filter": "a[b]"}, "Record filter (record_filter) does not compile: 'a[b]' is not a path"),
@@ -125,42 +97,42 @@ def activation(name: str, mode: str, *properties: str, key: str = "email") -> St
                 "smart_mapping": False,
                 "field_mapping": [{"field": "username", "value": "n"}, {"field": "email", "value": "e"}],
             },
-            "Sync keys: slack_user_id is not mapped, so no record has a value for it; add an entry",
+            "Sync keys (sync_keys): slack_user_id is not mapped, so no record has a value for it; add an entry",
         ),
-        ({"sync_keys": ["slack_id"]}, "Sync keys: Oomnitza has no field slack_id for people."),
+        ({"sync_keys": ["slack_id"]}, "Sync keys (sync_keys): Oomnitza has no field slack_id for people."),
         (
             {"sync_keys": ["badge"], "field_mapping": [{"field": "badge", "value": "n"}]},
-            "Sync keys: badge is not unique in Oomnitza, so it cannot tell people apart; choose a unique field.",
+            "Sync keys (sync_keys): badge is not unique in Oomnitza, so it cannot tell people apart; choose a unique field.",
         ),
-        ({"sync_keys": ["position"]}, "Sync keys: position is not unique in Oomnitza"),
+        ({"sync_keys": ["position"]}, "Sync keys (sync_keys): position is not unique in Oomnitza"),
     ],
 )
-def test_each_mistake_is_named_with_its_place(more: dict[str, Any], told: str) -> None:
-    assert told in refusal(**more)
+def test_each_mistake_is_named_with_its_place(more: dict[str, Any], told: str, mistakes: Mistakes) -> None:
+    assert told in mistakes(**more)
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
-    told = refusal(
+def test_everything_that_is_wrong_is_told_at_once(mistakes: Mistakes) -> None:
+    told = mistakes(
         default_role="Wizard", record_filter="{{", sync_keys=["badge"], field_mapping=[{"field": "x", "value": "y"}]
     )
-    for place in ("default_role", "record_filter", "Sync keys: badge", "Field mapping: Oomnitza has no field x"):
+    for place in ("default_role", "record_filter", "Sync keys (sync_keys): badge", "Oomnitza has no field x"):
         assert place in told
 
 
-def test_a_unique_field_that_the_metadata_says_is_none() -> None:
-    instance = PersonSchema.parse({"role": ROLE, "email": {"label": "Email", "unique": "0"}})
-    assert "Sync keys: email is not unique" in refusal(instance=instance)
+def test_a_unique_field_that_the_metadata_says_is_none(mistakes: Mistakes) -> None:
+    instance = PersonSchema.parse({"role": {}, "email": {"label": "Email", "unique": "0"}})
+    assert "Sync keys (sync_keys): email is not unique" in mistakes(instance=instance)
 
 
-def test_without_metadata_no_field_is_unknown_and_none_is_doubted() -> None:
+def test_without_metadata_no_field_is_unknown_and_none_is_doubted(plan: Plan, mistakes: Mistakes) -> None:
     made = plan(instance=PersonSchema.unknown(), sync_keys=["badge"], field_mapping=[{"field": "badge", "value": "n"}])
     assert made.mapping.sync_keys == ("badge",)
-    assert "does not tell its roles by name" in refusal(instance=PersonSchema.unknown(), default_role="Employee")
+    assert "does not tell its roles by name" in mistakes(instance=PersonSchema.unknown(), default_role="Employee")
 
 
 @pytest.mark.parametrize("key", ["email or 1 eq 1", "email]", "a b", 'x"'])
-def test_a_sync_key_cannot_change_a_filter(key: str) -> None:
-    told = refusal(instance=PersonSchema.unknown(), sync_keys=[key], field_mapping=[{"field": key, "value": "n"}])
+def test_a_sync_key_cannot_change_a_filter(key: str, mistakes: Mistakes) -> None:
+    told = mistakes(instance=PersonSchema.unknown(), sync_keys=[key], field_mapping=[{"field": key, "value": "n"}])
     assert "is not the id of a field" in told
 
 
@@ -168,20 +140,20 @@ def test_a_sync_key_cannot_change_a_filter(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "create", "update"),
-    [("create_and_update", True, True), ("create_only", True, False), ("update_only", False, True)],
+    ("mode", "create", "existing"),
+    [("create_and_update", True, "write"), ("create_only", True, "skip"), ("update_only", False, "write")],
 )
-def test_write_modes(mode: str, create: bool, update: bool) -> None:
+def test_write_modes(mode: str, create: bool, existing: str, plan: Plan) -> None:
     made = plan(write_mode=mode)
-    assert (made.create, made.update) == (create, update)
+    assert (made.creates, made.existing) == (create, existing)
     assert made.mapping.defaults == ({"role": 25} if create else {})
 
 
-def test_update_only_needs_no_role() -> None:
-    assert plan(write_mode="update_only", default_role=None).update
+def test_update_only_needs_no_role(plan: Plan) -> None:
+    assert plan(write_mode="update_only", default_role=None).existing == "write"
 
 
-def test_an_entry_wins_over_smart_mapping_for_its_field_alone() -> None:
+def test_an_entry_wins_over_smart_mapping_for_its_field_alone(plan: Plan) -> None:
     made = plan(Stream("users", properties={"badge_number": {}}), field_mapping=[{"field": "position", "value": "job"}])
     told = {name: (rule.expression, rule.origin) for name, rule in made.mapping.rules.items()}
     assert told["position"] == ("job", "your field mapping")
@@ -191,110 +163,154 @@ def test_an_entry_wins_over_smart_mapping_for_its_field_alone() -> None:
     assert "hr_only" not in told
 
 
-def test_smart_mapping_can_be_off() -> None:
+def test_smart_mapping_can_be_off(plan: Plan) -> None:
     entries = [{"field": "username", "value": "login"}, {"field": "email", "value": "mail"}]
     made = plan(smart_mapping=False, field_mapping=entries)
     assert set(made.mapping.rules) == {"username", "email"}
 
 
 @pytest.mark.parametrize("role", [25, "25", "employee", "Employee"])
-def test_a_role_of_new_people_by_id_or_name(role: Any) -> None:
+def test_a_role_of_new_people_by_id_or_name(role: Any, plan: Plan) -> None:
     assert plan(default_role=role, default_position="New").mapping.defaults == {"role": 25, "position": "New"}
 
 
-def test_a_role_of_the_mapping_is_enough() -> None:
+def test_a_role_of_the_mapping_is_enough(plan: Plan) -> None:
     made = plan(default_role=None, field_mapping=[{"field": "role", "default": "Employee"}])
     row = made.mapping({"email": "a@b.example"})
     assert row is not None and row.fields["role"] == 25
 
 
-def test_the_meta_restriction_is_only_lifted_where_a_mapped_field_needs_it() -> None:
-    for made in (plan(), plan(activation("user", "update", "email"))):
-        assert "hr_only" in made.edit_only and made.edit_only.isdisjoint(made.mapping.rules)
+def test_the_meta_restriction_is_only_lifted_where_a_mapped_field_needs_it(plan: Plan) -> None:
+    mapped = Stream("mapped", destination_sync_mode="update", primary_key=("email",), object_name="user")
+    for made in (plan(), plan(mapped)):
+        assert made.people is not None and "hr_only" in made.people.edit_only
+        assert made.people.edit_only.isdisjoint(made.mapping.rules)
     assert "hr_only" in plan(field_mapping=[{"field": "hr_only", "value": "x"}]).mapping.rules
 
 
-def test_the_filter() -> None:
+def test_the_filter(plan: Plan) -> None:
     made = plan(record_filter="{{ not record['is_bot'] }}")
     assert made.filter is not None and made.filter({"is_bot": False}) and not made.filter({"is_bot": True})
     assert plan().filter is None
 
 
-def test_ingest_names_fields_by_internal_ids_and_refuses_what_only_rest_can() -> None:
+def test_ingest_names_fields_by_internal_ids_and_refuses_what_only_rest_can(plan: Plan, mistakes: Mistakes) -> None:
     ingest = {"write_method": {"method": "ingest"}}
-    assert plan(**ingest).create
+    assert plan(**ingest).creates
     only_rest = "which only the write method REST can do"
-    told = refusal(
+    told = mistakes(
         **ingest, update_sync_keys=True, field_mapping=[{"field": "position", "value": "x", "if_empty_only": True}]
     )
     assert told.count(only_rest) == 2
-    assert "external_id: Oomnitza does not tell its internal id" in refusal(
+    assert "external_id: Oomnitza does not report its internal id" in mistakes(
         **ingest, field_mapping=[{"field": "external_id", "value": "x"}]
     )
 
 
-# -- data activation ---------------------------------------------------------------------------------------------------
+# -- what a whole stream is, and what only finds -----------------------------------------------------------------------
+
+SAAS: dict[str, Any] = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
+DEACTIVATE = {"method": "rest", "deactivate_missing": True}
 
 
 @pytest.mark.parametrize(
-    ("mode", "create", "update"), [("append", True, False), ("append_dedup", True, True), ("update", False, True)]
-)
-def test_activation_of_people(mode: str, create: bool, update: bool) -> None:
-    made = plan(
-        activation("user", mode, "username", "email", "badge"), write_mode="create_only", sync_keys=["username"]
-    )
-    assert (made.create, made.update, made.saas) == (create, update, False)
-    assert made.mapping.sync_keys == ("email",)
-    row = made.mapping(
-        {"username": "ada", "email": "ada@acme.example", "badge": "7", "name": "not mapped", "deleted": True}
-    )
-    assert row is not None and row.fields == {"username": "ada", "email": "ada@acme.example", "badge": 7}
-    assert not row.inactive
-
-
-def test_activation_without_a_schema_takes_fields_as_they_come() -> None:
-    made = plan(activation("user", "append_dedup"), default_role=None)
-    row = made.mapping({"email": "a@b.example", "position": "Boss", "role": "Boss", "unknown": 1})
-    assert row is not None and row.fields == {"email": "a@b.example", "position": "Boss", "role": 1}
-
-
-@pytest.mark.parametrize("mode", ["append_dedup", "soft_delete"])
-def test_activation_of_saas_users(mode: str) -> None:
-    saas = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
-    made = plan(activation("saas_user", mode, "email", "user_external_id", "role"), **saas)
-    assert (made.create, made.update, made.saas, made.saas_user_only) == (False, False, True, True)
-    assert made.soft_delete == (mode == "soft_delete")
-    row = made.mapping({"email": "a@b.example", "user_external_id": "U1", "role": "admin"})
-    assert row is not None and (row.fields, row.external_id, row.role) == ({"email": "a@b.example"}, "U1", "admin")
-
-
-def test_saas_users_may_be_found_by_oomnitzas_own_id() -> None:
-    saas = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
-    made = plan(activation("saas_user", "append_dedup", "user_id", "role", key="user_id"), **saas)
-    row = made.mapping({"user_id": "u1", "role": "admin"})
-    assert row is not None and (row.keys, row.fields) == (("u1",), {})
-
-
-@pytest.mark.parametrize(
-    ("stream", "told"),
+    ("sync_mode", "destination_sync_mode", "settings", "whole"),
     [
-        (
-            activation("asset", "append"),
-            "asks for append of asset, which Oomnitza does not offer; there are append of user, ",
-        ),
-        (activation("user", "soft_delete", "email"), "asks for soft_delete of user, which Oomnitza does not offer"),
-        (
-            activation("saas_user", "append_dedup", "email"),
-            "writes SaaS users: choose User plus SaaS user (record_type)",
-        ),
-        (
-            activation("user", "update", "email", "postion"),
-            "The stream mapped: Oomnitza has no field postion for people. Did you mean position?",
-        ),
-        (activation("user", "append", "email"), "To add people, Oomnitza needs a user name (username)"),
-        (activation("user", "update", "badge", key="badge"), "Sync keys: badge is not unique"),
-        (activation("user", "update", "email", "user_id"), "user_id is kept by Oomnitza itself"),
+        ("full_refresh", "overwrite", {"write_method": DEACTIVATE, **SAAS}, True),
+        ("incremental", "overwrite", {"write_method": DEACTIVATE, **SAAS}, False),
+        ("full_refresh", "append", {"write_method": DEACTIVATE, **SAAS}, False),
+        ("full_refresh", "overwrite", {"write_method": {"method": "rest"}, **SAAS}, False),
+        ("full_refresh", "overwrite", {"write_method": {"method": "ingest"}, **SAAS}, False),
+        ("full_refresh", "overwrite", {"write_method": DEACTIVATE}, None),
     ],
 )
-def test_what_an_activation_cannot_ask_for(stream: Stream, told: str) -> None:
-    assert told in refusal(stream)
+def test_missing_saas_users_only_of_a_whole_stream(
+    plan: Plan, sync_mode: str, destination_sync_mode: str, settings: dict[str, Any], whole: bool | None
+) -> None:
+    made = plan(Stream("users", None, sync_mode, destination_sync_mode), **settings)
+    assert (made.saas.deactivates_missing if made.saas else None) == whole
+
+
+@pytest.mark.parametrize(
+    ("mode", "field", "wrong"),
+    [
+        # A key that Oomnitza keeps itself finds people; only a field that a new person needs must be written, too.
+        ("create_and_update", "user_id", False),
+        ("update_only", "user_id", False),
+        ("update_only", "username", False),
+        ("create_and_update", "username", True),
+    ],
+)
+def test_key_that_is_kept_by_oomnitza_may_only_find(
+    plan: Plan, mistakes: Mistakes, mode: str, field: str, wrong: bool
+) -> None:
+    instance = PersonSchema.parse({field: {"label": field, "unique": "1", "editable": "0"}})
+    settings = {"write_mode": mode, "sync_keys": [field], "field_mapping": [{"field": field, "value": "x"}]}
+    if wrong:
+        assert f"{field} is kept by Oomnitza itself and cannot be written" in mistakes(instance=instance, **settings)
+    else:
+        assert plan(instance=instance, **settings).mapping.sync_keys == (field,)
+
+
+# -- existing values, and settings of single streams -------------------------------------------------------------------
+
+
+def test_fill_empty_makes_every_rule_fill_empty_fields(plan: Plan) -> None:
+    made = plan(existing_values="fill_empty", field_mapping=[{"field": "address", "default": "HQ"}])
+    assert made.existing == "write" and all(rule.if_empty_only for rule in made.mapping.rules.values())
+
+
+@pytest.mark.parametrize(("mode", "existing"), [("create_and_update", "keep"), ("create_only", "skip")])
+def test_keep_leaves_existing_people(plan: Plan, mode: str, existing: str) -> None:
+    assert plan(existing_values="keep", write_mode=mode).existing == existing
+
+
+def test_entry_of_a_stream_is_planned_with_its_settings(plan: Plan) -> None:
+    entry = {"stream": "logins", "write_mode": "update_only", "smart_mapping": False, "sync_keys": ["slack_user_id"]}
+    entry["field_mapping"] = [{"field": "slack_user_id", "value": "user_id"}]
+    made = plan(Stream("logins"), streams=[entry], on_identity_change="refuse")
+    assert made.people is not None and made.people.on_identity_change == "refuse"
+    assert (made.creates, list(made.mapping.rules), made.mapping.defaults) == (False, ["slack_user_id"], {})
+    assert plan(Stream("users"), streams=[entry]).creates
+
+
+def test_entry_mistake_names_its_stream(mistakes: Mistakes) -> None:
+    sentence = mistakes(Stream("logins"), streams=[{"stream": "logins", "sync_keys": ["badge"]}])
+    assert sentence.startswith(
+        "Settings of single streams (streams), logins: Sync keys (sync_keys): badge is not mapped"
+    )
+
+
+def test_skipped_stream_needs_nothing_and_writes_nothing(plan: Plan) -> None:
+    entry = {"stream": "groups", "skip": True, "sync_keys": ["no such field"]}
+    made = plan(Stream("groups"), streams=[entry], default_role=None)
+    assert made.filter is not None and not made.filter({"email": "ada@acme.example"})
+    assert made.people is None and made.saas is None
+    assert "groups" in made.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"existing_values": "fill_empty"}, {"existing_values": "keep"}, {"on_identity_change": "refuse"}],
+)
+def test_ingest_cannot_depend_on_the_person_who_is_there(mistakes: Mistakes, settings: dict[str, Any]) -> None:
+    assert "which only the write method REST can do" in mistakes(write_method={"method": "ingest"}, **settings)
+
+
+def test_entry_without_stream_is_a_warning() -> None:
+    config = Config.parse({**LEAST, "streams": [{"stream": "logins"}, {"stream": "users", "namespace": "hr"}]})
+    warnings = list(entries_without_stream(config, [Stream("users"), Stream("groups")]))
+    assert [text.partition("has no stream ")[2].partition(",")[0] for text in warnings] == ["logins", "hr.users"]
+    assert "there are users, groups" in warnings[0]
+    assert not list(entries_without_stream(config, [Stream("logins", "any"), Stream("users", "hr")]))
+
+
+def test_entry_of_two_streams_needs_a_namespace() -> None:
+    config = Config.parse({**LEAST, "streams": [{"stream": "users", "skip": True}]})
+    streams = [Stream("users", "a"), Stream("users", "b")]
+    with pytest.raises(
+        AirbyteTracedException, match=r"users names 2 streams, a\.users and b\.users; give the entry a namespace"
+    ):
+        plan_streams(config, PersonSchema.unknown(), streams)
+    entries = [{"stream": "users", "namespace": "a", "skip": True}, {"stream": "users", "namespace": "b", "skip": True}]
+    assert len(plan_streams(Config.parse({**LEAST, "streams": entries}), PersonSchema.unknown(), streams)) == 2

@@ -263,13 +263,13 @@ def test_a_lot_is_repeated_after_a_time_out(requests_mock: Mocker) -> None:
     [
         (
             {"field_mapping": [{"field": "phone_number", "value": "phone", "if_empty_only": True}]},
-            r"entry for phone_number: only if empty \(if_empty_only\) is on, which only the write method REST can do",
+            r"entry for phone_number: Only if empty \(if_empty_only\) is on, which only the write method REST can do",
         ),
         ({"update_sync_keys": True}, r"Update sync keys \(update_sync_keys\) is on, which only the write method REST"),
         ({"on_failed_record": "fail_after_sync"}, r"\(on_failed_record\) is fail_after_sync, which only .* REST"),
         (
             {"field_mapping": [{"field": "badge", "value": "id"}]},
-            r"entry for badge: Oomnitza does not tell its internal id",
+            r"entry for badge: Oomnitza does not report its internal id",
         ),
     ],
 )

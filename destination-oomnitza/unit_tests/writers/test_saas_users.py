@@ -13,7 +13,8 @@ from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import StreamPlan, plan_stream
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite

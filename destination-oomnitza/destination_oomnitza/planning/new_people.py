@@ -1,0 +1,44 @@
+"""What a new person gets where the mapping gives nothing, and the proof that nothing is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import Any
+
+from destination_oomnitza.config.models import StreamSettings
+from destination_oomnitza.mapping.rules import field_fit
+from destination_oomnitza.mapping.values import ValueRejected
+from destination_oomnitza.person_schema import REQUIRED, PersonSchema
+from destination_oomnitza.planning.problems import Problems
+
+_NAMES = {"username": "a user name (username)", "email": "an e-mail address (email)", "role": "a role"}
+
+
+def defaults(settings: StreamSettings, schema: PersonSchema, problems: Problems) -> dict[str, Any]:
+    """Return the configuration's values for new people, by field."""
+    given: dict[str, Any] = {}
+    if settings.default_role is not None:
+        try:
+            given["role"] = schema.role_id(settings.default_role)
+        except ValueError as error:
+            problems.add(f"Role of new people (default_role): {error}.")
+            given["role"] = None
+    if settings.default_position is not None:
+        try:
+            given["position"] = field_fit(schema.fields["position"], schema)(settings.default_position)
+        except ValueRejected as error:
+            problems.add(f"Position of new people (default_position): {error}.")
+    return given
+
+
+def prove_complete(filled: Set[str], schema: PersonSchema, problems: Problems) -> None:
+    """Add a problem that names every field that a new person needs, and that nothing fills."""
+    missing = list(_missing(filled, schema))
+    if missing:
+        names = ", ".join(missing[:-1]) + " and " + missing[-1] if len(missing) > 1 else missing[0]
+        role = " or give a role of new people (default_role)" if _NAMES["role"] in missing else ""
+        problems.add(f"To add people, Oomnitza needs {names}: add it to the field mapping (field_mapping){role}.")
+
+
+def _missing(filled: Set[str], schema: PersonSchema) -> Iterator[str]:
+    yield from (_NAMES[name] for name in REQUIRED if name not in filled)

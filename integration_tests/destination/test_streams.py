@@ -1,0 +1,80 @@
+"""Settings of single streams: one connection, several streams, each written in its own way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integration_tests.harness.destination_call import Synced, write
+from integration_tests.harness.destination_process import config, person, record, state, stream
+from integration_tests.sandbox import Sandbox
+
+STREAMS = [
+    {
+        "stream": "last_logins",
+        "write_mode": "update_only",
+        "sync_keys": ["slack_user_id"],
+        "smart_mapping": False,
+        "field_mapping": [
+            {"field": "slack_user_id", "value": "user_id"},
+            {"field": "slack_last_login", "value": "last_login_at"},
+        ],
+    },
+    {"stream": "user_groups", "skip": True},
+]
+REST: dict[str, Any] = {"method": "rest"}
+INGEST: dict[str, Any] = {"method": "ingest"}
+
+
+def sync(sandbox: Sandbox, **settings: Any) -> Synced:
+    """Write two people, a login of one of them and of a stranger, and a group; each stream with its state."""
+    sandbox.oomnitza.switches.run_polls = 0
+    sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", "STR", unique=True)
+    sandbox.oomnitza.add_field("slack_last_login", "Slack Last Login", "STR")
+    sandbox.oomnitza.add_person(username="ada", email="ada@acme.example", slack_user_id="UADA")
+    logins = [{"user_id": f"U{name}", "last_login_at": "2026-07-01T08:00:00Z"} for name in ("ADA", "STRANGER")]
+    messages = [
+        *(record(each, "last_logins") for each in logins),
+        state({"n": 1}, "last_logins"),
+        record({"id": "S1", "name": "a-team", "email": "a-team@acme.example"}, "user_groups"),
+        state({"n": 2}, "user_groups"),
+        record(person("bob")),
+        state({"n": 3}),
+    ]
+    streams = [stream(name) for name in ("last_logins", "user_groups", "users")]
+    return write(config(sandbox, streams=STREAMS, **settings), messages, *streams)
+
+
+@pytest.mark.parametrize("method", [REST, INGEST])
+def test_streams_each_written_by_its_entry(sandbox: Sandbox, method: dict[str, Any]) -> None:
+    synced = sync(sandbox, write_method=method)
+    assert (synced.error, synced.states) == ("", [{"n": 1}, {"n": 2}, {"n": 3}])
+    assert synced.counts("last_logins") == {"updated": 1, "skipped": 1}
+    assert synced.counts("users") == {"added": 1}
+    people = {each["username"]: each for each in sandbox.oomnitza.people()}
+    assert people.keys() == {"ada", "bob"}
+    assert people["ada"]["slack_last_login"] == "2026-07-01T08:00:00Z"
+
+
+def test_skipped_stream_counts_and_acknowledges(sandbox: Sandbox) -> None:
+    synced = sync(sandbox)
+    assert synced.counts("user_groups")["skipped"] == 1
+    assert {"n": 2} in synced.states
+    assert any("Nothing of user_groups is written" in line for line in synced.logs)
+
+
+def test_each_stream_has_its_mapping_table(sandbox: Sandbox) -> None:
+    synced = sync(sandbox, test_run=True)
+    tables = {line.split(":")[0].rpartition(" ")[2]: line for line in synced.logs if line.startswith("Mapping of")}
+    assert tables.keys() == {"last_logins", "users"}
+    assert "slack_last_login" in tables["last_logins"] and "username" not in tables["last_logins"]
+    assert synced.counts("last_logins") == {"updated": 1, "skipped": 1}
+    assert len(sandbox.oomnitza.people()) == 1
+
+
+def test_entry_without_stream_is_warned_of(sandbox: Sandbox) -> None:
+    synced = write(config(sandbox, streams=STREAMS), [record(person("ada"))])
+    assert synced.error == ""
+    warned = [line for line in synced.logs if "the connection has no stream" in line]
+    assert ["last_logins" in line for line in warned] == [True, False]
