@@ -10,17 +10,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.destination_inside import AT_ONCE, Written, write
-from integration_tests.harness.destination_process import config, person, record, state
+from integration_tests.destination.team import check_promises, fresh, messages
+from integration_tests.harness.destination_inside import AT_ONCE, write
 from integration_tests.sandbox import Fault, Sandbox
 from integration_tests.tools.soak import soak
-
-PEOPLE = [person("gone"), *(person(f"new{n}", title="Cook") for n in range(8))]
-PEOPLE += [
-    person(f"known{n}", title="Boss", role=role) for n, role in enumerate(["member", "admin", "owner", "member"])
-]
-PEOPLE += [person("gone", deleted=True)]
-"""Eight are new, four are known; one comes twice, and has left the second time."""
 
 ENDPOINTS = [
     ("POST", "/api/request_token"),
@@ -57,67 +50,10 @@ PASSING = {
 
 
 @pytest.fixture(scope="module")
-def quick() -> Iterator[Sandbox]:
-    """One sandbox for all: a test begins with `fresh`."""
-    with Sandbox(people=1) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Sandbox]:
     """Another host, to which nothing must ever go."""
     with Sandbox(people=1) as sandbox:
         yield sandbox
-
-
-def fresh(sandbox: Sandbox) -> dict[str, Any]:
-    """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
-    sandbox.faults.clear()
-    sandbox.requests.clear()
-    for table in ("people", "saas", "saas_users", "roles", "role_users"):
-        sandbox.oomnitza.store.run(f"DELETE FROM {table}")
-    for number in range(4):
-        sandbox.oomnitza.add_person(username=f"known{number}", email=f"known{number}@acme.example", position="Clerk")
-    return config(
-        sandbox,
-        credentials={
-            "auth_type": "password",
-            "username": sandbox.oomnitza.username,
-            "password": sandbox.oomnitza.password,
-        },
-        record_type={"type": "user_and_saas_user", "saas_name": "Slack"},
-        batch_size=3,
-        num_workers=4,
-    )
-
-
-def messages() -> list[Any]:
-    """Fourteen records, a state after every second."""
-    every: list[Any] = []
-    for number, each in enumerate(PEOPLE, 1):
-        every.append(record(each))
-        if number % 2 == 0:
-            every.append(state(number))
-    return every
-
-
-def check_promises(sandbox: Sandbox, written: Written) -> None:
-    """What was acknowledged is there, nobody and nothing is twice, states are in order."""
-    people = {each["email"]: each for each in sandbox.oomnitza.people()}
-    assert len(people) == len(sandbox.oomnitza.people()), "somebody is twice"
-    acknowledged = written.acknowledged()
-    assert acknowledged == sorted(acknowledged)
-    assert acknowledged == list(range(2, 2 * len(acknowledged) + 1, 2)), "a state was left out"
-    saas = {each["email"]: each for each in sandbox.oomnitza.saas_users("Slack")}
-    for each in PEOPLE[: acknowledged[-1] if acknowledged else 0]:
-        assert people[each["email"]]["position"] == each.get("title", "")
-        if not each["deleted"]:
-            assert saas[each["email"]]["user_external_id"] == each["id"]
-            assert len(saas[each["email"]]["roles"]) == 1
-    names = Counter(application["saas_name"] for application in sandbox.oomnitza.applications())
-    assert max(names.values(), default=1) == 1, "an application is twice"
-    roles = Counter(role["role_external_label"] for role in sandbox.oomnitza.roles("Slack"))
-    assert max(roles.values(), default=1) == 1, "a role is twice"
 
 
 def whole(method: str, path: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -92,6 +94,18 @@ class Switches:
     """The status of a run before its end, after it, and after one with failed records."""
     run_objects: Literal["all", "nonzero"] = "all"
     """The counts of a run's log: all of them, or those that are not 0."""
+
+    @contextmanager
+    def temporarily(self, **values: Any) -> Iterator[None]:
+        """Set switches within it, and set them back afterwards."""
+        before = {name: getattr(self, name) for name in values}
+        for name, value in values.items():
+            setattr(self, name, value)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         allowed = _WORDS.get(name)

@@ -1,0 +1,63 @@
+"""A team that is synced in the tests of faults and of open points, and the promises that hold in every case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from integration_tests.harness.destination_inside import Written
+from integration_tests.harness.destination_process import config, person, record, state
+from integration_tests.sandbox import Sandbox
+
+PEOPLE = [person("gone"), *(person(f"new{n}", title="Cook") for n in range(8))]
+PEOPLE += [
+    person(f"known{n}", title="Boss", role=role) for n, role in enumerate(["member", "admin", "owner", "member"])
+]
+PEOPLE += [person("gone", deleted=True)]
+"""Eight are new, four are known; one comes twice, and has left the second time."""
+
+
+def fresh(sandbox: Sandbox) -> dict[str, Any]:
+    """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
+    sandbox.faults.clear()
+    sandbox.requests.clear()
+    oomnitza = sandbox.oomnitza
+    for table in ("people", "saas", "saas_users", "roles", "role_users", "changes"):
+        oomnitza.store.run(f"DELETE FROM {table}")
+    for kept in (oomnitza.store.unseen, oomnitza.refuse_edit, oomnitza.workflows):
+        kept.clear()
+    for number in range(4):
+        oomnitza.add_person(username=f"known{number}", email=f"known{number}@acme.example", position="Clerk")
+    credentials = {"auth_type": "password", "username": oomnitza.username, "password": oomnitza.password}
+    saas = {"type": "user_and_saas_user", "saas_name": "Slack"}
+    return config(sandbox, credentials=credentials, record_type=saas, batch_size=3, num_workers=4)
+
+
+def messages() -> list[Any]:
+    """Fourteen records, a state after every second."""
+    every: list[Any] = []
+    for number, each in enumerate(PEOPLE, 1):
+        every.append(record(each))
+        if number % 2 == 0:
+            every.append(state(number))
+    return every
+
+
+def check_promises(sandbox: Sandbox, written: Written) -> None:
+    """What was acknowledged is there, nobody and nothing is twice, states are in order."""
+    oomnitza = sandbox.oomnitza
+    people = {each["email"]: each for each in oomnitza.people()}
+    assert len(people) == len(oomnitza.people()), "somebody is twice"
+    acknowledged = written.acknowledged()
+    assert acknowledged == sorted(acknowledged)
+    assert acknowledged == list(range(2, 2 * len(acknowledged) + 1, 2)), "a state was left out"
+    saas = {each["email"]: each for each in oomnitza.saas_users("Slack")}
+    for each in PEOPLE[: acknowledged[-1] if acknowledged else 0]:
+        assert (people[each["email"]].get("position") or "") == each.get("title", "")
+        if not each["deleted"]:
+            assert saas[each["email"]]["user_external_id"] == each["id"]
+            assert len(saas[each["email"]]["roles"]) == 1
+    names = Counter(application["saas_name"] for application in oomnitza.applications())
+    assert max(names.values(), default=1) == 1, "an application is twice"
+    roles = Counter(role["role_external_label"] for role in oomnitza.roles("Slack"))
+    assert max(roles.values(), default=1) == 1, "a role is twice"
