@@ -17,15 +17,21 @@ PEOPLE += [person("gone", deleted=True)]
 """Eight are new, four are known; one comes twice, and has left the second time."""
 
 
-def fresh(sandbox: Sandbox) -> dict[str, Any]:
-    """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
+def empty(sandbox: Sandbox) -> None:
+    """Forget everybody, and all that happened."""
     sandbox.faults.clear()
     sandbox.requests.clear()
     oomnitza = sandbox.oomnitza
-    for table in ("people", "saas", "saas_users", "roles", "role_users", "changes"):
+    for table in ("people", "saas", "saas_users", "roles", "role_users", "changes", "runs"):
         oomnitza.store.run(f"DELETE FROM {table}")
-    for kept in (oomnitza.store.unseen, oomnitza.refuse_edit, oomnitza.workflows):
+    for kept in (oomnitza.store.unseen, oomnitza.refuse_edit, oomnitza.workflows, oomnitza.runs_by_portion):
         kept.clear()
+
+
+def fresh(sandbox: Sandbox) -> dict[str, Any]:
+    """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
+    empty(sandbox)
+    oomnitza = sandbox.oomnitza
     for number in range(4):
         oomnitza.add_person(username=f"known{number}", email=f"known{number}@acme.example", position="Clerk")
     credentials = {"auth_type": "password", "username": oomnitza.username, "password": oomnitza.password}
