@@ -84,15 +84,15 @@ def test_a_rate_limit_longer_than_a_check_may_take(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"api_url": "http://slack.com/api/"}, "api_url must begin with https://"),
-        ({"page_size": 1001}, "page_size must be less than or equal to 1000"),
-        ({"page_size": 0}, "page_size must be greater than or equal to 1"),
+        ({"api_url": "http://slack.com/api/"}, "(api_url) must begin with https://"),
+        ({"page_size": 1001}, "(page_size) must be less than or equal to 1000"),
+        ({"page_size": 0}, "(page_size) must be greater than or equal to 1"),
         (
             {"credentials": {"auth_type": "magic", "spell": TOKEN}},
-            "credentials.auth_type must be api_token or oauth2.0",
+            "(credentials.auth_type) must be api_token or oauth2.0",
         ),
-        ({"credentials": {"auth_type": "api_token", "token": TOKEN}}, "credentials.api_token is missing"),
-        ({"credentials": TOKEN}, "credentials must"),
+        ({"credentials": {"auth_type": "api_token", "token": TOKEN}}, "(credentials.api_token) is missing"),
+        ({"credentials": TOKEN}, "(credentials) must be an object"),
         ({"team_ids": ["T0000"]}, "team_ids names T0000, which this token cannot see. It sees Acme"),
     ],
 )

@@ -1,23 +1,41 @@
-"""The configuration, read once into types. Its shape is known here, and in `spec.yaml` for the Airbyte UI."""
+"""The configuration, read once into types. `spec.yaml` describes the same settings for the Airbyte UI."""
 
 import ipaddress
+import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import requests
+import yaml
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from source_slack_users.errors import config_error
+
+XOX_PATTERN = r"^(xoxe\.)?xox[a-z]-[A-Za-z0-9._-]+$"
+"""Tokens of bots (xoxb-) and users (xoxp-), with token rotation too (xoxe.xoxb-); no app-level ones (xapp-)."""
+
+SIMILAR = 0.8
+"""How alike two names are of which one is a misspelling of the other, from 0 to 1."""
 
 
 def _secret(value: str) -> str:
     value = value.strip()
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("is empty, or holds a character that Slack's tokens and secrets do not have; copy it again")
+    return value
+
+
+def _token(value: str) -> str:
+    if not re.fullmatch(XOX_PATTERN, value):
+        raise ValueError(
+            "must begin with xoxb- or xoxp-, without quotes or blanks around it; an app-level token (xapp-) cannot list people"
+        )
     return value
 
 
@@ -46,7 +64,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _moment(value: Any) -> Any:
-    """Read a date-time; the Airbyte UI leaves an empty text where none was given."""
+    """Read a date-time; the Airbyte UI leaves an empty text if none was given."""
     if not isinstance(value, str):
         return value
     try:
@@ -60,6 +78,7 @@ def _optional_secret(value: str) -> str:
 
 
 Secret = Annotated[str, AfterValidator(_secret)]
+Token = Annotated[str, AfterValidator(_token)]
 
 
 class _Model(BaseModel):
@@ -70,16 +89,16 @@ class ApiToken(_Model):
     """A token of a Slack app, entered by hand."""
 
     auth_type: Literal["api_token"]
-    api_token: Secret
+    api_token: Token
 
 
 class OAuth(_Model):
-    """What "Authenticate" gives; with a refresh token where the Slack app rotates its tokens."""
+    """The tokens of "Authenticate"; with a refresh token if the Slack app rotates its tokens."""
 
     auth_type: Literal["oauth2.0"]
     client_id: Secret
     client_secret: Secret
-    access_token: Secret
+    access_token: Token
     refresh_token: Annotated[str, AfterValidator(_optional_secret)] = ""
     token_expiry_date: Annotated[datetime | None, BeforeValidator(_moment)] = None
 
@@ -98,11 +117,17 @@ class Config(_Model):
     api_url: Annotated[str, AfterValidator(_address)] = "https://slack.com/api/"
 
 
+_CREDENTIALS: Mapping[Any, type[_Model]] = {"api_token": ApiToken, "oauth2.0": OAuth}
+
+
 def parse_config(raw: Mapping[str, Any]) -> Config:
     """Read the configuration.
 
-    Raises AirbyteTracedException (config_error) that names the first setting that is wrong, and never its value.
+    Raises AirbyteTracedException (config_error) that names what is wrong, and never quotes a value.
     """
+    misspelt = [f"{name}: did you mean {meant}?" for name, meant in _unknown(raw) if meant]
+    if misspelt:
+        raise config_error(f"The configuration is not valid: {' '.join(misspelt)}")
     try:
         return Config.model_validate(given_settings(raw))
     except ValidationError as error:
@@ -110,19 +135,47 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
 
 
 def given_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a configuration what is null, and settings that are "": forms and files write so what was not given."""
+    """Leave out settings that are null or "": forms and files write so what was not given."""
     settings = {name: value for name, value in raw.items() if value not in (None, "")}
     if isinstance(settings.get("credentials"), Mapping):
         settings["credentials"] = {name: value for name, value in settings["credentials"].items() if value is not None}
     return settings
 
 
+def unknown_settings(raw: Mapping[str, Any]) -> list[str]:
+    """Return the names in a configuration that are no settings, nor like one."""
+    return [name for name, meant in _unknown(raw) if not meant]
+
+
+def _unknown(raw: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield each name that is no setting, and the setting that it resembles."""
+    yield from _unknown_of(raw, Config.model_fields, "")
+    credentials = raw.get("credentials")
+    if isinstance(credentials, Mapping):
+        kind = credentials.get("auth_type")
+        models = [_CREDENTIALS[kind]] if isinstance(kind, str) and kind in _CREDENTIALS else list(_CREDENTIALS.values())
+        yield from _unknown_of(credentials, [name for model in models for name in model.model_fields], "credentials.")
+
+
+def _unknown_of(given: Mapping[str, Any], known: Collection[str], prefix: str) -> Iterator[tuple[str, str | None]]:
+    plain = {re.sub(r"[-_. ]", "", name).lower(): name for name in known}
+    for name in given:
+        if name in known or name.startswith("__"):  # the platform's own
+            continue
+        like = get_close_matches(re.sub(r"[-_. ]", "", name).lower(), plain, 1, SIMILAR)
+        # A secret could stand in the place of a name.
+        shown = name if re.fullmatch(r"[A-Za-z][A-Za-z_. -]{0,40}", name) else "a name that is no word"
+        yield f"{prefix}{shown}", plain[like[0]] if like else None
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = [str(part) for part in first["loc"]]
+    kind = None
     if first["type"].startswith("union_tag"):
         where, message = ["credentials", "auth_type"], "must be api_token or oauth2.0"
     else:
+        kind = where[1] if where[0] == "credentials" and len(where) > 1 else None
         del where[1 : len(where) - 1]  # in credentials, pydantic puts the kind between the two names
         message = (
             first["msg"]
@@ -130,6 +183,21 @@ def _sentence(error: ValidationError) -> str:
             .replace("Input should", "must", 1)
             .replace("String should", "must", 1)
         )
-    if first["type"] == "missing":
-        message = "is missing"
-    return f"The configuration is not valid: {'.'.join(where)} {message}."
+    message = {"missing": "is missing", "model_attributes_type": "must be an object"}.get(first["type"], message)
+    return f"The configuration is not valid: {_title(where, kind)} ({'.'.join(where)}) {message}."
+
+
+def _title(where: list[str], kind: str | None) -> str:
+    """Return the title that the form gives a setting, of its own or of the group that it is in."""
+    field = form()["properties"].get(where[0], {})
+    for option in field.get("oneOf", []):
+        if option["properties"]["auth_type"]["const"] == kind and len(where) > 1:
+            field = {"title": field["title"]} | option["properties"].get(where[1], {})
+    return str(field.get("title", where[0]))
+
+
+@cache
+def form() -> dict[str, Any]:
+    """Return the form's JSON schema."""
+    spec: dict[str, Any] = yaml.safe_load(pkgutil.get_data("source_slack_users", "spec.yaml") or b"")
+    return dict(spec["connectionSpecification"])

@@ -27,13 +27,20 @@ def sign_in(config: Config, raw: Mapping[str, Any], patience: Patience) -> AuthB
     `raw` is the configuration as the platform gave it; a renewed pair of tokens is handed back in a copy of it.
     """
     credentials = config.credentials
+    mask_secrets(credentials)
     if isinstance(credentials, ApiToken):
-        mask(credentials.api_token)
         return TokenAuthenticator(credentials.api_token)
-    mask(credentials.client_secret, credentials.access_token, credentials.refresh_token)
     if not credentials.refresh_token:
         return TokenAuthenticator(credentials.access_token)
     return RotatingToken(credentials, raw, config.api_url, patience)
+
+
+def mask_secrets(credentials: ApiToken | OAuth) -> None:
+    """Mask the secrets of the configuration in every output."""
+    if isinstance(credentials, ApiToken):
+        mask(credentials.api_token)
+    else:
+        mask(credentials.client_secret, credentials.access_token, credentials.refresh_token)
 
 
 class RotatingToken(AuthBase):

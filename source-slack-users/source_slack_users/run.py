@@ -1,15 +1,93 @@
-"""The console script `source-slack-users`."""
+"""The console script `source-slack-users`: the CDK's entry point, and a message for each way in which it can end."""
 
+import logging
+import os
 import sys
+import tempfile
+from typing import NoReturn, TextIO
 
+import orjson
 from airbyte_cdk.entrypoint import launch
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteMessageSerializer,
+    FailureType,
+    Status,
+    Type,
+)
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_slack_users.errors import config_error, failure, surprise
 from source_slack_users.source import SourceSlackUsers
+
+USAGE = "usage: source-slack-users {spec,check,discover,read} [-h] [--config FILE] [--catalog FILE] [--state FILE]\n"
 
 
 def run() -> None:
-    """Run one Airbyte command (spec, check, discover or read) with the arguments of the process."""
-    launch(SourceSlackUsers(), sys.argv[1:])
+    """Run one Airbyte command (spec, check, discover or read) with the arguments of the process.
+
+    The exit status is 0 on success and after a failed check, 1 after a TRACE ERROR, 2 without a command.
+    """
+    arguments = sys.argv[1:]
+    if not arguments:
+        sys.stderr.write(USAGE)
+        sys.exit(2)
+    logging.raiseExceptions = False  # a line of the log that cannot be written must not become a traceback
+    try:
+        _require_folder_and_output()
+        launch(SourceSlackUsers(), arguments)
+    except Exception as error:
+        _end(arguments[0], error if isinstance(error, AirbyteTracedException) else _explained(error))
+
+
+def _require_folder_and_output() -> None:
+    if sys.__stdout__ is None:
+        raise failure("The output is closed, so no message can be sent.", FailureType.transient_error)
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        raise config_error(
+            "No folder for temporary files can be written, and Airbyte's CDK needs one. Make /tmp writable, or name a folder "
+            "in TMPDIR."
+        ) from None
+
+
+def _explained(error: Exception) -> AirbyteTracedException:
+    if isinstance(error, OSError):
+        return failure(
+            f"The output, or the folder for temporary files, cannot be written ({error.strerror or type(error).__name__}).",
+            FailureType.transient_error,
+        )
+    return surprise(error)
+
+
+def _end(command: str, error: AirbyteTracedException) -> NoReturn:
+    """Send the last message and end: CONNECTION_STATUS for a check, else TRACE ERROR.
+
+    Secrets are masked in its fields, not in the line: a short one could be a part of the JSON. If the output fails, the
+    sentence goes to standard error.
+    """
+    message, status = error.as_sanitized_airbyte_message(), 1
+    sentence = filter_secrets(str(error))
+    if command == "check":
+        result = AirbyteConnectionStatus(status=Status.FAILED, message=sentence)
+        message, status = AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=result), 0
+    line = orjson.dumps(AirbyteMessageSerializer.dump(message)).decode()
+    if not _written(line, sys.__stdout__):
+        _written(sentence, sys.__stderr__)
+        os._exit(1)  # the interpreter would try once more to write, and fail with words of its own
+    sys.exit(status)
+
+
+def _written(line: str, output: TextIO | None) -> bool:
+    try:
+        if output is not None:
+            print(line, file=output, flush=True)
+        return output is not None
+    except (OSError, ValueError):
+        return False
 
 
 if __name__ == "__main__":

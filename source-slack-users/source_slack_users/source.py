@@ -23,10 +23,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_slack_users.access_logs import LastLogins
 from source_slack_users.billable_info import BillableInfo
-from source_slack_users.config import given_settings, parse_config
+from source_slack_users.config import given_settings, parse_config, unknown_settings
 from source_slack_users.errors import config_error, failure, surprise, transient_error
+from source_slack_users.input_files import CONFIGURATION, read_catalog, read_json, read_states
 from source_slack_users.member_activity import MemberActivity
-from source_slack_users.oauth import sign_in
+from source_slack_users.oauth import mask_secrets, sign_in
 from source_slack_users.retries import Patience
 from source_slack_users.slack_api import SlackApi
 from source_slack_users.streams import SlackStream
@@ -36,11 +37,12 @@ from source_slack_users.workspaces import identify, workspaces_to_read
 
 # `check` answers within 30 seconds, the start of the process included.
 CHECK_PATIENCE = Patience(faults=8, rate_limits=5, answer=8, timeout=(4, 6))
-CHECK_SECONDS = 24
+CHECK_SECONDS = 20
 
 STREAMS: tuple[type[SlackStream], ...] = (Users, LastLogins, BillableInfo, UserGroups, MemberActivity)
 
 _REFUSED = "__refused"
+_PLACEHOLDER = "xoxb-none"  # fits the spec, which the CDK checks
 
 
 class SourceSlackUsers(AbstractSource):
@@ -51,25 +53,38 @@ class SourceSlackUsers(AbstractSource):
 
     @staticmethod
     def read_config(config_path: str) -> MutableMapping[str, Any]:
-        """Read the configuration's file; one that cannot be read is told as any other bad configuration, by the command."""
+        """Read the configuration's file; the command reports one that cannot be read, as any other bad configuration."""
         try:
-            return AbstractSource.read_config(config_path)
-        except OSError as error:
-            return {_REFUSED: f"The configuration {config_path} cannot be read ({error.strerror})."}
-        except ValueError:  # not JSON, not UTF-8, or a list
+            config = read_json(config_path, CONFIGURATION)
+        except AirbyteTracedException as error:
+            return {_REFUSED: str(error)}
+        if not isinstance(config, dict):
             return {_REFUSED: f"The configuration {config_path} is not a JSON object."}
+        return config
+
+    @classmethod
+    def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
+        """Read the configured catalog's file. Raises config_error."""
+        return read_catalog(catalog_path)
+
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        """Read the state's file, also in the form before 2022. Raises config_error."""
+        return read_states(state_path)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """Take what the configuration gives; one that is not valid is replaced by one that holds nothing but the reason.
+        """Return the settings that were given; instead of an invalid configuration, one that holds only the reason.
 
-        The CDK would refuse a null in place of an optional setting, would quote the credentials in its message, and would
-        not mask those under a name that it does not know.
+        The CDK's own would write all secrets to a file, reject a null in place of an optional setting, quote the
+        credentials in its message, and not mask those under a name that it does not know.
         """
         try:
-            parse_config(_accepted(config))
+            mask_secrets(parse_config(_accepted(config)).credentials)
         except AirbyteTracedException as error:
-            return {"credentials": {"auth_type": "api_token", "api_token": ""}, _REFUSED: str(error)}
-        return super().configure(given_settings(config), temp_dir)
+            return {"credentials": {"auth_type": "api_token", "api_token": _PLACEHOLDER}, _REFUSED: str(error)}
+        for name in unknown_settings(config):
+            logging.getLogger("airbyte").warning(f"Unknown setting, which has no effect: {name}.")
+        return given_settings(config)
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Prove the configuration, and say in one sentence what is wrong with it; the CDK's own would quote it."""
@@ -133,6 +148,8 @@ def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     identity = identify(api)
     identity.require_scopes()
     workspaces = workspaces_to_read(api, identity, config.team_ids)
+    # Only Slack knows whether a token may list people: the scopes of classic apps have other names.
+    api.call("users.list", limit=1, team_id=workspaces[0].parameter)
     logger.info(f"The token sees {', '.join(f'{workspace.name} ({workspace.id})' for workspace in workspaces)}.")
 
 
@@ -152,6 +169,6 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
         done.result(seconds)
     except FutureTimeoutError:
         raise transient_error(
-            f"Slack did not answer within {seconds:.0f} seconds. Try again; if it stays so, check `api_url` and the "
-            "network between this machine and Slack."
+            f"Slack did not answer within {seconds:.0f} seconds. Try again; if it stays so, check Address of the Slack Web "
+            "API (api_url) and the network between this machine and Slack."
         ) from None

@@ -9,6 +9,9 @@ from source_slack_users.listing import listed
 from source_slack_users.slack_api import SlackApi, by_cursor
 
 NEEDED_SCOPES = ("users:read", "users:read.email")
+EMAIL_SCOPE = NEEDED_SCOPES[1]
+# Each stands for what its classic app may do, and gives e-mail addresses.
+CLASSIC_SCOPES = frozenset({"bot:basic", "bot", "client", "read", "post"})
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,14 @@ class Identity:
     now: int | None
 
     def require_scopes(self) -> None:
-        """Raise config_error that names the scopes which the stream `users` needs and the token lacks."""
-        missing = [scope for scope in NEEDED_SCOPES if self.scopes is not None and scope not in self.scopes]
-        if missing:
-            raise config_error(scope_advice(", ".join(missing)))
+        """Raise config_error if the token's scopes are granular ones, and lack the one for e-mail addresses.
+
+        The scopes of classic apps have other names. Whether a token may list people at all, Slack itself says.
+        """
+        scopes = self.scopes or frozenset()
+        granular = any(":" in scope for scope in scopes) and not scopes & CLASSIC_SCOPES
+        if granular and EMAIL_SCOPE not in scopes:
+            raise config_error(scope_advice(EMAIL_SCOPE))
 
 
 def identify(api: SlackApi) -> Identity:

@@ -19,7 +19,7 @@ from source_slack_users import SourceSlackUsers
 
 API = "https://slack.com/api/"
 START = 1_800_000_000  # of every read: 2027-01-15T08:00:00Z
-TOKEN = "token-of-the-bot-1"
+TOKEN = "xoxb-of-the-bot-1"
 Answer = dict[str, Any]
 
 MEMBERS: list[Answer] = [

@@ -32,7 +32,7 @@ def raw() -> dict[str, Any]:
             "auth_type": "oauth2.0",
             "client_id": "1.2",
             "client_secret": "made-up/secret+1",
-            "access_token": "access-0",
+            "access_token": "xoxb-access-0",
             "refresh_token": "refresh-0",
         },
         "page_size": 200,
@@ -50,10 +50,10 @@ def rotating(slack: Any) -> Any:
         assert params["refresh_token"] == f"refresh-{slack.valid - 1}"
         number = slack.valid
         slack.valid += 1
-        return {"access_token": f"access-{number}", "refresh_token": f"refresh-{number}", "expires_in": 43200}
+        return {"access_token": f"xoxb-access-{number}", "refresh_token": f"refresh-{number}", "expires_in": 43200}
 
     def guarded(_params: dict[str, str]) -> dict[str, Any]:
-        known = slack.calls[-1][2] == f"Bearer access-{slack.valid - 1}" and slack.valid > 1
+        known = slack.calls[-1][2] == f"Bearer xoxb-access-{slack.valid - 1}" and slack.valid > 1
         return plain["users.list"] if known else {"ok": False, "error": "token_expired"}
 
     slack.answers |= {"oauth.v2.access": renew, "users.list": guarded}
@@ -83,7 +83,7 @@ def test_without_an_expiry_date_the_token_is_used_until_slack_says_so(
     (handed_over,) = controls(capsys)
     expiry = datetime.fromisoformat(handed_over["credentials"].pop("token_expiry_date").replace("Z", "+00:00"))
     assert timedelta(hours=11) < expiry - datetime.now(timezone.utc) <= timedelta(hours=12)
-    tokens = {"access_token": "access-1", "refresh_token": "refresh-1"}
+    tokens = {"access_token": "xoxb-access-1", "refresh_token": "refresh-1"}
     assert handed_over == {**raw, "credentials": {**raw["credentials"], **tokens}}
 
 
@@ -217,5 +217,5 @@ def test_a_user_token_is_taken_from_where_slack_puts_it(rotating: Any, raw: dict
 
 def test_what_was_renewed_is_masked(rotating: Any, raw: dict[str, Any]) -> None:
     api_for(raw).call("users.list")
-    assert "access-1" not in filter_secrets("access-0 access-1 refresh-0 refresh-1")
-    assert "refresh" not in filter_secrets("access-0 access-1 refresh-0 refresh-1")
+    assert "xoxb-access-1" not in filter_secrets("xoxb-access-0 xoxb-access-1 refresh-0 refresh-1")
+    assert "refresh" not in filter_secrets("xoxb-access-0 xoxb-access-1 refresh-0 refresh-1")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,15 @@ import source_slack_users.source
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import FailureType, Status
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 from source_slack_users import SourceSlackUsers
+from source_slack_users.config import form
+from source_slack_users.retries import Patience
 
 LOGGER = logging.getLogger("airbyte")
-TOKEN = "token-of-the-bot-1"
+TOKEN = "xoxb-of-the-bot-1"
 
 
 def command(tmp_path: Path, *arguments: str, **files: Any) -> list[dict[str, Any]]:
@@ -50,12 +57,12 @@ def read(tmp_path: Path, config: dict[str, Any], *streams: str, **files: Any) ->
     return command(tmp_path, "read", config=config, catalog=catalog, **files)
 
 
-def test_check_says_yes(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+def test_check_good_configuration_succeeds(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
     assert check(tmp_path, config) == ("SUCCEEDED", "")
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_optional_settings_that_a_form_sends_empty_are_as_if_left_out(
+def test_commands_empty_settings_count_as_absent(
     tmp_path: Path, slack: Any, config: dict[str, Any], nothing: str | None
 ) -> None:
     optional = ("team_ids", "include_deactivated", "include_guests", "include_bots", "page_size", "api_url")
@@ -65,30 +72,55 @@ def test_optional_settings_that_a_form_sends_empty_are_as_if_left_out(
 
 
 @pytest.mark.parametrize(
-    ("scopes", "missing"),
-    [
-        ("users:read", "the scope users:read.email."),
-        ("users:read.email,channels:read", "the scope users:read."),
-        ("", "the scope users:read, users:read.email."),
-    ],
+    "scopes", ["users:read", "channels:read,users:read", "identify,users:read, team:read", "users:write,chat:write:bot"]
 )
-def test_check_names_the_scopes_that_lack(
-    tmp_path: Path, slack: Any, config: dict[str, Any], scopes: str, missing: str
+def test_check_granular_scopes_without_email_fail(
+    tmp_path: Path, slack: Any, config: dict[str, Any], scopes: str
 ) -> None:
     slack.scopes = scopes
     status, message = check(tmp_path, config)
     assert status == "FAILED"
-    assert missing in message
+    assert "The token lacks the scope users:read.email. Add it on" in message
     assert "OAuth & Permissions" in message
 
 
-def test_check_bears_with_spaces_in_the_scopes_and_with_none_told(
-    tmp_path: Path, slack: Any, config: dict[str, Any]
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        None,
+        "",
+        "identify,bot:basic",
+        "identify,read,post,client",
+        "identify,bot",
+        "identify,admin",
+        "users:read, users:read.email",
+        "users:read.email,channels:read",
+    ],
+)
+def test_check_and_read_scopes_are_slacks_to_judge(
+    tmp_path: Path, slack: Any, config: dict[str, Any], scopes: str | None
 ) -> None:
-    slack.scopes = "users:read, users:read.email"
-    assert check(tmp_path, config)[0] == "SUCCEEDED"
-    slack.scopes = None
-    assert check(tmp_path, config)[0] == "SUCCEEDED"
+    """The scopes of classic apps have other names, and list people with their addresses."""
+    slack.scopes = scopes
+    assert check(tmp_path, config) == ("SUCCEEDED", "")
+    assert sum(m["type"] == "RECORD" for m in read(tmp_path, config, "users")) == 5
+
+
+@pytest.mark.parametrize("scopes", [None, "identify,bot:basic", "users:read.email"])
+def test_check_slacks_missing_scope_fails(
+    tmp_path: Path, slack: Any, config: dict[str, Any], scopes: str | None
+) -> None:
+    slack.scopes = scopes
+    slack.fail("users.list", {"json": {"ok": False, "error": "missing_scope", "needed": "users:read", "provided": "x"}})
+    assert "The token lacks the scope users:read." in check(tmp_path, config)[1]
+    assert slack.asked("users.list") == [{"limit": "1"}]
+
+
+def test_check_organization_asks_in_its_first_workspace(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+    slack.answers["auth.test"] = {"team_id": "E1", "is_enterprise_install": True}
+    slack.answers["auth.teams.list"] = {"teams": [{"id": "T1", "name": "One"}, {"id": "T2", "name": "Two"}]}
+    assert check(tmp_path, {**config, "team_ids": ["T2"]})[0] == "SUCCEEDED"
+    assert slack.asked("users.list") == [{"limit": "1", "team_id": "T2"}]
 
 
 @pytest.mark.parametrize(
@@ -98,10 +130,12 @@ def test_check_bears_with_spaces_in_the_scopes_and_with_none_told(
         ({"api_url": "http://slack.com/api/"}, "api_url"),
         ({"credentials": {"auth_type": "magic", "spell": TOKEN}}, "credentials.auth_type"),
         ({"credentials": TOKEN}, "credentials"),
+        ({"include_bot": True}, "include_bot: did you mean include_bots?"),
+        ({"credentials": {"auth_type": "api_token", "api_token": "e"}}, "must begin with xoxb- or xoxp-"),
         ({"team_ids": ["T9"]}, "team_ids names T9, which this token cannot see. It sees Acme (T1)."),
     ],
 )
-def test_check_and_read_tell_what_is_wrong_with_the_configuration(
+def test_check_and_read_bad_setting_is_named(
     tmp_path: Path, slack: Any, config: dict[str, Any], change: dict[str, Any], sentence: str
 ) -> None:
     status, message = check(tmp_path, {**config, **change})
@@ -118,14 +152,14 @@ def test_check_and_read_tell_what_is_wrong_with_the_configuration(
     ("content", "told"),
     [
         (None, "cannot be read"),
-        (b'{"api_token": "' + TOKEN.encode(), "is not a JSON"),
-        (b"[1]", "is not a JSON"),
-        (b"\xff", "is not a JSON"),
+        (b'{"api_token": "' + TOKEN.encode(), "is not JSON: line 1, column 15."),
+        (b'{\n  "page_size": 5,\n}', "is not JSON: line 3, column 1."),
+        (b"[1]", "is not a JSON object."),
+        (b"", "is empty."),
+        (b"\xff", "is not text in UTF-8."),
     ],
 )
-def test_a_file_that_is_no_configuration_fails_the_check_with_a_sentence(
-    tmp_path: Path, content: bytes | None, told: str
-) -> None:
+def test_check_broken_file_fails_with_a_sentence(tmp_path: Path, content: bytes | None, told: str) -> None:
     path = tmp_path / "broken"
     if content is not None:
         path.write_bytes(content)
@@ -139,13 +173,13 @@ def test_a_file_that_is_no_configuration_fails_the_check_with_a_sentence(
     assert refused.value.failure_type == FailureType.config_error
 
 
-def test_discover_refuses_a_bad_configuration_too(tmp_path: Path, config: dict[str, Any]) -> None:
+def test_discover_bad_configuration_is_refused(tmp_path: Path, config: dict[str, Any]) -> None:
     with pytest.raises(AirbyteTracedException) as caught:
         command(tmp_path, "discover", config={**config, "page_size": 0})
     assert caught.value.failure_type is FailureType.config_error
 
 
-def test_check_gives_up_in_time(tmp_path: Path, slack: Any, config: dict[str, Any], clock: Any) -> None:
+def test_check_faults_end_in_seconds(tmp_path: Path, slack: Any, config: dict[str, Any], clock: Any) -> None:
     slack.fail("auth.test", *["internal_error"] * 9)
     status, message = check(tmp_path, config)
     assert status == "FAILED"
@@ -153,15 +187,13 @@ def test_check_gives_up_in_time(tmp_path: Path, slack: Any, config: dict[str, An
     assert sum(clock.slept) < 9
 
 
-def test_check_does_not_wait_as_long_as_slack_asks(
-    tmp_path: Path, slack: Any, config: dict[str, Any], clock: Any
-) -> None:
+def test_check_long_rate_limit_is_not_waited(tmp_path: Path, slack: Any, config: dict[str, Any], clock: Any) -> None:
     slack.fail("auth.test", {"status_code": 429, "headers": {"Retry-After": "60"}})
     assert check(tmp_path, config)[0] == "FAILED"
     assert clock.slept == []
 
 
-def test_check_says_so_where_the_name_server_hangs(
+def test_check_hanging_name_server_ends_in_time(
     tmp_path: Path, slack: Any, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source_slack_users.source, "CHECK_SECONDS", 0.2)
@@ -181,7 +213,32 @@ def test_check_says_so_where_the_name_server_hangs(
     assert "did not answer within" in message
 
 
-def test_a_check_without_the_entry_point_says_the_same(slack: Any, config: dict[str, Any]) -> None:
+def test_check_answer_byte_by_byte_ends_in_time(
+    tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    """A status line that never ends, for each request."""
+    monkeypatch.setattr(source_slack_users.source, "CHECK_PATIENCE", Patience(faults=1, answer=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def endless(connection: socket.socket) -> None:
+            with suppress(OSError), connection:
+                for _ in range(500):
+                    connection.sendall(b"H")
+                    threading.Event().wait(0.02)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=endless, args=[server.accept()[0]], daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        status, message = check(tmp_path, {**config, "api_url": address})
+    assert status == "FAILED"
+    assert "sent no whole answer within" in message
+
+
+def test_check_without_entry_point_fails_alike(slack: Any, config: dict[str, Any]) -> None:
     slack.fail("auth.test", "invalid_auth")
     result = SourceSlackUsers().check(LOGGER, config)
     assert result.status is Status.FAILED
@@ -218,7 +275,7 @@ def test_each_stream_fails_by_itself(tmp_path: Path, slack: Any, config: dict[st
     assert [m["state"]["stream"]["stream_descriptor"]["name"] for m in messages if m["type"] == "STATE"] == ["users"]
 
 
-def test_a_failure_that_passes_is_told_as_one(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+def test_read_transient_fault_is_a_transient_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
     slack.fail("users.list", *["internal_error"] * 20)
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
@@ -255,16 +312,14 @@ def test_a_state_that_is_no_time_fails_as_a_config_error(tmp_path: Path, slack: 
 
 
 @pytest.mark.parametrize("odd", [{"teams": [{"name": "without an id"}]}, {"teams": [], "response_metadata": "x"}])
-def test_a_check_answers_whatever_slack_says(
-    tmp_path: Path, slack: Any, config: dict[str, Any], odd: dict[str, Any]
-) -> None:
+def test_check_odd_answer_fails(tmp_path: Path, slack: Any, config: dict[str, Any], odd: dict[str, Any]) -> None:
     slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     status, message = check(tmp_path, config)
     assert status == "FAILED"
     assert "Slack's answer has a shape that this connector does not know" in message
 
 
-def test_a_check_answers_where_the_certificates_are_not(
+def test_check_missing_certificates_fail(
     tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
@@ -273,7 +328,7 @@ def test_a_check_answers_where_the_certificates_are_not(
     assert "none.pem" in message and "REQUESTS_CA_BUNDLE" in message
 
 
-def test_a_check_that_slack_slows_down_tells_of_no_stream(
+def test_check_rate_limit_reports_no_stream_status(
     tmp_path: Path, slack: Any, config: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     slack.fail("auth.test", {"status_code": 429, "headers": {"Retry-After": "1"}})
@@ -281,7 +336,7 @@ def test_a_check_that_slack_slows_down_tells_of_no_stream(
     assert "STREAM_STATUS" not in capsys.readouterr().out
 
 
-def test_the_spec_tells_the_ui_how_to_authenticate(tmp_path: Path) -> None:
+def test_spec_oauth_fields_exist_in_the_form(tmp_path: Path) -> None:
     (spec,) = [m["spec"] for m in command(tmp_path, "spec") if m["type"] == "SPEC"]
     auth = spec["advanced_auth"]
     assert (auth["auth_flow_type"], auth["predicate_key"], auth["predicate_value"]) == (
@@ -293,7 +348,7 @@ def test_the_spec_tells_the_ui_how_to_authenticate(tmp_path: Path) -> None:
     asked = flow["oauth_connector_input_specification"]
     assert asked["scope"] == "users:read,users:read.email"
     assert flow["complete_oauth_server_input_specification"]["required"] == ["client_id", "client_secret"]
-    oauth_fields = spec["connectionSpecification"]["properties"]["credentials"]["oneOf"][0]["properties"]
+    oauth_fields = spec["connectionSpecification"]["properties"]["credentials"]["oneOf"][1]["properties"]
     merged = (
         flow["complete_oauth_output_specification"]["properties"]
         | flow["complete_oauth_server_output_specification"]["properties"]
@@ -303,7 +358,7 @@ def test_the_spec_tells_the_ui_how_to_authenticate(tmp_path: Path) -> None:
     }
 
 
-def test_the_spec_is_one_that_the_form_understands(tmp_path: Path) -> None:
+def test_spec_has_only_what_the_form_understands(tmp_path: Path) -> None:
     (spec,) = [m["spec"] for m in command(tmp_path, "spec") if m["type"] == "SPEC"]
     text = json.dumps(spec["connectionSpecification"])
     assert not any(keyword in text for keyword in ('"$ref"', '"allOf"', '"anyOf"', '"not"'))
@@ -312,3 +367,50 @@ def test_the_spec_is_one_that_the_form_understands(tmp_path: Path) -> None:
     for variant in fields["credentials"]["oneOf"]:
         fields = {**fields, **{name: field for name, field in variant["properties"].items() if name != "auth_type"}}
     assert all(field["title"] and field["description"] for field in fields.values())
+
+
+def open_fields(schema: dict[str, Any]) -> list[str]:
+    """Return the titles of the fields that Airbyte's form shows at first, by its own rules.
+
+    https://github.com/airbytehq/airbyte-platform: required fields, those with always_show, and each oneOf stand open.
+    """
+    required = schema.get("required", [])
+    fields = sorted(schema["properties"].items(), key=lambda item: item[1].get("order", 0))
+    shown = [field for name, field in fields if name in required or field.get("always_show") or "oneOf" in field]
+    return [field["title"] for field in shown if "const" not in field]
+
+
+def test_form_first_look_shows_what_a_first_sync_needs() -> None:
+    assert open_fields(form()) == ["Authentication"]
+    token, oauth = form()["properties"]["credentials"]["oneOf"]
+    assert open_fields(token) == ["Token"], "the first option is chosen"
+    assert open_fields(oauth) == ["Client ID", "Client secret", "Access token", "Refresh token"]
+
+
+def test_form_rare_settings_are_in_group_advanced() -> None:
+    groups = [group["id"] for group in form()["groups"]]
+    assert groups == ["advanced"]
+    rare = [name for name, field in form()["properties"].items() if field.get("group") == "advanced"]
+    assert rare == ["page_size", "api_url"]
+
+
+@given(st.text(max_size=30), st.sampled_from(["api_token", "client_secret", "access_token", "refresh_token"]))
+def test_configure_whatever_comes_fits_the_spec_or_is_refused(secret: str, name: str) -> None:
+    """The CDK would quote what does not fit the spec."""
+    credentials = {"auth_type": "oauth2.0", "client_id": "1", "client_secret": "made-up", "access_token": "xoxb-1"}
+    if name == "api_token":
+        credentials = {"auth_type": "api_token"}
+    config = SourceSlackUsers().configure({"credentials": {**credentials, name: secret}}, "")
+    Draft7Validator(form()).validate(config)
+
+
+def test_configure_writes_no_file(tmp_path: Path, config: dict[str, Any]) -> None:
+    """The CDK's own would write all secrets to the folder for temporary files."""
+    assert SourceSlackUsers().configure(config, str(tmp_path)) == config
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_configure_unknown_setting_is_warned_of(config: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    SourceSlackUsers().configure({**config, "someone": "else", TOKEN: 1}, "")
+    assert "Unknown setting, which has no effect: someone." in caplog.messages
+    assert TOKEN not in caplog.text
