@@ -126,7 +126,13 @@ def test_discover_needs_no_slack(closed_port: int) -> None:
         "member_activity": [["user_id"], ["date"]],
     }
     cursors = {stream["name"]: stream.get("default_cursor_field") for stream in catalog["streams"]}
-    assert cursors == {"users": ["updated"], "last_logins": ["last_login_at"], "billable_info": None}
+    assert cursors == {
+        "users": ["updated"],
+        "last_logins": ["last_login_at"],
+        "billable_info": None,
+        "user_groups": None,
+        "member_activity": ["date"],
+    }
     assert not any(stream["is_resumable"] for stream in catalog["streams"])
 
 

@@ -36,7 +36,7 @@ from source_slack_users.users_stream import Users
 from source_slack_users.workspaces import identify, workspaces_to_read
 
 # `check` answers within 30 seconds, the start of the process included.
-CHECK_PATIENCE = Patience(faults=8, rate_limits=5, answer=8, timeout=(4, 6))
+CHECK_PATIENCE = Patience(faults=6, rate_limits=5, answer=6, timeout=(4, 5))
 CHECK_SECONDS = 20
 
 STREAMS: tuple[type[SlackStream], ...] = (Users, LastLogins, BillableInfo, UserGroups, MemberActivity)
