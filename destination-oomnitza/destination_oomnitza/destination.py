@@ -224,7 +224,7 @@ def _parse(raw: Mapping[str, Any]) -> Config:
     config = Config.parse(raw)
     if unknown := config.unknown(raw):
         names = ", ".join(name[:100] for name in unknown[:20])
-        logger.warning(f"Settings that this version does not know are ignored; see whether they are misspelt: {names}.")
+        logger.warning(f"Settings that this version does not have are ignored; see whether they are misspelt: {names}.")
     return config
 
 

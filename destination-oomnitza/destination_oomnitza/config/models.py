@@ -6,11 +6,9 @@ same types, so that the two cannot drift apart. `Config.for_stream` gives the se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from airbyte_cdk.models import FailureType
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,7 +21,9 @@ from pydantic import (
 )
 
 from destination_oomnitza.config.instance_url import instance_origin
+from destination_oomnitza.config.unknown_settings import unknown_settings
 from destination_oomnitza.config.validation_messages import sentences
+from destination_oomnitza.errors import config_error
 
 WriteMode = Literal["create_and_update", "create_only", "update_only"]
 ExistingValues = Literal["overwrite", "fill_empty", "keep"]
@@ -168,8 +168,7 @@ class UserAndSaasUserRecords(_Form):
 class FieldMapping(_Form):
     """One Oomnitza field, and where its value comes from."""
 
-    # A misspelt option of an entry would silently do nothing.
-    model_config = ConfigDict(extra="forbid", title="Field")
+    model_config = ConfigDict(title="Field")
     field: Text = Field(
         title="Oomnitza field",
         description="The field's id in Oomnitza, for example username or position. For a field that you added, open it under "
@@ -565,6 +564,22 @@ class Config(StreamSettings):
         json_schema_extra=_ui(21, group="advanced"),
     )
 
+    @model_validator(mode="after")
+    def _ingest_of_saas_users_has_an_integration(self) -> Config:
+        method = self.write_method
+        if isinstance(method, IngestWriting) and any(each.saas is not None for each in (self, *self.streams)):
+            missing = {
+                "Integration id (write_method.connector_id)": method.connector_id,
+                "SaaS sync key (write_method.saas_sync_key)": method.saas_sync_key,
+            }
+            names = " and ".join(name for name, value in missing.items() if value is None)
+            if names:
+                raise ValueError(
+                    "User plus SaaS user (record_type) by connector ingest needs an integration in Oomnitza and its sync key: "
+                    f"give {names}, or choose REST"
+                )
+        return self
+
     def for_stream(self, name: str, namespace: str | None = None) -> Config:
         """Return the settings of one stream: its entry's, and for what that does not give, those of all streams.
 
@@ -583,30 +598,27 @@ class Config(StreamSettings):
         """Whether SaaS users that are missing from a complete stream are deactivated."""
         return isinstance(self.write_method, RestWriting) and self.write_method.deactivate_missing
 
-    def unknown(self, raw: Mapping[str, Any]) -> list[str]:
-        """Return the names in the configuration that are none of its settings, with dots: what was misspelt does nothing."""
-        return list(_unknown(self, raw, ""))
-
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Config:
         """Return the configuration as types.
 
-        Raises AirbyteTracedException (config_error) with one plain sentence a problem. Values are never quoted: one
-        of them could be a secret that was pasted into the wrong field.
+        Raises AirbyteTracedException (config_error) with one plain sentence a problem, misspelt names among them. Values are never
+        quoted: one of them could be a secret that was pasted into the wrong field.
         """
+        mistakes = [
+            f"{each.path}: did you mean {each.meant}?" for each in unknown_settings(cls, raw) if each.meant is not None
+        ]
+        kinds = ["misspelt"] * len(mistakes)
         try:
-            return cls.model_validate(raw)
+            config = cls.model_validate(raw)
         except ValidationError as error:
-            raise AirbyteTracedException(
-                message="The configuration is not valid. " + " ".join(sentences(cls, error)),
-                internal_message="; ".join(each["type"] for each in error.errors(include_input=False)),
-                failure_type=FailureType.config_error,
-            ) from None  # the validation error quotes the configuration
+            mistakes += sentences(cls, error)
+            kinds += [each["type"] for each in error.errors(include_input=False)]
+        if mistakes:  # raised here, for the validation error quotes the configuration
+            raise config_error("The configuration is not valid. " + " ".join(mistakes), "; ".join(kinds))
+        return config
 
-
-def _unknown(parsed: BaseModel, raw: Mapping[str, Any], path: str) -> Iterator[str]:
-    for name, value in raw.items():
-        if name not in type(parsed).model_fields:
-            yield path + name
-        elif isinstance(value, Mapping) and isinstance(within := getattr(parsed, name), BaseModel):
-            yield from _unknown(within, value, f"{path}{name}.")
+    @classmethod
+    def unknown(cls, raw: Mapping[str, Any]) -> list[str]:
+        """Return the names in the configuration that are none of its settings and resemble none, with dots."""
+        return [each.path for each in unknown_settings(cls, raw) if each.meant is None]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from destination_oomnitza.config.unknown_settings import tags
+
 _PLAIN = {
     "missing": "is missing",
     "union_tag_not_found": "does not say which of the options is chosen",
-    "extra_forbidden": "is not a setting of this version; see whether it is misspelt",
     "too_short": "is empty; it needs at least one entry",
     "string_too_short": "is empty",
     "greater_than_equal": "must be at least {ge:g}",
@@ -42,7 +42,11 @@ def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
     for each in error.errors(include_input=False, include_url=False):
         path, title = _place(model, each["loc"])
         places.setdefault(path, (title, []))[1].append((each["type"], each.get("ctx", {})))
-    return [f"{title} ({'.'.join(map(str, path))}) {_what(kinds)}." for path, (title, kinds) in places.items()]
+    return [
+        # What is wrong with several settings together names them itself.
+        f"{title} ({'.'.join(map(str, path))}) {_what(kinds)}." if path else f"{_what(kinds)}."
+        for path, (title, kinds) in places.items()
+    ]
 
 
 def _what(kinds: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
@@ -71,14 +75,6 @@ def _place(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[tuple[int 
             path.append(step)
             titles.append(f"entry {step + 1}")
             current = next(iter(get_args(current)), None)
-        elif isinstance(current, type) and issubclass(current, BaseModel):  # a setting that there is not
-            path.append(step if re.fullmatch(r"\w{1,60}", step) else "?")
-            titles.append(str(path[-1]))
         else:  # pydantic names the member of a union that it tried
-            current = next((option for option in get_args(current) if step in _tags(option)), None)
+            current = next((option for option in get_args(current) if step in tags(option)), None)
     return tuple(path), " > ".join(titles)
-
-
-def _tags(option: Any) -> set[str]:
-    literals = [field.annotation for field in getattr(option, "model_fields", {}).values()]
-    return {tag for literal in literals for tag in get_args(literal) if isinstance(tag, str)}

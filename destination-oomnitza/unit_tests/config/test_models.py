@@ -18,12 +18,14 @@ LEAST: dict[str, Any] = {
     "credentials": {"auth_type": "api_token", "api_token": SECRET},
 }
 
+SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
+
 
 def refusal(raw: dict[str, Any]) -> str:
     with pytest.raises(AirbyteTracedException) as caught:
         Config.parse(raw)
     assert caught.value.failure_type is FailureType.config_error
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert caught.value.__context__ is None, "a validation error quotes the configuration"
     for told in (caught.value.message, caught.value.internal_message):
         assert told and SECRET not in told
     return str(caught.value.message)
@@ -60,7 +62,6 @@ def refusal(raw: dict[str, Any]) -> str:
         ({"field_mapping": [{"value": "x"}]}, r"entry 1 > Oomnitza field \(field_mapping\.0\.field\) is missing"),
         ({"field_mapping": [{"field": "x"}]}, r"\(field_mapping\.0\) has neither a value nor a default for x"),
         ({"field_mapping": [{"field": "x", "value": "", "default": ""}]}, r"has neither a value nor a default for x"),
-        ({"field_mapping": [{"field": "x", "vlaue": "y", "default": 1}]}, r"vlaue \(field_mapping\.0\.vlaue\) is not a setting"),
         ({"field_mapping": [{"field": "x", "default": []}]}, r"Default \(field_mapping\.0\.default\) must be text, "),
         (
             {"field_mapping": [{"field": "x", "value": "a"}, {"field": "x", "value": "b"}]},
@@ -88,6 +89,19 @@ def refusal(raw: dict[str, Any]) -> str:
         ({"write_method": {"method": "rest", "max_deactivated_percent": 101}}, r"percent\) must be at most 100\."),
         ({"write_method": {"method": "ingest", "connector_name": ""}}, r"needs a connector name or an integration id"),
         ({"write_method": {"method": "ingest", "connector_id": "12"}}, r"connector_id\) must be a whole number"),
+        (
+            {"record_type": SAAS, "write_method": {"method": "ingest", "connector_name": "CSV_users"}},
+            r"by connector ingest needs an integration in Oomnitza and its sync key: give Integration id "
+            r"\(write_method\.connector_id\) and SaaS sync key \(write_method\.saas_sync_key\), or choose REST\.",
+        ),
+        (
+            {"record_type": SAAS, "write_method": {"method": "ingest", "connector_id": 12, "saas_sync_key": " "}},
+            r"its sync key: give SaaS sync key \(write_method\.saas_sync_key\), or choose REST\.",
+        ),
+        (
+            {"streams": [{"stream": "a", "record_type": SAAS}], "write_method": {"method": "ingest"}},
+            r"give Integration id \(write_method\.connector_id\) and SaaS",
+        ),
         ({"on_failed_record": "explode"}, r"\(on_failed_record\) must be one of 'continue' or 'fail_after_sync'"),
         ({"test_run": 1}, r"Test run \(test_run\) must be true or false"),
         ({"batch_size": 0}, r"Records per batch \(batch_size\) must be at least 1\."),
@@ -100,16 +114,59 @@ def test_each_mistake_has_its_sentence(more: dict[str, Any], told: str) -> None:
     assert re.search(told, refusal({**LEAST, **more}))
 
 
-def test_what_is_no_setting_is_known_by_name() -> None:
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"testrun": True}, "testrun: did you mean test_run?"),
+        ({"Test-Run": True}, "Test-Run: did you mean test_run?"),
+        ({"sync_key": ["email"]}, "sync_key: did you mean sync_keys?"),
+        (
+            {"write_method": {"method": "rest", "deactivate_mising": True}},
+            "write_method.deactivate_mising: did you mean",
+        ),
+        (
+            {"record_type": {"type": "user_and_saas_user", "saasname": "x"}},
+            "record_type.saasname: did you mean saas_name?",
+        ),
+        ({"field_mapping": [{"field": "x", "vlaue": "y", "default": 1}]}, "field_mapping.0.vlaue: did you mean value?"),
+        ({"streams": [{"stream": "a", "skipp": True}]}, "streams.0.skipp: did you mean skip?"),
+        (
+            {"streams": [{"stream": "a", "field_mapping": [{"field": "x", "defualt": "y", "value": "z"}]}]},
+            "streams.0.field_mapping.0.defualt: did you mean default?",
+        ),
+    ],
+)
+def test_misspelt_setting_fails_at_every_depth(more: dict[str, Any], sentence: str) -> None:
+    assert sentence in refusal({**LEAST, **more})
+
+
+def test_unknown_setting_that_resembles_none_is_known_by_name() -> None:
     raw = {
         **LEAST,
-        "testrun": True,
-        "credentials": {"auth_type": "api_token", "api_token": "made up", "tokn": "x"},
-        "write_method": {"method": "rest", "deactivate_mising": True},
+        "of_a_later_version": True,
+        "credentials": {"auth_type": "api_token", "api_token": "made up", "username": "of another way to sign in"},
+        "write_method": {"method": "rest", "connector_name": "of the other method", "other": None},
+        "field_mapping": [{"field": "x", "value": "y", "note": "z"}],
     }
-    unknown = Config.parse(raw).unknown(raw)
-    assert sorted(unknown) == ["credentials.tokn", "testrun", "write_method.deactivate_mising"]
-    assert Config.parse(LEAST).unknown(LEAST) == []
+    unknown = Config.unknown(raw)
+    assert Config.parse(raw).sync_keys == ["email"]
+    assert sorted(unknown) == [
+        "credentials.username",
+        "field_mapping.0.note",
+        "of_a_later_version",
+        "write_method.connector_name",
+    ]
+    assert Config.unknown(LEAST) == []
+
+
+@given(st.sampled_from([*Config.model_fields, "credentials"]), st.data())
+def test_setting_with_one_slip_is_never_ignored(name: str, data: st.DataObject) -> None:
+    """A letter too many, too few, or two that changed places: never a warning alone."""
+    place = data.draw(st.integers(0, len(name) - 2))
+    slips = [name[:place] + name[place + 1 :], name[:place] + name[place + 1] + name[place] + name[place + 2 :]]
+    slip = data.draw(st.sampled_from([*slips, f"{name}s"]))
+    if slip not in Config.model_fields:
+        assert f"{slip}: did you mean " in refusal({**LEAST, slip: True})
 
 
 def test_all_mistakes_are_told_at_once_each_in_one_sentence() -> None:

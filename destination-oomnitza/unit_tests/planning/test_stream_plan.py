@@ -210,6 +210,7 @@ def test_ingest_names_fields_by_internal_ids_and_refuses_what_only_rest_can(plan
 # -- what a whole stream is, and what only finds -----------------------------------------------------------------------
 
 SAAS: dict[str, Any] = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
+INTEGRATION = {"connector_id": 12, "saas_sync_key": "slack-main"}
 DEACTIVATE = {"method": "rest", "deactivate_missing": True}
 
 
@@ -220,7 +221,7 @@ DEACTIVATE = {"method": "rest", "deactivate_missing": True}
         ("incremental", "overwrite", {"write_method": DEACTIVATE, **SAAS}, False),
         ("full_refresh", "append", {"write_method": DEACTIVATE, **SAAS}, False),
         ("full_refresh", "overwrite", {"write_method": {"method": "rest"}, **SAAS}, False),
-        ("full_refresh", "overwrite", {"write_method": {"method": "ingest"}, **SAAS}, False),
+        ("full_refresh", "overwrite", {"write_method": {"method": "ingest", **INTEGRATION}, **SAAS}, False),
         ("full_refresh", "overwrite", {"write_method": DEACTIVATE}, None),
     ],
 )

@@ -30,6 +30,8 @@ RUN = re.compile(f"{BULK}/[0-9a-f-]+$")
 LOG = re.compile(f"{HOST}/api/v3/connector_run_logs/connectors/[0-9a-f-]+")
 AT_ONCE = RetryPolicy(faults=5, waits=Retry(total=None, allowed_methods=None, backoff_factor=0))
 SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
+INTEGRATION = {"connector_id": 12, "saas_sync_key": "slack-users"}
+"""What SaaS users by ingest need."""
 CUSTOM = {"label": "Slack User Id", "data_type": "STR", "internal_id": "A" * 32, "unique": "1", "editable": "1"}
 
 
@@ -289,7 +291,7 @@ def test_data_activation_of_saas_users_is_refused() -> None:
         properties={"email": {}},
     )
     with pytest.raises(AirbyteTracedException, match=r"leavers writes the object saas_user .* REST"):
-        plan_stream(config(record_type=SAAS), PersonSchema.unknown(), stream)
+        plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), stream)
 
 
 def test_a_custom_field_of_smart_mapping_without_an_internal_id_is_left_out() -> None:
@@ -306,9 +308,7 @@ def test_a_custom_field_of_smart_mapping_without_an_internal_id_is_left_out() ->
 
 
 def test_the_payload_is_that_of_oomnitzas_own_connector(requests_mock: Mocker) -> None:
-    settings = config(
-        {"saas_sync_key": "slack-users"}, record_type={**SAAS, "saas_id": "7"}, sync_keys=["email", "username"]
-    )
+    settings = config(INTEGRATION, record_type={**SAAS, "saas_id": "7"}, sync_keys=["email", "username"])
     sync = Sync(requests_mock, settings, metadata={"slack_user_id": CUSTOM})
     assert sync.write(ada(phone="+1 555 0100")) == [None]
     (batch,) = sync.batches()
@@ -334,15 +334,15 @@ def test_the_payload_is_that_of_oomnitzas_own_connector(requests_mock: Mocker) -
         "error": None,
         "test_run": False,
         "multi_str_input_value": None,
-        "connector_name": "CSV_users",
+        "connector_id": 12,
     }
 
 
-def test_an_integration_of_oomnitza_takes_the_place_of_the_name(requests_mock: Mocker) -> None:
-    sync = Sync(requests_mock, config({"connector_id": 12}))
+def test_run_without_integration_goes_by_the_connector_name(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock)
     sync.write(ada())
-    assert sync.batches()[0]["connector_id"] == 12
-    assert "connector_name" not in sync.batches()[0]
+    assert sync.batches()[0]["connector_name"] == "CSV_users"
+    assert "connector_id" not in sync.batches()[0]
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_an_integration_of_oomnitza_takes_the_place_of_the_name(requests_mock: M
 def test_nobody_is_created_for_an_inactive_account(
     requests_mock: Mocker, mode: str, active: tuple[bool, bool], inactive: tuple[bool, bool] | None
 ) -> None:
-    sync = Sync(requests_mock, config(write_mode=mode, record_type=SAAS))
+    sync = Sync(requests_mock, config(INTEGRATION, write_mode=mode, record_type=SAAS))
     results = sync.write(ada(), ada(email="gone@acme.example", deleted=True))
     flags = {batch["records"][0]["EMAIL"]: (batch["insert_only"], batch["update_only"]) for batch in sync.batches()}
     expected = {"ada@acme.example": active, "gone@acme.example": inactive}
@@ -371,7 +371,7 @@ def test_nobody_is_created_for_an_inactive_account(
 
 
 def test_an_account_without_any_sync_key_is_skipped(requests_mock: Mocker) -> None:
-    sync = Sync(requests_mock, config(record_type=SAAS))
+    sync = Sync(requests_mock, config(INTEGRATION, record_type=SAAS))
     assert sync.write({"id": "U9", "deleted": True}) == [Outcome.SKIPPED]
     assert sync.batches() == []
 
@@ -406,7 +406,7 @@ def test_who_is_there_is_read_once_and_only_where_it_matters(requests_mock: Mock
 
 
 def test_the_administrator_is_told_what_ingest_does_not_do() -> None:
-    plan = plan_stream(config(record_type=SAAS), PersonSchema.unknown(), Stream("users"))
+    plan = plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), Stream("users"))
     assert any("default_role" in remark and "new people" in remark for remark in plan.remarks)
     assert any("roles" in remark and "nobody is deactivated" in remark for remark in plan.remarks)
     assert plan_stream(config(write_mode="create_only"), PersonSchema.unknown(), Stream("users")).remarks == ()

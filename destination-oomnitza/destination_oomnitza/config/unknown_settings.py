@@ -1,0 +1,64 @@
+"""Names in a configuration that are no settings: most often one was misspelt, and would silently do nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+_CLOSE = 0.8
+"""How alike two names are if one is taken for the other (`difflib`): "testrun" and "vlaue" are, "of_a_later_version" is not."""
+
+
+@dataclass(frozen=True)
+class UnknownSetting:
+    """A name that is no setting. `meant` is the setting of its place that it resembles, if there is one."""
+
+    path: str
+    meant: str | None
+
+
+def unknown_settings(model: type[BaseModel], raw: Mapping[str, Any], path: str = "") -> Iterator[UnknownSetting]:
+    """Yield the names that `model` does not have, at every depth. What is null counts as not given."""
+    for name, value in raw.items():
+        field = model.model_fields.get(name)
+        if field is not None:
+            yield from _within(field.annotation, value, f"{path}{name}")
+        elif value is not None:
+            yield UnknownSetting(f"{path}{name}", _meant(name, model))
+
+
+def options(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models of a setting that is one or a choice of several."""
+    for each in get_args(annotation) or (annotation,):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            yield each
+
+
+def tags(option: Any) -> set[str]:
+    """Return the values by which an option of a choice is named."""
+    literals = [field.annotation for field in getattr(option, "model_fields", {}).values()]
+    return {tag for literal in literals for tag in get_args(literal) if isinstance(tag, str)}
+
+
+def _within(annotation: Any, value: Any, path: str) -> Iterator[UnknownSetting]:
+    if isinstance(value, list):
+        for place, entry in enumerate(value):
+            yield from _within(annotation, entry, f"{path}.{place}")
+    elif isinstance(value, Mapping):
+        choice = list(options(annotation))
+        for option in choice:
+            if len(choice) == 1 or not tags(option).isdisjoint(
+                each for each in value.values() if isinstance(each, str)
+            ):
+                yield from unknown_settings(option, value, f"{path}.")
+
+
+def _meant(name: str, model: type[BaseModel]) -> str | None:
+    plain = {re.sub(r"[\W_]", "", known).lower(): known for known in model.model_fields}
+    near = get_close_matches(re.sub(r"[\W_]", "", name).lower(), plain, 1, _CLOSE)
+    return plain[near[0]] if near else None
