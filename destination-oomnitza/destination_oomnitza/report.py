@@ -1,4 +1,4 @@
-"""What became of the records: counts, refused records with their reasons, and the report at the end of a sync."""
+"""The report of a sync: counts by stream and outcome, and the reasons of rejected and skipped records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -14,11 +14,13 @@ from destination_oomnitza.masking import masked
 
 logger = logging.getLogger("airbyte")
 
-MAX_TOLD = 50
-"""Rejected records that are logged in full; the others are counted by their reason."""
+MAX_REJECTED = 50
+"""Rejected records that are logged one by one; further ones are counted by their reason."""
+MAX_SKIPPED = 10
+"""Skipped records of a stream that are logged for each reason."""
 MAX_EXAMPLES = 10
 _MAX_REASONS = 100
-_MAX_COMPLAINTS = 50
+_MAX_IGNORED = 50
 _MAX_VALUE = 200
 _MAX_REASON = 500
 
@@ -33,20 +35,37 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
-_OPEN = "open"
+class SkipReason(str, Enum):
+    """Why a record was skipped: the name in the sync report."""
+
+    FILTERED = "filtered"
+    NO_SYNC_KEY = "no_sync_key"
+    INACTIVE_UNKNOWN = "inactive_unknown"
+    WRITE_MODE = "write_mode"
+    SUPERSEDED = "superseded"
+
+
+_BECAUSE = {
+    SkipReason.FILTERED: "the record filter is not true for it",
+    SkipReason.NO_SYNC_KEY: "it has no value for a sync key",
+    SkipReason.INACTIVE_UNKNOWN: "its account is inactive, and its person is not in Oomnitza",
+    SkipReason.WRITE_MODE: "the write mode leaves its person alone",
+    SkipReason.SUPERSEDED: "a later record is of the same person",
+}
 SAAS_COUNTS = ("assigned", "activated", "deactivated", "roles_changed")
+_OPEN = "open"
 
 
 class Report:
-    """Counts by stream, from any thread; logs refused records, at most the first 50 of them in full."""
+    """Counts what became of the records, from any thread, and logs rejected and skipped ones, a bounded number of each."""
 
     def __init__(self, streams: Iterable[str], test_run: bool = False) -> None:
         self._test_run = test_run
         self._lock = threading.Lock()
         self._counts: dict[str, Counter[str]] = {stream: Counter() for stream in streams}
-        self._told = 0
-        self._untold: Counter[str] = Counter()
-        self._complaints: Counter[str] = Counter()
+        self._rejected = 0
+        self._unnamed: Counter[str] = Counter()
+        self._ignored: Counter[str] = Counter()
         self._examples: list[str] = []
 
     def count(self, stream: str, outcome: Outcome, number: int = 1) -> None:
@@ -60,46 +79,64 @@ class Report:
             self._counts[stream][what] += number
 
     def leave_open(self, stream: str, number: int) -> None:
-        """Note records that were handed over, and of which Oomnitza has not told what became of them."""
+        """Count records that were handed over, and of which Oomnitza has not yet reported what became of them."""
         with self._lock:
             self._counts[stream][_OPEN] += number
 
-    def refuse(self, stream: str, key: str, reason: str) -> None:
-        """Count a refused record, and log its key and the reason."""
+    def skip(self, stream: str, reason: SkipReason, name: Callable[[], str]) -> None:
+        """Count a skipped record; name it in the log if it is among the first of its reason."""
+        with self._lock:
+            counts = self._counts[stream]
+            counts[Outcome.SKIPPED.value] += 1
+            counts[reason.value] += 1
+            is_named = counts[reason.value] <= MAX_SKIPPED
+        if is_named:
+            logger.info(f"Skipped ({reason.value}): {stream}, {_short(masked(name()))}: {_BECAUSE[reason]}")
+
+    def count_skipped(self, stream: str, reason: SkipReason, number: int) -> None:
+        """Count skipped records whose names are not known here."""
+        with self._lock:
+            self._counts[stream][Outcome.SKIPPED.value] += number
+            self._counts[stream][reason.value] += number
+
+    def reject(self, stream: str, key: str, reason: str) -> None:
+        """Count a rejected record, and log its key and the reason."""
         reason = _short(masked(reason), _MAX_REASON)
         with self._lock:
             self._counts[stream][Outcome.FAILED.value] += 1
-            self._told += 1
-            told = self._told <= MAX_TOLD
-            if not told:
-                known = reason in self._untold or len(self._untold) < _MAX_REASONS
-                self._untold[reason if known else "other reasons"] += 1
-        if told:
-            logger.error(f"Refused: {stream}, {_short(key)}: {reason}")
+            self._rejected += 1
+            is_named = self._rejected <= MAX_REJECTED
+            if not is_named:
+                known = reason in self._unnamed or len(self._unnamed) < _MAX_REASONS
+                self._unnamed[reason if known else "other reasons"] += 1
+        if is_named:
+            logger.error(f"Rejected: {stream}, {_short(key)}: {reason}")
 
-    def complain(self, what: str) -> None:
-        """Note input that is no record: told when it first comes, and counted."""
+    def ignore(self, what: str) -> None:
+        """Note input that is no record: logged when it first comes, and counted."""
         with self._lock:
-            if what not in self._complaints and len(self._complaints) >= _MAX_COMPLAINTS:
+            if what not in self._ignored and len(self._ignored) >= _MAX_IGNORED:
                 what = "more input of other kinds"
-            self._complaints[what] += 1
-            first = self._complaints[what] == 1
+            self._ignored[what] += 1
+            first = self._ignored[what] == 1
         if first:
-            logger.warning(f"Ignored: {what}. More of the same are counted, and told at the end.")
+            logger.warning(f"Ignored: {what}. More of the same are counted at the end.")
 
-    def example(self, stream: str, key: str, what: str, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Keep an example of what a test run would change, field by field; the first ten are shown."""
+    def example(self, stream: str, key: str, what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Keep an example of what a test run would change, field by field; the first ten are logged."""
+        if not self._test_run:
+            return
         with self._lock:
             if len(self._examples) < MAX_EXAMPLES:
                 lines = [f"    {name}: {_short(before.get(name))} -> {_short(value)}" for name, value in after.items()]
                 self._examples.append("\n".join([f"  {stream}, {key} would be {what}:", *lines]))
 
-    def failed(self) -> int:
-        """Return how many records were refused."""
-        return sum(counts[Outcome.FAILED.value] for counts in self._counts.values())
+    def rejected(self) -> int:
+        """Return how many records were rejected."""
+        return self._rejected
 
-    def everything_failed(self) -> bool:
-        """Say whether there were records, and every one of them was refused."""
+    def all_rejected(self) -> bool:
+        """Return whether there were records, and every one of them was rejected."""
         total: Counter[str] = sum(self._counts.values(), Counter())
         others = [_OPEN, *(outcome.value for outcome in Outcome if outcome is not Outcome.FAILED)]
         return total[Outcome.FAILED.value] > 0 and not any(total[each] for each in others)
@@ -109,6 +146,7 @@ class Report:
         return {
             stream: {
                 **{outcome.value: counts[outcome.value] for outcome in Outcome},
+                "skipped_because": {reason.value: counts[reason.value] for reason in SkipReason},
                 "saas": {what: counts[what] for what in SAAS_COUNTS},
             }
             for stream, counts in self._counts.items()
@@ -116,9 +154,9 @@ class Report:
 
     def finish(self) -> None:
         """Log what was only counted, the examples of a test run, and the sync report as one line of JSON."""
-        for reason, number in self._untold.most_common():
-            logger.error(f"Refused: {number} more: {reason}")
-        for what, number in self._complaints.items():
+        for reason, number in self._unnamed.most_common():
+            logger.error(f"Rejected: {number} more: {reason}")
+        for what, number in self._ignored.items():
             if number > 1:
                 logger.warning(f"Ignored: {what}, {number} times.")
         if self._test_run:

@@ -19,6 +19,7 @@ from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
+from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import entries_without_stream, plan_streams
 from destination_oomnitza.protocol.catalog import Stream
@@ -88,10 +89,12 @@ def _write(
     whole = [plan.stream for plan in plans if plan.whole]
     writer = _writer(config, client, report, cancellation, whole)
     # A state is an acknowledgement, and in a test run nothing was written.
+    keys = SyncKeyWatch()
     checkpoints = Checkpoints(
         _withhold if config.test_run else send,
         config.on_failed_record == "fail_after_sync",
         {stream.key for stream in whole},
+        hold=lambda: bool(keys.keyless()),
     )
     executor = ThreadPoolExecutor(config.num_workers, thread_name_prefix="batch")
     scheduler = Scheduler(
@@ -101,11 +104,13 @@ def _write(
         cancellation,
         max_in_flight=2 * config.num_workers,
     )
-    pipeline = Pipeline(plans, scheduler, checkpoints, report, cancellation, batch_size=config.batch_size)
+    pipeline = Pipeline(
+        plans, scheduler, checkpoints, report, keys, cancellation=cancellation, batch_size=config.batch_size
+    )
     try:
         end = pipeline.run(lines)
         writer.finish(end)
-        _fail_if_rejected(config, report)
+        _fail_if_unwritten(config, report, keys)
         checkpoints.conclude(end.broken)
     except BaseException as error:
         cancellation.cancel(error)  # what is still waiting for another try must not go on
@@ -157,14 +162,17 @@ def _writer(
     return RestWriter(people, saas, missing, config.num_workers, config.test_run)
 
 
-def _fail_if_rejected(config: Config, report: Report) -> None:
-    if report.everything_failed():
+def _fail_if_unwritten(config: Config, report: Report, keys: SyncKeyWatch) -> None:
+    keyless = keys.error()
+    if keyless is not None:
+        raise keyless
+    if report.all_rejected():
         raise config_error(
-            f"Oomnitza, or the mapping, refused every record ({report.failed()}). The log has the reasons; "
+            f"Oomnitza, or the mapping, rejected every record ({report.rejected()}). The log has the reasons; "
             "most often a field mapping or a role is wrong."
         )
-    if report.failed() and config.on_failed_record == "fail_after_sync":
+    if report.rejected() and config.on_failed_record == "fail_after_sync":
         raise config_error(
-            f"Refused records: {report.failed()}. All the others are written. The log has the reasons. "
-            "The next sync brings the refused records again."
+            f"Rejected records: {report.rejected()}. All the others are written. The log has the reasons. "
+            "The next sync brings the rejected records again."
         )

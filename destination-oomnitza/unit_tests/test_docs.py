@@ -100,7 +100,7 @@ def test_every_example_fits_the_form_and_compiles(config: dict[str, Any]) -> Non
 def test_the_examples_say_what_they_are_for() -> None:
     assert len(RULES) == 10 and len(EXAMPLES) == 5
     (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
-    assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "saas"]
+    assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "skipped_because", "saas"]
     made = plan_stream(
         Config.parse({**LEAST, "field_mapping": RULES[-2:]}), PersonSchema.unknown(), Stream("users")
     ).mapping
@@ -120,7 +120,7 @@ def test_every_message_of_the_troubleshooting_is_one_of_ours() -> None:
     code = re.sub(r'"\s*f?"', "", code)
     others = {"has no attribute"}  # Jinja's
     for message, _ in rows(section("## Troubleshooting"))[1:]:
-        for part in re.split(r"[.:;]", message.strip("`").removeprefix("Refused: ")):
+        for part in re.split(r"[.:;]", message.strip("`").removeprefix("Rejected: ")):
             words = part.strip(" ,.?")
             pattern = re.sub(r"\\ ", r"\\s+", re.escape(words))
             assert words in others or re.search(pattern, code), words

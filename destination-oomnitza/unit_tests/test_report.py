@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from destination_oomnitza.masking import mask
-from destination_oomnitza.report import MAX_TOLD, Outcome, Report
+from destination_oomnitza.report import MAX_REJECTED, MAX_SKIPPED, Outcome, Report, SkipReason
 
 
 @pytest.fixture
@@ -24,48 +25,70 @@ def test_the_first_fifty_refused_records_are_told_in_full_and_then_counts_by_rea
 ) -> None:
     report = Report(["users"])
     for number in range(1000):
-        report.refuse("users", f"email=p{number}@acme.example", "too long" if number % 4 else "too short")
+        report.reject("users", f"email=p{number}@acme.example", "too long" if number % 4 else "too short")
     report.finish()
-    told = lines(log, "Refused")
-    assert told[0] == "Refused: users, email=p0@acme.example: too short"
-    assert len(told) == MAX_TOLD + 2
-    assert told[MAX_TOLD:] == ["Refused: 713 more: too long", "Refused: 237 more: too short"]
-    assert report.failed() == 1000
+    told = lines(log, "Rejected")
+    assert told[0] == "Rejected: users, email=p0@acme.example: too short"
+    assert len(told) == MAX_REJECTED + 2
+    assert told[MAX_REJECTED:] == ["Rejected: 713 more: too long", "Rejected: 237 more: too short"]
+    assert report.rejected() == 1000
+
+
+def test_skipped_records_are_named_ten_for_each_reason_and_counted(log: pytest.LogCaptureFixture) -> None:
+    report = Report(["users", "guests"])
+    for number in range(100):
+        for stream in ("users", "guests"):
+            report.skip(stream, SkipReason.FILTERED, lambda number=number: f"id=U{number}")  # type: ignore[misc]
+    report.skip("users", SkipReason.NO_SYNC_KEY, lambda: "made-up-token \ud800")
+    assert lines(log, "Skipped (filtered): users, ") == [
+        f"Skipped (filtered): users, id=U{number}: the record filter is not true for it"
+        for number in range(MAX_SKIPPED)
+    ]
+    assert len(lines(log, "Skipped")) == 2 * MAX_SKIPPED + 1
+    assert report.as_dict()["users"]["skipped_because"]["filtered"] == 100
+
+
+def test_skip_names_a_record_only_if_it_is_logged() -> None:
+    report = Report(["users"])
+    named = []
+    for number in range(100):
+        report.skip("users", SkipReason.WRITE_MODE, lambda number=number: named.append(number) or "x")  # type: ignore[func-returns-value,misc]
+    assert len(named) == MAX_SKIPPED
 
 
 def test_reasons_that_are_all_different_are_bounded(log: pytest.LogCaptureFixture) -> None:
     report = Report(["users"])
     for number in range(10_000):
-        report.refuse("users", "email=p@acme.example", f"reason {number}")
+        report.reject("users", "email=p@acme.example", f"reason {number}")
     report.finish()
     assert len(log.records) < 200
-    assert lines(log, "Refused")[50].endswith("other reasons")
+    assert lines(log, "Rejected")[50].endswith("other reasons")
 
 
 def test_a_huge_key_and_a_huge_reason_are_cut_and_a_secret_in_them_is_masked(log: pytest.LogCaptureFixture) -> None:
     mask("made-up-token")
     report = Report(["users"])
-    report.refuse("users", "email=" + "x" * 5_000_000, "made\\u002dup-token " + "y" * 5_000_000)
-    (told,) = lines(log, "Refused")
+    report.reject("users", "email=" + "x" * 5_000_000, "made\\u002dup-token " + "y" * 5_000_000)
+    (told,) = lines(log, "Rejected")
     assert len(told) < 1000
     assert "****" in told
 
 
 def test_half_a_surrogate_pair_can_be_logged(log: pytest.LogCaptureFixture) -> None:
-    Report(["users"]).refuse("users", "email=\ud800", "reason \udfff")
-    (told,) = lines(log, "Refused")
+    Report(["users"]).reject("users", "email=\ud800", "reason \udfff")
+    (told,) = lines(log, "Rejected")
     told.encode()
 
 
 def test_a_complaint_is_told_once_and_counted(log: pytest.LogCaptureFixture) -> None:
     report = Report([])
     for _ in range(1000):
-        report.complain("a line that is not JSON")
-    report.complain("something else")
+        report.ignore("a line that is not JSON")
+    report.ignore("something else")
     report.finish()
     assert lines(log, "Ignored") == [
-        "Ignored: a line that is not JSON. More of the same are counted, and told at the end.",
-        "Ignored: something else. More of the same are counted, and told at the end.",
+        "Ignored: a line that is not JSON. More of the same are counted at the end.",
+        "Ignored: something else. More of the same are counted at the end.",
         "Ignored: a line that is not JSON, 1000 times.",
     ]
 
@@ -74,17 +97,27 @@ def test_the_report_is_the_last_line_and_has_every_stream_and_count(log: pytest.
     report = Report(["users", "logins"])
     report.count("users", Outcome.ADDED, 3)
     report.count("users", Outcome.UPDATED)
-    report.refuse("users", "email=a@acme.example", "because")
+    report.reject("users", "email=a@acme.example", "because")
     report.count_saas("users", "assigned", 2)
+    report.skip("users", SkipReason.FILTERED, lambda: "id=U1")
+    report.count_skipped("users", SkipReason.WRITE_MODE, 2)
     report.finish()
-    nothing = {
+    nothing: dict[str, Any] = {
         **dict.fromkeys(("added", "updated", "unchanged", "skipped", "failed"), 0),
+        "skipped_because": dict.fromkeys(
+            ("filtered", "no_sync_key", "inactive_unknown", "write_mode", "superseded"), 0
+        ),
         "saas": dict.fromkeys(("assigned", "activated", "deactivated", "roles_changed"), 0),
     }
     assert log.records[-1].levelname == "INFO"
     assert json.loads(log.records[-1].getMessage()) == {
         "sync_report": {
-            "users": {**nothing, "added": 3, "updated": 1, "failed": 1, "saas": {**nothing["saas"], "assigned": 2}},
+            "users": {
+                **nothing,
+                **{"added": 3, "updated": 1, "skipped": 3, "failed": 1},
+                "skipped_because": {**nothing["skipped_because"], "filtered": 1, "write_mode": 2},
+                "saas": {**nothing["saas"], "assigned": 2},
+            },
             "logins": nothing,
         }
     }
@@ -94,16 +127,16 @@ def test_the_report_is_the_last_line_and_has_every_stream_and_count(log: pytest.
     ("outcomes", "everything"),
     [([], False), ([Outcome.FAILED], True), ([Outcome.FAILED, Outcome.SKIPPED], False), ([Outcome.ADDED], False)],
 )
-def test_everything_failed_only_where_there_was_something_and_all_of_it_did(
+def test_all_rejected_only_where_there_was_something_and_all_of_it_did(
     outcomes: list[Outcome], everything: bool
 ) -> None:
     report = Report(["users"])
     for outcome in outcomes:
         if outcome is Outcome.FAILED:
-            report.refuse("users", "email=a@acme.example", "because")
+            report.reject("users", "email=a@acme.example", "because")
         else:
             report.count("users", outcome)
-    assert report.everything_failed() is everything
+    assert report.all_rejected() is everything
 
 
 def test_a_test_run_shows_ten_examples_and_says_that_nothing_was_written(log: pytest.LogCaptureFixture) -> None:

@@ -103,7 +103,7 @@ def test_records_that_could_not_be_mapped_show_in_oomnitzas_log_and_count_once(s
     (run,) = sandbox.oomnitza.runs()
     assert run.objects["failed"] == 2
     assert any("email=bad@acme.example: username" in line for line in run.logs["failed"])
-    refused = [line for line in synced.logs if line.startswith("Refused: ")]
+    refused = [line for line in synced.logs if line.startswith("Rejected: ")]
     assert len(refused) == 2
     assert synced.states == [{"updated": 1}]
 

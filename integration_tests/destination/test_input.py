@@ -62,7 +62,7 @@ def test_records_that_cannot_be_written_are_refused_one_by_one(sandbox: Sandbox)
     (receipt,) = output.of("STATE")
     assert receipt["destinationStats"]["recordCount"] == 9
     assert receipt["destinationStats"]["rejectedRecordCount"] == output.counts()["failed"]
-    assert len(re.findall("Refused: users", output.logs("ERROR"))) == output.counts()["failed"]
+    assert len(re.findall("Rejected: users", output.logs("ERROR"))) == output.counts()["failed"]
 
 
 def test_records_and_states_of_unknown_streams_are_told_once_and_their_states_kept_back(sandbox: Sandbox) -> None:
@@ -98,7 +98,7 @@ def test_when_all_records_are_refused_the_sync_fails_and_no_state_leaves(sandbox
     assert failure_type == "config_error"
     assert "200" in message
     assert output.states() == []
-    assert output.logs("ERROR").count("Refused: users") == 50
+    assert output.logs("ERROR").count("Rejected: users") == 50
 
 
 def test_fail_after_sync_writes_the_rest_and_keeps_the_states_from_the_refused_record_on(sandbox: Sandbox) -> None:

@@ -27,7 +27,7 @@ class Synced:
 
     def counts(self, name: str = "users") -> dict[str, int]:
         """What became of a stream's records; without what did not happen."""
-        return {what: number for what, number in self._report()[name].items() if what != "saas" and number}
+        return {what: number for what, number in self._report()[name].items() if isinstance(number, int) and number}
 
     def saas(self, name: str = "users") -> dict[str, int]:
         """What was done to SaaS users; without what did not happen."""

@@ -30,7 +30,7 @@ class Output(Messages):
 
     def counts(self, stream: str = "users") -> dict[str, int]:
         """What became of a stream's records; without what did not happen."""
-        return {name: number for name, number in self.report()[stream].items() if name != "saas" and number}
+        return {name: number for name, number in self.report()[stream].items() if isinstance(number, int) and number}
 
     def logs(self, level: str | None = None) -> str:
         """All log messages, or those of one level, as text."""

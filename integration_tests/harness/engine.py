@@ -32,7 +32,7 @@ from airbyte.exceptions import PyAirbyteError  # noqa: E402 - after the settings
 
 from integration_tests.sandbox import Sandbox  # noqa: E402 - after the settings above
 
-REFUSED = re.compile(r"Refused: (?:users, )?(.+?): (.+)")
+REJECTED = re.compile(r"Rejected: (?:users, )?(.+?): (.+)")
 
 
 @dataclass
@@ -67,7 +67,7 @@ class _Listener(logging.Handler):
         _, found, text = message.partition('{"sync_report": ')
         if found:
             self.report = json.loads(found + text)["sync_report"]["users"]
-        elif refusal := REFUSED.search(message):
+        elif refusal := REJECTED.search(message):
             self.refused.append((refusal[1], refusal[2]))
 
 

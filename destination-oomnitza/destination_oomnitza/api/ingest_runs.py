@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from destination_oomnitza.api.client import Client
-from destination_oomnitza.report import Outcome, Report
 
 RUN_LOGS = "/api/v3/connector_run_logs/connectors"
 _ENDS = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
@@ -48,16 +47,6 @@ def read_run_log(client: Client, portion: str) -> RunLog:
         {name: _number(objects, name) for name in (*_ENDS, "processing")},
         [str(line) for line in lines] if isinstance(lines, list) else [],
     )
-
-
-def report_run(log: RunLog, stream: str, portion: str, report: Report) -> None:
-    """Add a run's counts to the report, and the reasons of what failed. What an administrator cancelled counts as skipped."""
-    for outcome in (Outcome.ADDED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.SKIPPED):
-        report.count(stream, outcome, log.objects[outcome.value])
-    report.count(stream, Outcome.SKIPPED, log.objects["canceled"])
-    for place in range(log.objects["failed"]):
-        reason = log.failed[place] if place < len(log.failed) else "Oomnitza's run log does not tell the reason"
-        report.refuse(stream, f"run {portion}", reason)
 
 
 def _number(objects: Any, name: str) -> int:

@@ -94,7 +94,7 @@ class RecordMapping:
                 else:
                     fields[name] = fitting(value)
             name = "inactive_when"
-            inactive = self._inactive is not None and self._inactive(record)
+            inactive = self.is_inactive(record)
             name = "the SaaS user"
             external_id, role = (None, None) if self._saas is None else self._saas_values(self._saas, record)
         except (ValueRejected, TemplateFailed) as error:
@@ -111,6 +111,10 @@ class RecordMapping:
             if inactive and external_id
             else None
         )
+
+    def is_inactive(self, record: Record) -> bool:
+        """Return whether a record is of an account that is no longer active. Raises TemplateFailed."""
+        return self._inactive is not None and self._inactive(record)
 
     def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
         """Yield what a record that is not written tells of whose it is: `(field of a SaaS user, value)`, as far as it can be read."""

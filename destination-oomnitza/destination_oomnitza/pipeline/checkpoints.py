@@ -36,6 +36,8 @@ class Checkpoints:
 
     `whole`: the streams that are the whole truth (StreamPlan.whole). Their states leave only when the sync has succeeded: another
     attempt that went on from one in the middle would not see who came before it, and take them for missing.
+
+    `hold`: while it is true, no state leaves, for the sync may yet fail as a whole.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class Checkpoints:
         send: Callable[[dict[str, Any]], None],
         fail_on_rejected: bool = False,
         whole: Collection[StreamKey] = (),
+        hold: Callable[[], bool] = lambda: False,
     ) -> None:
         self._send = send
         self._fail_on_rejected = fail_on_rejected
         self._whole = whole
+        self._hold = hold
         self._held: list[dict[str, Any]] = []
         self._entries: deque[Place | _Waiting] = deque()
         self._taken: Counter[StreamKey | None] = Counter()  # since the stream's last state, as read
@@ -100,7 +104,7 @@ class Checkpoints:
                 self._over = True
                 self._entries.clear()
                 return
-            elif self._total_rejected and not self._accepted:
+            elif (self._total_rejected and not self._accepted) or self._hold():
                 return
             else:
                 acknowledged = head.state.acknowledgement(head.records, self._take_rejected(head.state))

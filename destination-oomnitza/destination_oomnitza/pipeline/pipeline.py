@@ -7,16 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from destination_oomnitza.cancellation import Cancellation
-from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordRejected
+from destination_oomnitza.mapping.record_mapping import RecordRejected
 from destination_oomnitza.mapping.templates import TemplateFailed
 from destination_oomnitza.pipeline.batches import OpenBatch, OpenBatches
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.scheduler import Scheduler
+from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.protocol.messages import BrokenRecord, InvalidMessage, read_message
 from destination_oomnitza.protocol.state import read_state
-from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.report import Report, SkipReason
 from destination_oomnitza.writers.base import RejectedRecord, StreamEnd
 
 logger = logging.getLogger("airbyte")
@@ -38,8 +39,9 @@ class Pipeline:
         scheduler: Scheduler,
         checkpoints: Checkpoints,
         report: Report,
-        cancellation: Cancellation,
+        keys: SyncKeyWatch,
         *,
+        cancellation: Cancellation,
         batch_size: int,
         max_waiting: int = 10_000,
     ) -> None:
@@ -47,6 +49,7 @@ class Pipeline:
         self._scheduler = scheduler
         self._checkpoints = checkpoints
         self._report = report
+        self._keys = keys
         self._cancellation = cancellation
         self._max_waiting = max_waiting
         self._batches = OpenBatches(checkpoints, batch_size, self._close_batch)
@@ -84,7 +87,10 @@ class Pipeline:
                 f"The source did not read {self._plans[key].stream.title} to the end. What came is written, and nothing "
                 "is concluded from what did not come."
             )
-        return StreamEnd(self._complete, broken, rejected=self._report.failed() > 0 or self._unreadable)
+        keyless = self._keys.keyless()  # from whom nothing is concluded either
+        return StreamEnd(
+            self._complete - keyless, broken | keyless, rejected=self._report.rejected() > 0 or self._unreadable
+        )
 
     def _close_batch(self, batch: OpenBatch) -> None:
         if batch.batch.records or batch.batch.rejected or batch.batch.skipped:
@@ -97,7 +103,7 @@ class Pipeline:
             kind, message = read_message(line)
         except InvalidMessage as error:
             self._unreadable = True
-            self._report.complain(str(error))
+            self._report.ignore(str(error))
             return
         except BrokenRecord as error:
             self._take_record(error.record, broken=True)
@@ -119,17 +125,28 @@ class Pipeline:
         self._checkpoints.take(plan.stream.key)
         data = record.get("data")
         try:
-            mapped = _map(plan, data, broken)
+            _check_whole(data, broken)
+            wanted = _is_wanted(plan, data)
+            mapped = plan.mapping(data) if wanted else None
         except RecordRejected as error:
             rejected = RejectedRecord(plan.mapping.describe(data), str(error))
-            self._report.refuse(plan.stream.title, rejected.key, rejected.reason)
+            self._report.reject(plan.stream.title, rejected.key, rejected.reason)
             self._batches.reject(plan, rejected)
             return
         if mapped is None:
-            self._report.count(plan.stream.title, Outcome.SKIPPED)
-            self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.whole else None)
-        elif self._batches.add(plan, mapped) is not None:
-            self._report.count(plan.stream.title, Outcome.SKIPPED)
+            self._skip(plan, data, SkipReason.NO_SYNC_KEY if wanted else SkipReason.FILTERED)
+            return
+        if any(key is not None for key in mapped.keys):
+            self._keys.take_keyed(plan)
+        superseded = self._batches.add(plan, mapped)
+        if superseded is not None:
+            self._report.skip(plan.stream.title, SkipReason.SUPERSEDED, lambda: superseded.key)
+
+    def _skip(self, plan: StreamPlan, data: dict[str, Any], reason: SkipReason) -> None:
+        if reason is SkipReason.NO_SYNC_KEY and not plan.mapping.is_inactive(data):
+            self._keys.take_keyless(plan, data)
+        self._report.skip(plan.stream.title, reason, lambda: plan.mapping.describe(data))
+        self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.whole else None)
 
     def _plan_of(self, record: Any, broken: bool) -> StreamPlan | None:
         """Return the plan of a record's stream; None, and a note in the report, if it is of no stream of the catalog."""
@@ -140,11 +157,11 @@ class Pipeline:
             plan = self._plans.get(key)
         except (AttributeError, KeyError, TypeError):
             self._unreadable = True
-            self._report.complain("a record without a stream")
+            self._report.ignore("a record without a stream")
             return None
         if plan is None:
             self._unreadable = self._unreadable or broken
-            self._report.complain(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
+            self._report.ignore(f"a record of the stream {str(key[1])[:100]}, which is not in the catalog")
         return plan
 
     def _only_one_named(self, key: StreamKey) -> StreamKey:
@@ -157,9 +174,9 @@ class Pipeline:
     def _take_state(self, message: dict[str, Any]) -> None:
         state = read_state(message)
         if state is None:
-            self._report.complain("a STATE message without a state")
+            self._report.ignore("a STATE message without a state")
         elif state.scope != "every stream" and state.scope not in self._plans:
-            self._report.complain(f"a state of the stream {state.scope[1][:100]}, which is not in the catalog")
+            self._report.ignore(f"a state of the stream {state.scope[1][:100]}, which is not in the catalog")
         else:
             self._batches.close()
             while not self._scheduler.idle and self._checkpoints.waiting() > self._max_waiting:
@@ -178,14 +195,15 @@ class Pipeline:
             return  # another kind of trace
 
 
-def _map(plan: StreamPlan, data: Any, broken: bool) -> MappedRecord | None:
-    """Return what a record says of a person, None if it is filtered out or has no key. Raises RecordRejected."""
+def _check_whole(data: Any, broken: bool) -> None:
     if broken:
         raise RecordRejected("the record is not valid JSON in UTF-8")
     if not isinstance(data, dict):
         raise RecordRejected("the record's data is not an object")
+
+
+def _is_wanted(plan: StreamPlan, data: dict[str, Any]) -> bool:
     try:
-        wanted = plan.filter is None or plan.filter(data)
+        return plan.filter is None or plan.filter(data)
     except TemplateFailed as error:
         raise RecordRejected(f"record_filter: {error}") from None
-    return plan.mapping(data) if wanted else None

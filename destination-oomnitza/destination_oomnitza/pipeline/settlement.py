@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from destination_oomnitza.pipeline.batches import OpenBatch
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
-from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.report import Outcome, Report, SkipReason
+from destination_oomnitza.writers.base import RecordWrite
 
 
 class Settlement:
@@ -21,7 +23,9 @@ class Settlement:
         counts: Counter[Outcome] = Counter()
         for write in batch.batch.records:
             if write.outcome is Outcome.FAILED:
-                self._report.refuse(batch.stream, write.record.key, write.reason)
+                self._report.reject(batch.stream, write.record.key, write.reason)
+            elif write.outcome is Outcome.SKIPPED:
+                self._report.skip(batch.stream, SkipReason(write.reason), partial(_name, write))
             elif write.outcome is not None:
                 counts[write.outcome] += 1
         for outcome, number in counts.items():
@@ -30,3 +34,7 @@ class Settlement:
             failed = sum(write.outcome is Outcome.FAILED for write in batch.batch.records)
             accepted = batch.accepted or failed < len(batch.batch.records)
             self._checkpoints.settle(batch.place, failed + len(batch.batch.rejected), accepted)
+
+
+def _name(write: RecordWrite) -> str:
+    return write.record.key

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
-from destination_oomnitza.report import Outcome
+from destination_oomnitza.report import Outcome, SkipReason
 
 Person = Mapping[str, Any]
 """A person as Oomnitza lists it."""
@@ -25,12 +25,17 @@ class RecordWrite:
     outcome: Outcome | None = None
     """None until it is decided, and at the end if only Oomnitza's run log tells it."""
     reason: str = ""
+    """Why it failed, in words; or the SkipReason."""
     user_id: str | None = None
     """The person's id in Oomnitza, if the SaaS side may go on with it."""
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
         """Decide what became of the record."""
         self.outcome, self.reason = outcome, reason
+
+    def skip(self, reason: SkipReason) -> None:
+        """Leave the record out."""
+        self.end(Outcome.SKIPPED, reason)
 
     def fail(self, reason: str) -> None:
         """Reject the record; a second reason stands behind the first."""

@@ -17,14 +17,14 @@ from uuid import uuid4
 
 from destination_oomnitza.api.bisection import bisect
 from destination_oomnitza.api.client import Client, RequestRejected
-from destination_oomnitza.api.ingest_runs import RunLog, read_run_log, report_run
+from destination_oomnitza.api.ingest_runs import RunLog, read_run_log
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
-from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.known_people import KnownPeople
 
@@ -44,7 +44,8 @@ class Portion:
     """One run, as Oomnitza sees it: of one stream, and of people who may, or may not, be created."""
 
     plan: StreamPlan
-    update_only: bool
+    inactive: bool
+    """Whether it holds inactive accounts, for which nobody may be created."""
     id: str = field(default_factory=lambda: str(uuid4()))
     batches: int = 0
     records: int = 0
@@ -52,6 +53,11 @@ class Portion:
     """The reasons of records that could not be mapped, at most the first thousand."""
     error_count: int = 0
     concluded: bool = False
+
+    @property
+    def update_only(self) -> bool:
+        """Whether its records may create nobody."""
+        return self.inactive or not self.plan.create
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,11 @@ class IngestWriter:
         portions: dict[bool, list[_Sent]] = {}
         for write in batch.records:
             record = write.record
-            if all(key is None for key in record.keys) or (record.inactive and not plan.update):
-                write.end(Outcome.SKIPPED)  # nobody is found by it, or nobody may be created for it
+            if all(key is None for key in record.keys):
+                write.skip(SkipReason.NO_SYNC_KEY)
+                continue
+            if record.inactive and not plan.update:  # who is there is left alone, and nobody is created for it
+                write.skip(SkipReason.WRITE_MODE)
                 continue
             try:
                 portions.setdefault(record.inactive, []).append(_Sent(write, self._record(plan, record)))
@@ -120,7 +129,7 @@ class IngestWriter:
         for portion in whole:
             log = self._wait_for_log(portion, deadline)
             own = log.without(portion.errors, portion.error_count)
-            report_run(own, portion.plan.stream.title, portion.id, self._report)
+            self._count(portion, own)
             self._report.leave_open(portion.plan.stream.title, own.open(portion.records))
             canceled += log.objects["canceled"]
         if canceled:
@@ -142,7 +151,7 @@ class IngestWriter:
         with self._lock:
             key = (plan.stream.key, inactive)
             if key not in self._portions:
-                self._portions[key] = Portion(plan, update_only=inactive or not plan.create)
+                self._portions[key] = Portion(plan, inactive)
                 who = ", inactive accounts" if inactive else ""
                 logger.info(f"Connector ingest: the run of {plan.stream.title}{who} is {self._portions[key].id}.")
             return self._portions[key]
@@ -251,6 +260,19 @@ class IngestWriter:
             )
 
     # -- the run log ---------------------------------------------------------------------------------------------------
+
+    def _count(self, portion: Portion, log: RunLog) -> None:
+        """Take a run's counts into the report, and the reasons of what failed."""
+        stream = portion.plan.stream.title
+        for outcome in (Outcome.ADDED, Outcome.UPDATED, Outcome.UNCHANGED):
+            self._report.count(stream, outcome, log.objects[outcome.value])
+        reason = SkipReason.INACTIVE_UNKNOWN if portion.inactive else SkipReason.WRITE_MODE
+        self._report.count_skipped(stream, reason, log.objects["skipped"])
+        reasons = [*log.failed[: log.objects["failed"]]]
+        reasons += ["Oomnitza's run log does not tell the reason"] * (log.objects["failed"] - len(reasons))
+        reasons += ["the run was cancelled in Oomnitza"] * log.objects["canceled"]
+        for each in reasons:
+            self._report.reject(stream, f"run {portion.id}", each)
 
     def _wait_for_log(self, portion: Portion, deadline: float) -> RunLog:
         """Read the run's log until it is whole, less and less often."""

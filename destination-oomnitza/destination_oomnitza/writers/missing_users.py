@@ -106,7 +106,7 @@ class MissingUsers:
         stream = self._streams[0].title
         self._report.count_saas(stream, "deactivated", len(missing) - len(refused))
         for user_id, reason in refused.items():
-            self._report.refuse(
+            self._report.reject(
                 stream, f"user_id={user_id}", f"SaaS user: is missing, and could not be deactivated: {reason}"
             )
 

@@ -12,7 +12,7 @@ from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordReje
 from destination_oomnitza.mapping.values import differs, folded, is_empty
 from destination_oomnitza.person_schema import REQUIRED
 from destination_oomnitza.planning.model import StreamPlan
-from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Person, RecordWrite
 
 USERS = "/api/v3/users"
@@ -80,7 +80,9 @@ class People:
             # Only the SaaS side of a record of data activation's saas_user goes on from here.
             if plan.saas_user_only:
                 write.user_id = _user_id(write.person)
-            write.end(Outcome.UNCHANGED if plan.saas_user_only else Outcome.SKIPPED)
+                write.end(Outcome.UNCHANGED)
+            else:
+                write.skip(SkipReason.WRITE_MODE)
             return {}
         write.user_id = _user_id(write.person)
         changes = self._changes(plan, write.record, write.person)
@@ -100,8 +102,11 @@ class People:
             write.end(Outcome.UPDATED)
 
     def _decide_new(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
+        if all(key is None for key in write.record.keys):
+            write.skip(SkipReason.NO_SYNC_KEY)
+            return {}
         if write.record.inactive or not plan.create:
-            write.end(Outcome.SKIPPED)
+            write.skip(SkipReason.INACTIVE_UNKNOWN if write.record.inactive else SkipReason.WRITE_MODE)
             return {}
         body = plan.mapping.new_person(write.record)
         missing = [_NEEDED[name] for name in REQUIRED if is_empty(body.get(name))]
@@ -234,5 +239,5 @@ def _supersede_earlier(writes: Sequence[RecordWrite]) -> None:
         user_id = _user_id(write.person) if write.person is not None else None
         if user_id is not None:
             if user_id in last:
-                last[user_id].end(Outcome.SKIPPED)
+                last[user_id].skip(SkipReason.SUPERSEDED)
             last[user_id] = write

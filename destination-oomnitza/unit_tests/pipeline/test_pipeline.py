@@ -26,9 +26,10 @@ from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
+from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
-from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, StreamEnd
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,7 +90,8 @@ class FakeWriter:
         self.batches.append(records)
         self.written += records
         for write in batch.records:
-            write.end(OUTCOMES[write.record.fields["position"]], "because")
+            outcome = OUTCOMES[write.record.fields["position"]]
+            write.end(outcome, SkipReason.WRITE_MODE if outcome is Outcome.SKIPPED else "because")
 
     def finish(self, end: StreamEnd) -> None:
         """Do nothing."""
@@ -139,7 +141,8 @@ class Sync:
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
         self.cancellation = Cancellation()
         self.writer = FakeWriter()
-        self.checkpoints = Checkpoints(self._send, fail_on_rejected)
+        self.keys = SyncKeyWatch()
+        self.checkpoints = Checkpoints(self._send, fail_on_rejected, hold=lambda: bool(self.keys.keyless()))
         self.tasks = tasks
         self.executor = tasks or ThreadPoolExecutor(num_workers)
         scheduler = Scheduler(
@@ -155,7 +158,8 @@ class Sync:
             scheduler,
             self.checkpoints,
             self.report,
-            self.cancellation,
+            self.keys,
+            cancellation=self.cancellation,
             batch_size=batch_size,
             max_waiting=max_waiting,
         )
@@ -178,7 +182,7 @@ class Sync:
         return [(each["recordCount"], each.get("rejectedRecordCount", 0)) for each in stats]
 
     def counts(self, stream: str = "users") -> dict[str, int]:
-        return {name: n for name, n in self.report.as_dict()[stream].items() if name != "saas" and n}
+        return {name: n for name, n in self.report.as_dict()[stream].items() if isinstance(n, int) and n}
 
 
 # -- errors first ------------------------------------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ def test_a_record_that_cannot_be_read_is_refused_and_not_lost(line: bytes, caplo
     sync.run(record(1, "ada"), line, state(1))
     assert sync.counts() == {"added": 1, "failed": 1}
     assert sync.stats() == [(2, 1)]
-    assert len([each for each in caplog.records if each.getMessage().startswith("Refused")]) == 1
+    assert len([each for each in caplog.records if each.getMessage().startswith("Rejected")]) == 1
 
 
 def test_a_writer_that_fails_ends_the_sync_and_no_later_state_leaves() -> None:
@@ -308,7 +312,58 @@ def test_a_superseded_record_is_not_refused_so_the_state_leaves_when_the_last_on
     sync.run(record(1, "ada", "a"), record(2, "ada", "f"), state(3))
     assert sync.counts() == {"skipped": 1, "failed": 1}
     assert sync.stats() == [(2, 1)]
-    assert not sync.report.everything_failed()
+    assert not sync.report.all_rejected()
+
+
+def keyless(number: int, **more: Any) -> dict[str, Any]:
+    """A record whose field for the sync key is named otherwise."""
+    return {"type": "RECORD", "record": {"stream": "users", "data": {"mail": f"p{number}@acme.example", **more}}}
+
+
+def test_ten_active_records_without_a_sync_key_hold_states_and_are_an_error() -> None:
+    sync = Sync("users", "others")
+    sync.run(state(1), *(keyless(number) for number in range(10)), state(2), record(1, "ada", stream="others"))
+    assert sync.numbers() == [1]
+    assert sync.end.broken == {(None, "users")}
+    error = sync.keys.error()
+    assert error is not None
+    assert error.failure_type is FailureType.config_error
+    assert "None of 10 records of users has a value for a sync key: email (from email)" in str(error)
+    assert "The stream lacks email; its fields are mail" in str(error)
+    assert sync.report.as_dict()["users"]["skipped_because"]["no_sync_key"] == 10
+
+
+@pytest.mark.parametrize("why", ["nine", "one has a key", "inactive", "filtered"])
+def test_records_without_a_sync_key_otherwise_hold_no_state(why: str) -> None:
+    sync = Sync(record_filter="{{ not record['is_bot'] }}")
+    more = {"inactive": {"deleted": True}, "filtered": {"is_bot": True}}.get(why, {})
+    sync.run(
+        *(keyless(number, **more) for number in range(9 if why == "nine" else 30)),
+        *([record(40, "ada")] if why == "one has a key" else []),
+        state(50),
+    )
+    assert sync.keys.error() is None
+    assert sync.end.broken == set()
+    assert sync.numbers() == [50]
+
+
+def test_a_state_held_for_want_of_keys_leaves_with_the_first_keyed_record() -> None:
+    sync = Sync()
+    sync.run(*(keyless(number) for number in range(10)), state(20), record(21, "ada"), state(22))
+    assert sync.numbers() == [20, 22]
+
+
+def test_skipped_records_are_counted_by_reason(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    sync = Sync(record_filter="{{ not record['is_bot'] }}", tasks=Tasks())
+    sync.run(record(1, "bot", is_bot=True), keyless(2), record(3, "ada", "a"), record(4, "ada", "s"))
+    counts = sync.report.as_dict()["users"]
+    assert counts["skipped"] == 4
+    assert {reason: n for reason, n in counts["skipped_because"].items() if n} == dict.fromkeys(
+        ("filtered", "no_sync_key", "superseded", "write_mode"), 1
+    )
+    assert "Skipped (filtered): users, email=bot@acme.example: " in caplog.text
+    assert "Skipped (superseded): users, email=ada@acme.example: " in caplog.text
 
 
 # -- the promises, in any interleaving -----------------------------------------------------------------------------------------
@@ -434,7 +489,8 @@ def check_outcomes(model: Model, sync: Sync) -> None:
     standing = {row.fields["email"].lower(): row.fields["phone_number"] for row in sync.writer.written}
     for stream in ("users", "others"):
         taken = sum(1 for _, of, _, _ in model.records if of == stream)
-        assert sum(n for name, n in counts[stream].items() if name != "saas") == taken
+        assert sum(n for n in counts[stream].values() if isinstance(n, int)) == taken
+        assert sum(counts[stream]["skipped_because"].values()) == counts[stream]["skipped"]
         elsewhere = {key for _, of, key, _ in model.records if of != stream}
         last = {key: number for number, of, key, _ in model.records if of == stream and key}
         for key in last.keys() - elsewhere:
@@ -451,7 +507,7 @@ def check_states(model: Model, sync: Sync, fail_on_rejected: bool) -> None:
         assert message == model.messages[number]
         assert stats["recordCount"] == model.taken_since_last_state(number)
     without_refused = [number for number in known if not _refused_by(model, number, sync)]
-    everything = sync.report.failed() == sum(1 for _, stream, _, _ in model.records if stream)
+    everything = sync.report.rejected() == sum(1 for _, stream, _, _ in model.records if stream)
     assert acknowledged == (without_refused if fail_on_rejected or everything else known)
 
 
@@ -478,7 +534,7 @@ def test_rejected_counts_add_up_to_the_refused_records(
         if number % every == 0:
             messages.append(state(number))
     sync.run(*messages, state(1000))
-    assert sum(rejected for _, rejected in sync.stats()) == sync.report.failed()
+    assert sum(rejected for _, rejected in sync.stats()) == sync.report.rejected()
     assert sum(taken for taken, _ in sync.stats()) == len(people) + 1
 
 

@@ -12,7 +12,7 @@ from destination_oomnitza.config.models import Config, RestWriting
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
-from destination_oomnitza.report import Outcome, Report
+from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
@@ -133,13 +133,15 @@ def test_who_is_found_by_a_field_that_the_application_does_not_list_is_not_missi
         field_mapping=[{"field": "external_id", "value": "number"}],
     )
     requests_mock.get(USERS, json=[{"user_id": "u1", "external_id": "1"}])
-    assert sync.write(record("renamed", number="1")) == [(Outcome.SKIPPED, "")]
+    assert sync.write(record("renamed", number="1")) == [(Outcome.SKIPPED, SkipReason.WRITE_MODE)]
     assert sync.missing() == ["u2"]
 
 
 def test_a_user_name_alone_tells_who_appeared(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
-    assert sync.write(record("else", deleted=True) | {"name": "ada"}) == [(Outcome.SKIPPED, "")]
+    assert sync.write(record("else", deleted=True) | {"name": "ada"}) == [
+        (Outcome.SKIPPED, SkipReason.INACTIVE_UNKNOWN)
+    ]
     assert sync.missing() == ["u2"]
 
 
@@ -148,7 +150,7 @@ def test_a_leaver_without_an_address_is_deactivated_by_modes_that_change_people(
     requests_mock: Mocker, mode: str, gone: list[str]
 ) -> None:
     sync = Sync(requests_mock, write_mode=mode)
-    assert sync.write(record("ada", email=None, deleted=True)) == [(Outcome.SKIPPED, "")]
+    assert sync.write(record("ada", email=None, deleted=True)) == [(Outcome.SKIPPED, SkipReason.NO_SYNC_KEY)]
     assert [request.json()["saas_user_ids"] for request in sync.deactivated.request_history] == ([gone] if gone else [])
 
 
