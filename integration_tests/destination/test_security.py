@@ -123,7 +123,7 @@ def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_pat
         "from destination_oomnitza import run, sync\n"
         "def fail(config, *_):\n"
         "    raise KeyError(config.credentials.password.get_secret_value())\n"
-        "sync.plan_stream = fail\n"
+        "sync.plan_streams = fail\n"
         "run.run()\n"
     )
     output = run_script(script, settings, tmp_path)
