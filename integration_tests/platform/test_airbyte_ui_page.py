@@ -16,14 +16,14 @@ PAGE = (ROOT / "docs" / "airbyte-ui.md").read_text(encoding="utf-8")
 BUNDLE = load_bundle(ROOT)
 
 
-def settings(connector: str) -> dict[str, Any]:
+def connection_specification(connector: str) -> dict[str, Any]:
     """Ask a connector for its form, as Airbyte does."""
     program = Path(sys.executable).with_name(connector)
     output = subprocess.run([program, "spec"], check=True, capture_output=True, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]
     (spec,) = [message["spec"] for message in messages if message["type"] == "SPEC"]
-    properties: dict[str, Any] = spec["connectionSpecification"]["properties"]
-    return properties
+    form: dict[str, Any] = spec["connectionSpecification"]
+    return form
 
 
 def step(title: str) -> str:
@@ -38,7 +38,7 @@ def step(title: str) -> str:
 )
 def test_the_page_has_every_field_of_the_form_and_no_other(connector: str, title: str) -> None:
     rows = set(re.findall(r"^ +\| \*\*(.+?)\*\* \|", step(title), re.MULTILINE))
-    titles = {part["title"] for part in settings(connector).values()}
+    titles = {part["title"] for part in connection_specification(connector)["properties"].values()}
     own = {name for name in rows if name in {"Source name", "Destination name"}}
     assert rows - own == titles
 
