@@ -11,9 +11,10 @@ from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
-from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.config.models import Config, IngestWriting, RestWriting
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.rules import table
+from destination_oomnitza.mapping.values import folded
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline
@@ -22,13 +23,13 @@ from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import entries_without_stream, plan_streams
-from destination_oomnitza.protocol.catalog import Stream
+from destination_oomnitza.protocol.catalog import Stream, StreamKey
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Writer
 from destination_oomnitza.writers.ingest_writer import IngestWriter
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import USERS, People
-from destination_oomnitza.writers.rest_writer import RestWriter
+from destination_oomnitza.writers.rest_writer import Application, RestWriter
 from destination_oomnitza.writers.saas_users import SaasUsers
 
 logger = logging.getLogger("airbyte")
@@ -86,14 +87,13 @@ def _write(
         logger.warning(warning)
     for plan in plans:
         log_mapping(plan)
-    whole = [plan.stream for plan in plans if plan.whole]
-    writer = _writer(config, client, report, cancellation, whole)
+    writer = _writer(config, client, report, cancellation, plans)
     # A state is an acknowledgement, and in a test run nothing was written.
     keys = SyncKeyWatch()
     checkpoints = Checkpoints(
         _withhold if config.test_run else send,
         config.on_failed_record == "fail_after_sync",
-        {stream.key for stream in whole},
+        {plan.stream.key for plan in plans if plan.deactivates_missing},
         hold=lambda: bool(keys.keyless()),
     )
     executor = ThreadPoolExecutor(config.num_workers, thread_name_prefix="batch")
@@ -147,19 +147,35 @@ def log_mapping(plan: StreamPlan) -> None:
 
 
 def _writer(
-    config: Config, client: Client, report: Report, cancellation: Cancellation, whole: Sequence[Stream]
+    config: Config, client: Client, report: Report, cancellation: Cancellation, plans: Sequence[StreamPlan]
 ) -> Writer:
-    """Choose the writer; nothing else does. `whole`: streams that are the whole truth about SaaS users."""
+    """Choose the writer; nothing else does."""
     if isinstance(config.write_method, IngestWriting):
         return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
     people = People(client, report, len(config.instance_url), config.test_run)
-    saas = missing = None
-    if config.saas is not None:
-        application = SaasApplication(client, config.saas, config.test_run)
-        saas = SaasUsers(application, config.write_method, report)
-        if whole:
-            missing = MissingUsers(application, report, whole, config.write_method.max_deactivated_percent)
-    return RestWriter(people, saas, missing, config.num_workers, config.test_run)
+    applications = _applications(config.write_method, client, report, plans, config.test_run)
+    return RestWriter(people, applications, config.num_workers, config.test_run)
+
+
+def _applications(
+    options: RestWriting, client: Client, report: Report, plans: Sequence[StreamPlan], test_run: bool
+) -> dict[StreamKey, Application]:
+    """Return the SaaS application of each stream that keeps one; streams that name the same one share it."""
+    made: dict[tuple[str | None, str], SaasApplication] = {}
+    streams: dict[SaasApplication, list[StreamPlan]] = {}
+    for plan in plans:
+        if plan.saas is not None:
+            wanted = plan.saas.application
+            identity = (wanted.saas_id, folded(wanted.saas_name))
+            saas = made.setdefault(identity, SaasApplication(client, wanted, test_run))
+            streams.setdefault(saas, []).append(plan)
+    applications: dict[StreamKey, Application] = {}
+    for saas, of_one in streams.items():
+        whole = [plan.stream for plan in of_one if plan.deactivates_missing]
+        missing = MissingUsers(saas, report, whole, options.max_deactivated_percent) if whole else None
+        application = Application(SaasUsers(saas, options, report), missing)
+        applications.update(dict.fromkeys((plan.stream.key for plan in of_one), application))
+    return applications
 
 
 def _fail_if_unwritten(config: Config, report: Report, keys: SyncKeyWatch) -> None:

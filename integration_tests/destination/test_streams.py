@@ -78,3 +78,18 @@ def test_entry_without_stream_is_warned_of(sandbox: Sandbox) -> None:
     assert synced.error == ""
     warned = [line for line in synced.logs if "the connection has no stream" in line]
     assert ["last_logins" in line for line in warned] == [True, False]
+
+
+def test_streams_of_two_applications_keep_both(sandbox: Sandbox) -> None:
+    """Two streams name one application, in another case, and a third one another: each has its users, and none is created twice."""
+    names = {"users": "Slack", "guests": "SLACK", "callers": "Zoom"}
+    entries = [
+        {"stream": name, "record_type": {"type": "user_and_saas_user", "saas_name": saas}}
+        for name, saas in names.items()
+    ]
+    messages = [record(person(name), name) for name in names]
+    synced = write(config(sandbox, streams=entries), messages, *map(stream, names))
+    assert synced.error == ""
+    assert {each["saas_name"] for each in sandbox.oomnitza.applications()} == {"Slack", "Zoom"}
+    assert sorted(user["username"] for user in sandbox.oomnitza.saas_users("Slack")) == ["guests", "users"]
+    assert [user["username"] for user in sandbox.oomnitza.saas_users("Zoom")] == ["callers"]

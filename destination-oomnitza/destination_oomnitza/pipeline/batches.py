@@ -27,7 +27,7 @@ class OpenBatch:
     batch: Batch
     place: Place
     inactive: bool = False
-    """Whether it holds inactive accounts alone (StreamPlan.inactive_apart)."""
+    """Whether it holds inactive accounts alone (Capabilities.separates_inactive_accounts)."""
     accepted: bool = False
     """Whether any record came that was not rejected, and is not among those to be written."""
     owners: dict[Key, int] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class OpenBatches:
             for name, value in zip(plan.mapping.sync_keys, record.keys, strict=True)
             if value is not None
         ]
-        inactive = plan.inactive_apart and record.inactive
+        inactive = plan.write_method.separates_inactive_accounts and record.inactive
         other = self._open.get((plan.stream.key, not inactive))
         if other is not None and not other.owners.keys().isdisjoint(keys):
             self._close(other)  # the earlier record of the same person is written first

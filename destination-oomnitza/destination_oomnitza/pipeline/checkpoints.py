@@ -34,7 +34,7 @@ class Checkpoints:
     `fail_on_rejected` keeps back every state from the first rejected record on. In either case states are kept back until one
     record was not rejected: if Oomnitza rejects everybody, something is wrong, and the next sync must bring them again.
 
-    `whole`: the streams that are the whole truth (StreamPlan.whole). Their states leave only when the sync has succeeded: another
+    `whole`: the streams that are the whole truth (SaasPlan). Their states leave only when the sync has succeeded: another
     attempt that went on from one in the middle would not see who came before it, and take them for missing.
 
     `hold`: while it is true, no state leaves, for the sync may yet fail as a whole.

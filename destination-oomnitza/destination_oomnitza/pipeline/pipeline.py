@@ -146,7 +146,7 @@ class Pipeline:
         if reason is SkipReason.NO_SYNC_KEY and not plan.mapping.is_inactive(data):
             self._keys.take_keyless(plan, data)
         self._report.skip(plan.stream.title, reason, lambda: plan.mapping.describe(data))
-        self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.whole else None)
+        self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.deactivates_missing else None)
 
     def _plan_of(self, record: Any, broken: bool) -> StreamPlan | None:
         """Return the plan of a record's stream; None, and a note in the report, if it is of no stream of the catalog."""

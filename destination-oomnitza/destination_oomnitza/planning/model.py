@@ -66,53 +66,11 @@ class StreamPlan:
         return "keep" if self.people is None else self.people.existing
 
     @property
-    def must_know_people(self) -> bool:
-        """Whether new people must be told from known ones, who must not get the defaults of new ones."""
-        return self.creates and self.existing != "skip" and bool(self.mapping.defaults)
-
-    # The writers' words for the parts above, until they ask those themselves.
-
-    @property
-    def create(self) -> bool:
-        """Whether people may be added."""
-        return self.creates
-
-    @property
-    def update(self) -> bool:
-        """Whether people who are in Oomnitza may be written."""
-        return self.people is not None and self.people.existing != "skip"
-
-    @property
-    def saas_user_only(self) -> bool:
-        """Whether people are only looked up."""
-        return self.people is None
-
-    @property
-    def soft_delete(self) -> bool:
-        """Whether every record is of an account that is to be deactivated."""
-        return self.saas is not None and self.saas.deactivates_all
-
-    @property
-    def whole(self) -> bool:
-        """Whether the stream is the whole truth about SaaS users."""
+    def deactivates_missing(self) -> bool:
+        """Whether SaaS users that are missing from the stream are deactivated."""
         return self.saas is not None and self.saas.deactivates_missing
 
     @property
-    def edit_only(self) -> Set[str]:
-        """Fields that are edit-only elsewhere."""
-        return self.people.edit_only if self.people is not None else frozenset()
-
-    @property
-    def update_sync_keys(self) -> bool:
-        """Whether the second and further sync keys of existing people are written."""
-        return self.people is not None and self.people.update_sync_keys
-
-    @property
-    def inactive_apart(self) -> bool:
-        """Whether inactive accounts go in batches of their own."""
-        return self.write_method.separates_inactive_accounts
-
-    @property
-    def defaults_need_known_people(self) -> bool:
-        """Whether a writer that does not look people up must know who is there."""
-        return self.must_know_people
+    def must_know_people(self) -> bool:
+        """Whether new people must be told from known ones, who must not get the defaults of new ones."""
+        return self.creates and self.existing != "skip" and bool(self.mapping.defaults)

@@ -57,7 +57,7 @@ class Portion:
     @property
     def update_only(self) -> bool:
         """Whether its records may create nobody."""
-        return self.inactive or not self.plan.create
+        return self.inactive or not self.plan.creates
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class IngestWriter:
             if all(key is None for key in record.keys):
                 write.skip(SkipReason.NO_SYNC_KEY)
                 continue
-            if record.inactive and not plan.update:  # who is there is left alone, and nobody is created for it
+            if record.inactive and plan.existing == "skip":  # who is there is left alone, and nobody is created for it
                 write.skip(SkipReason.WRITE_MODE)
                 continue
             try:
@@ -172,10 +172,11 @@ class IngestWriter:
                     f"{name}: Oomnitza does not tell its internal id, by which connector ingest names fields"
                 )
             record[internal_id] = str(value) if name == "role" else value
-        if plan.saas and self._config.saas is not None and not row.inactive:
-            record["SAAS"] = {"sync_key": self._options.saas_sync_key, "name": self._config.saas.saas_name}
-            if self._config.saas.saas_id is not None:
-                record["SAAS"]["selected_saas_id"] = self._config.saas.saas_id
+        if plan.saas is not None and not row.inactive:
+            application = plan.saas.application
+            record["SAAS"] = {"sync_key": self._options.saas_sync_key, "name": application.saas_name}
+            if application.saas_id is not None:
+                record["SAAS"]["selected_saas_id"] = application.saas_id
         return record
 
     def _fields(self, plan: StreamPlan, row: MappedRecord) -> dict[str, Any]:
@@ -184,9 +185,9 @@ class IngestWriter:
         Ingest does not tell new people from known ones, and would give a known one the role of new people. So who is known is read
         first, unless the mode leaves known people alone.
         """
-        if row.inactive or not plan.create:
+        if row.inactive or not plan.creates:
             return row.fields
-        if not plan.update:
+        if plan.existing == "skip":
             return plan.mapping.new_person(row)
         defaults = {name: value for name, value in plan.mapping.defaults.items() if is_empty(row.fields.get(name))}
         if not defaults or self._known_people(plan).has(row.keys):
@@ -236,7 +237,7 @@ class IngestWriter:
             "records": records,
             "portion": portion.id,
             "data_type": "users",
-            "insert_only": plan.create and not plan.update,
+            "insert_only": plan.creates and plan.existing == "skip",
             "update_only": portion.update_only,
             "error": error,
             "test_run": self._config.test_run,

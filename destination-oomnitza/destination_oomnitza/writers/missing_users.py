@@ -25,7 +25,7 @@ _NAMES = ("user_external_id", "email", "username")
 class MissingUsers:
     """Keeps who appeared, and deactivates the others at the end of a sync. For use from many threads.
 
-    `streams` are those that are the whole truth (StreamPlan.whole). Users whose record was written carry the mark themselves
+    `streams` are those that are the whole truth (SaasPlan). Users whose record was written carry the mark themselves
     (SaasUser.appeared); of a record that was not, a number is kept for each of its marks.
     """
 

@@ -8,18 +8,18 @@ from urllib.parse import quote
 
 from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.filters import MAX_URL, literal, look_ups
-from destination_oomnitza.mapping.record_mapping import MappedRecord, RecordRejected
-from destination_oomnitza.mapping.values import differs, folded, is_empty
+from destination_oomnitza.mapping.record_mapping import RecordRejected
+from destination_oomnitza.mapping.values import folded, is_empty
 from destination_oomnitza.person_schema import REQUIRED
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Person, RecordWrite
+from destination_oomnitza.writers.changes import changed_fields
 
 USERS = "/api/v3/users"
 PAGE = 500
 """People a page. Public clients page with 500 and with 2000."""
 
-_ALWAYS_WITHOUT_CASE = frozenset({"email", "username"})
 _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a role"}
 _OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
 
@@ -76,16 +76,11 @@ class People:
         """Return the fields to write for a record; empty if its outcome is decided without a request."""
         if write.person is None:
             return self._decide_new(plan, write)
-        if not plan.update:
-            # Only the SaaS side of a record of data activation's saas_user goes on from here.
-            if plan.saas_user_only:
-                write.user_id = _user_id(write.person)
-                write.end(Outcome.UNCHANGED)
-            else:
-                write.skip(SkipReason.WRITE_MODE)
+        if plan.existing == "skip":
+            write.skip(SkipReason.WRITE_MODE)
             return {}
         write.user_id = _user_id(write.person)
-        changes = self._changes(plan, write.record, write.person)
+        changes = changed_fields(plan, write.record, write.person)
         if not changes:
             write.end(Outcome.UNCHANGED)
         elif self._test_run:
@@ -105,7 +100,7 @@ class People:
         if all(key is None for key in write.record.keys):
             write.skip(SkipReason.NO_SYNC_KEY)
             return {}
-        if write.record.inactive or not plan.create:
+        if write.record.inactive or not plan.creates:
             write.skip(SkipReason.INACTIVE_UNKNOWN if write.record.inactive else SkipReason.WRITE_MODE)
             return {}
         body = plan.mapping.new_person(write.record)
@@ -140,7 +135,7 @@ class People:
             if isinstance(created, list):  # the OpenAPI document shows the answer of this POST both ways
                 created = created[0] if created else None
             person: Person | None = created if isinstance(created, dict) and _user_id(created) else None
-            if person is None and plan.saas:  # the answer lacks the key that the SaaS side needs
+            if person is None and plan.saas is not None:  # the answer lacks the key that the SaaS side needs
                 person = find()
         except RequestRejected as rejected:
             write.fail(f"Oomnitza refused to add this person: {rejected}")
@@ -149,7 +144,7 @@ class People:
             write.fail(str(rejected))
             return
         if person is not None and was_found:
-            changes = self._changes(plan, write.record, person)
+            changes = changed_fields(plan, write.record, person)
             if changes and not self._update(plan, write, person, changes):
                 return
         write.user_id = _user_id(person or {})
@@ -162,23 +157,6 @@ class People:
         if again.outcome is Outcome.FAILED:
             raise RecordRejected(again.reason)
         return again.person
-
-    def _changes(self, plan: StreamPlan, record: MappedRecord, person: Person) -> dict[str, Any]:
-        """Return the fields of a person that have to be written."""
-        changes: dict[str, Any] = {}
-        sync_keys = plan.mapping.sync_keys
-        for name, wanted in record.fields.items():
-            current = person.get(name)
-            if current == wanted and current.__class__ is wanted.__class__:
-                continue
-            if name in sync_keys[1:] and not plan.update_sync_keys:
-                continue
-            rule = plan.mapping.rules[name]
-            if rule.if_empty_only and not is_empty(current):
-                continue
-            if differs(rule.field, current, wanted, name in sync_keys or name in _ALWAYS_WITHOUT_CASE):
-                changes[name] = wanted
-        return changes
 
     def _look_up(self, key: str, values: list[Any]) -> tuple[dict[str, list[Person]], dict[str, str]]:
         """Return the people of each (folded) value, and for values that Oomnitza refuses to look up its reason."""
@@ -213,7 +191,7 @@ def _user_id(person: Person) -> str | None:
 
 
 def _headers(plan: StreamPlan, body: Mapping[str, Any]) -> dict[str, str] | None:
-    return None if plan.edit_only.isdisjoint(body) else _OVERRIDE
+    return None if plan.people is None or plan.people.edit_only.isdisjoint(body) else _OVERRIDE
 
 
 def _take_found(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
+from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.missing_users import MissingUsers
@@ -11,20 +14,24 @@ from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.saas_users import SaasUsers
 
 
+@dataclass(frozen=True)
+class Application:
+    """What is kept of one SaaS application."""
+
+    users: SaasUsers
+    missing: MissingUsers | None
+    """None if nobody is deactivated for being missing."""
+
+
 class RestWriter:
     """Finds the people of a batch with few requests, and writes those that differ, several at a time."""
 
     def __init__(
-        self,
-        people: People,
-        saas: SaasUsers | None,
-        missing: MissingUsers | None,
-        num_workers: int,
-        test_run: bool = False,
+        self, people: People, applications: Mapping[StreamKey, Application], num_workers: int, test_run: bool = False
     ) -> None:
+        """`applications`: of each stream that keeps SaaS users."""
         self._people = people
-        self._saas = saas
-        self._missing = missing
+        self._applications = applications
         self._test_run = test_run
         # Threads of their own: a batch waits for its people, and must not hold what they need.
         self._pool = ThreadPoolExecutor(num_workers, thread_name_prefix="person")
@@ -33,16 +40,19 @@ class RestWriter:
         """Write one batch. See Writer."""
         self._people.find(batch.plan, batch.records)
         self._write_people(batch)
-        if self._missing is not None:
-            self._missing.note(batch)
-        if self._saas is not None and batch.plan.saas:
-            members = [write for write in batch.records if self._concerns_saas(batch, write)]
-            self._saas.write(batch.plan, members, self._pool)
+        application = self._applications.get(batch.plan.stream.key)
+        if application is None:
+            return
+        if application.missing is not None:
+            application.missing.note(batch)
+        members = [write for write in batch.records if self._concerns_saas(batch, write)]
+        application.users.write(batch.plan, members, self._pool)
 
     def finish(self, end: StreamEnd) -> None:
         """Deactivate who is missing, if that is wanted. See Writer."""
-        if self._missing is not None:
-            self._missing.finish(end)
+        for missing in dict.fromkeys(application.missing for application in self._applications.values()):
+            if missing is not None:
+                missing.finish(end)
 
     def close(self) -> None:
         """Let go of the threads. What is under way ends by itself."""
@@ -72,5 +82,5 @@ class RestWriter:
                 return False
             write.user_id = f"(new) {write.record.key}"  # so that a test run reports what would become of them
         # A leaver may be known by the id in the application alone; but a mode that changes nobody changes nobody here.
-        leaver = write.outcome is Outcome.SKIPPED and (batch.plan.update or batch.plan.saas_user_only)
+        leaver = write.outcome is Outcome.SKIPPED and batch.plan.existing != "skip"
         return write.user_id is not None or leaver

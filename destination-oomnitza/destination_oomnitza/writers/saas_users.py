@@ -32,6 +32,10 @@ def role_label(role: str) -> str:
     return ROLE_LABELS.get(role.lower(), role)
 
 
+def _deactivates_all(plan: StreamPlan) -> bool:
+    return plan.saas is not None and plan.saas.deactivates_all
+
+
 class SaasUsers:
     """Makes the users of one application what the records say. For use from many threads."""
 
@@ -52,7 +56,7 @@ class SaasUsers:
         self._set_external_ids(batch, pool)
         if self._options.assign_roles:
             self._set_roles(stream, batch)
-        if self._options.deactivate_inactive or plan.soft_delete:
+        if self._options.deactivate_inactive or _deactivates_all(plan):
             self._set_activity(stream, batch, batch.inactive, active=False)
             self._set_activity(stream, batch, batch.active, active=True)
         batch.end(plan)
@@ -61,7 +65,7 @@ class SaasUsers:
         """Tell active accounts from inactive ones, of which only those that are assigned concern the application."""
         by_external_id: list[RecordWrite] = []
         for write in writes:
-            inactive = write.record.inactive or plan.soft_delete
+            inactive = write.record.inactive or _deactivates_all(plan)
             user = batch.users.get(write.user_id) if write.user_id is not None else None
             if user is not None:
                 user.appeared = True
@@ -166,5 +170,5 @@ class Members:
         for user_id, write in {**self.active, **self.inactive}.items():
             if user_id in self._rejected:
                 write.fail(f"SaaS user: {'; '.join(self._rejected[user_id])}")
-            elif plan.saas_user_only and user_id in self._changed:
+            elif plan.people is None and user_id in self._changed:
                 write.end(Outcome.UPDATED)

@@ -16,7 +16,7 @@ from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
-from destination_oomnitza.writers.rest_writer import RestWriter
+from destination_oomnitza.writers.rest_writer import Application, RestWriter
 from destination_oomnitza.writers.saas_users import SaasUsers
 from requests_mock import Mocker
 
@@ -63,8 +63,12 @@ class Sync:
         application = SaasApplication(client, config.saas, config.test_run)
         self.writer = RestWriter(
             People(client, self.report, len(HOST), config.test_run),
-            SaasUsers(application, config.write_method, self.report),
-            MissingUsers(application, self.report, [stream], config.write_method.max_deactivated_percent),
+            {
+                stream.key: Application(
+                    SaasUsers(application, config.write_method, self.report),
+                    MissingUsers(application, self.report, [stream], config.write_method.max_deactivated_percent),
+                )
+            },
             2,
             config.test_run,
         )
