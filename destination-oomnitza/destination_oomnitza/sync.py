@@ -110,6 +110,7 @@ def _write(
     try:
         end = pipeline.run(lines)
         writer.finish(end)
+        client.write_access.raise_if_none()
         _fail_if_unwritten(config, report, keys)
         checkpoints.conclude(end.broken)
     except BaseException as error:
@@ -127,7 +128,7 @@ def _withhold(state: dict[str, Any]) -> None:
 def read_person_schema(client: Client) -> PersonSchema:
     """Read the instance's person fields; the standard ones if it does not report them. Raises as Client.get."""
     try:
-        document = client.get(f"{USERS}/meta").json
+        document = client.get(f"{USERS}/meta", keyed=True).json
     except RequestRejected as rejected:
         logger.info(
             f"This Oomnitza does not tell its fields ({rejected.status}): only standard fields are mapped by smart mapping."

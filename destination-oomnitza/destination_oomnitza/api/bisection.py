@@ -1,27 +1,35 @@
-"""One bad item must not cost the batch: what Oomnitza refuses together is sent in halves."""
+"""Bisection: one bad item must not cost its batch, so what Oomnitza rejects together is sent in halves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from destination_oomnitza.api.client import RequestRejected
+from destination_oomnitza.api.responses import RequestRejected
 
 Item = TypeVar("Item")
 
 
 def bisect(items: Sequence[Item], call: Callable[[Sequence[Item]], None]) -> list[tuple[Item, str]]:
-    """Call with all items; where that raises RequestRejected, with each half. Returns the items refused by themselves, with the reason.
+    """Call with all items, and with each half if that raises RequestRejected.
 
-    `call` must do no harm when it is repeated. Not called for no items. Raises what `call` raises besides RequestRejected.
+    Args:
+        items: The items; `call` is not called for none.
+        call: Must do no harm when it is repeated.
+
+    Returns:
+        The items that are rejected by themselves, each with the reason.
+
+    Raises:
+        Exception: What `call` raises besides RequestRejected.
     """
     if not items:
         return []
     try:
         call(items)
-    except RequestRejected as refusal:
+    except RequestRejected as rejected:
         if len(items) == 1:
-            return [(items[0], str(refusal))]
+            return [(items[0], str(rejected))]
     else:
         return []
     middle = len(items) // 2

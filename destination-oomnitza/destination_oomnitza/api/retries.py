@@ -51,7 +51,7 @@ class RetryState:
         self._waits = retry_policy.waits
         self._first_fault: float | None = None
 
-    def wait_after(self, fault: Exception, retry_after: str | None) -> float | None:
+    def wait_after(self, retry_after: str | None) -> float | None:
         """Return how many seconds to wait after a fault, or None where the request is to be given up.
 
         `retry_after` is the header of the answer, if there was one.
@@ -61,7 +61,7 @@ class RetryState:
             self._first_fault = now
         if now - self._first_fault >= self._retry_policy.faults:
             return None
-        self._waits = self._waits.increment(error=fault)
+        self._waits = self._waits.increment()  # of the fault itself nothing is kept
         return self._asked_for(retry_after) or self._waits.get_backoff_time()
 
     def _asked_for(self, retry_after: str | None) -> float:

@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 from destination_oomnitza.api.bisection import bisect
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.filters import literal
-from destination_oomnitza.api.pagination import whole_listing
+from destination_oomnitza.api.pagination import Listing
+from destination_oomnitza.api.responses import RequestRejected, error_in
 from destination_oomnitza.api.saas_user import SaasUser, activity, activity_id, external_id, listed_roles
 from destination_oomnitza.config.models import UserAndSaasUserRecords
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.values import folded, is_empty
-from destination_oomnitza.writers.people import pages
 
 APPLICATIONS = "/api/v3/saas"
 
@@ -42,6 +42,8 @@ class SaasApplication:
         self._path = ""
         self._users: dict[str, SaasUser] | None = None
         self.tells_activity = False
+        self.listed_whole = False
+        """Whether the list holds everybody: who is not in it is not missing otherwise."""
         self._by_external_id: dict[str, str | None] = {}
         self._role_ids: dict[str, str] = {}
         self._labels: dict[str, str] = {}
@@ -55,55 +57,79 @@ class SaasApplication:
     # -- the application -----------------------------------------------------------------------------------------------
 
     def find(self) -> str | None:
-        """Return the id of the application (`saas_id`, or found by its name), or None where there is none of that name.
+        """Return the id of the application (`saas_id`, or found by its name), or None if there is none of that name.
 
-        Raises AirbyteTracedException (config_error) where there is none of that id, or more than one of that name.
+        Raises AirbyteTracedException (config_error) if there is none of that id, or if it is not clear which one is meant.
         """
         if self._wanted.saas_id is not None:
             try:
                 self._client.get(f"{APPLICATIONS}/{quote(self._wanted.saas_id, safe='')}")
-            except RequestRejected as refusal:
+            except RequestRejected as rejected:
                 raise config_error(
-                    f"Oomnitza has no SaaS application with the id {self._wanted.saas_id} (record_type.saas_id): {refusal}."
+                    f"Oomnitza does not give the SaaS application with the id {self._wanted.saas_id}: {rejected}. "
+                    "Correct SaaS application id (record_type.saas_id)."
                 ) from None
             return self._wanted.saas_id
+        ids = self._ids_of_the_name()
+        if len(ids) > 1:
+            # Of two first syncs at once each may have created one; then one of them never gets a user.
+            used = [saas_id for saas_id in ids if self._has_users(saas_id)]
+            if len(used) > 1:
+                raise config_error(
+                    f"Oomnitza has {len(used)} SaaS applications named {self.name} that have users: {', '.join(used)}. "
+                    "Give the id of the one that is meant in SaaS application id (record_type.saas_id)."
+                )
+            ids = used or ids
+        return ids[0] if ids else None
+
+    def _ids_of_the_name(self) -> list[str]:
+        """Return the ids of the applications of this name, or else of one that differs in case; the smallest first."""
         try:
-            asked_for = quote(f"saas_name eq {literal(self.name)}")
-            ids = self._ids_of_the_name(f"filter={asked_for}")
+            ids = self._ids_in(f"filter={quote(f'saas_name eq {literal(self.name)}')}")
         except (RequestRejected, ValueError):  # a name that cannot be asked for
             ids = set()
         # Whether a filter minds the case is not known: before one is created, all are looked through.
-        ids = ids or self._ids_of_the_name("")
-        if len(ids) > 1:
-            raise config_error(
-                f"Oomnitza has {len(ids)} SaaS applications named {self.name}: give the id of the one that is meant "
-                f"(record_type.saas_id): {', '.join(sorted(ids))}."
-            )
-        return ids.pop() if ids else None
+        ids = ids or self._ids_in("")
+        return sorted(ids, key=lambda saas_id: (len(saas_id), saas_id) if saas_id.isdigit() else (1000, saas_id))
 
-    def _ids_of_the_name(self, query: str) -> set[str]:
+    def _ids_in(self, query: str) -> set[str]:
         same: set[str] = set()
         alike: set[str] = set()
-        for page in pages(self._client, APPLICATIONS, query):
-            for row in page:
-                name, saas_id = row.get("saas_name"), row.get("saas_id")
-                if saas_id is not None and folded(name) == folded(self.name):
-                    (same if name == self.name else alike).add(str(saas_id))
+        listing = Listing(self._client, APPLICATIONS, "saas_id", query=query)
+        for row in listing.rows():
+            name, saas_id = row.get("saas_name"), row.get("saas_id")
+            if saas_id is not None and folded(name) == folded(self.name):
+                (same if name == self.name else alike).add(str(saas_id))
+        if not (same or alike or query or listing.whole):
+            raise config_error(
+                f"Oomnitza does not list all of its SaaS applications, so it is not known whether {self.name} is there. "
+                "Give its id in SaaS application id (record_type.saas_id)."
+            )
         return same or alike
+
+    def _has_users(self, saas_id: str) -> bool:
+        try:
+            return bool(self._client.get_list(f"{_path(saas_id)}/users?limit=1&skip=0")[0])
+        except RequestRejected:
+            return False
 
     def _create(self) -> str:
         try:
-            created, _ = self._client.create(APPLICATIONS, {"saas_name": self.name}, self.find)
-        except RequestRejected as refusal:
+            created, found = self._client.create(APPLICATIONS, {"saas_name": self.name}, self.find)
+        except RequestRejected as rejected:
             raise config_error(
-                f"Oomnitza refused to add the SaaS application {self.name}: {refusal}. Add it under Software > SaaS."
+                f"Oomnitza refused to add the SaaS application {self.name}: {rejected}. Add it under Software > SaaS."
             ) from None
-        saas_id = _id_in(created, "saas_id") or self.find()
-        if saas_id is None:
+        if found:
+            return str(created)
+        saas_id = _id_in(created, "saas_id")
+        # Another sync may have created it at the same time: both take the one that was there first.
+        ids = self._ids_of_the_name()
+        if saas_id is None and not ids:
             raise config_error(
                 f"Oomnitza added the SaaS application {self.name}, and does not list it. Give its id (record_type.saas_id)."
             )
-        return saas_id
+        return ids[0] if ids else str(saas_id)
 
     # -- its users -----------------------------------------------------------------------------------------------------
 
@@ -115,22 +141,31 @@ class SaasApplication:
                 self._path = _path(saas_id) if saas_id is not None else ""
                 users: dict[str, SaasUser] = {}
                 shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-                for row in self.rows():
+                listing = self._listing()
+                for row in self._rows(listing):
                     user = self._read_user(row)
                     self.tells_activity = self.tells_activity or user.active is not None
                     user.roles = shared.setdefault(user.roles, user.roles)
                     users[str(row["user_id"])] = user
+                self.listed_whole = listing is None or listing.whole
                 self._users = users
             return self._users
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Yield the application's list as it is now, each person once."""
-        if not self._path:
-            return
+        return self._rows(self._listing())
+
+    def _listing(self) -> Listing | None:
+        return Listing(self._client, f"{self._path}/users", "user_id") if self._path else None
+
+    def _rows(self, listing: Listing | None) -> Iterator[Mapping[str, Any]]:
         try:
-            yield from whole_listing(self._client, f"{self._path}/users", "user_id")
-        except RequestRejected as refusal:
-            raise config_error(f"Oomnitza does not list the users of {self.name}: {refusal}.") from None
+            yield from () if listing is None else (row for row in listing.rows() if not is_empty(row.get("user_id")))
+        except RequestRejected as rejected:
+            raise config_error(
+                f"Oomnitza does not list the users of {self.name}: {rejected}. See whether the role of the token's user may read "
+                "Software > SaaS."
+            ) from None
 
     def user_with(self, ident: str | None) -> str | None:
         """Return the `user_id` of the one user who has this id in the application."""
@@ -158,7 +193,7 @@ class SaasApplication:
 
         def call(some: Sequence[str]) -> None:
             body = [{"user_id": user_id, "assign": True} for user_id in some]
-            _raise_for_errors(self._client.edit("POST", f"{self._path}/users", body).json)
+            self._client.edit("POST", f"{self._path}/users", body)
 
         refused = self._write(user_ids, call)
         users.update({user_id: SaasUser() for user_id in user_ids if user_id not in refused})
@@ -169,7 +204,7 @@ class SaasApplication:
 
         def call(_: Sequence[str]) -> None:
             path = f"{self._path}/users/{quote(user_id, safe='')}"
-            _raise_for_errors(self._client.edit("POST", path, {"user_external_id": ident}).json)
+            self._client.edit("POST", path, {"user_external_id": ident})
 
         refused = self._write([user_id], call)
         if not refused:
@@ -216,7 +251,7 @@ class SaasApplication:
     def _change_role(self, method: str, role_id: str, user_ids: Sequence[str]) -> Reasons:
         def call(some: Sequence[str]) -> None:
             body = {"users": list(some), "roles": [role_id]}
-            _raise_for_errors(self._client.edit(method, f"{self._path}/roles/users", body).json)
+            self._client.edit(method, f"{self._path}/roles/users", body)
 
         return self._write(user_ids, call)
 
@@ -276,14 +311,14 @@ class SaasApplication:
 
         def call(some: Sequence[str]) -> None:
             path = f"/api/v3/saas_users/{'activate' if active else 'deactivate'}"
-            answer = self._client.edit("PATCH", path, {"saas_user_ids": list(some)}).json
-            for told in answer if isinstance(answer, list) else [answer]:
-                error = told.get("error") or told.get("errors") if isinstance(told, dict) else None
-                if error:
-                    ident = str(told.get("saas_user_id"))
-                    if ident not in some:  # it is not said whose error it is
-                        raise RequestRejected(200, _joined(error))
-                    refused[whose[ident]] = _joined(error)
+            answer = self._client.edit("PATCH", path, {"saas_user_ids": list(some)}, items=True).json
+            for item in answer if isinstance(answer, list) else ():
+                error = error_in(item)
+                if error is not None:
+                    ident = str(item.get("saas_user_id"))
+                    if ident not in some:  # it is not known whose error it is
+                        raise RequestRejected(200, error)
+                    refused[whose[ident]] = error
 
         for ident, reason in self._write(list(whose), call).items():
             refused[whose[ident]] = reason
@@ -311,15 +346,3 @@ def _id_in(created: Any, name: str) -> str | None:
         created = created[0] if created else None
     ident = created.get(name) if isinstance(created, dict) else created
     return str(ident) if isinstance(ident, (str, int)) and not is_empty(ident) else None
-
-
-def _joined(errors: Any) -> str:
-    return ", ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
-
-
-def _raise_for_errors(answer: Any) -> None:
-    """Take errors that are told in an answer of HTTP 200 for what they are."""
-    for told in answer if isinstance(answer, list) else [answer]:
-        error = told.get("errors") or told.get("error") if isinstance(told, dict) else None
-        if error:
-            raise RequestRejected(200, _joined(error))

@@ -24,7 +24,7 @@ def instance_origin(text: str) -> str:
         raise ValueError("must not hold a user name or password; those belong under Credentials")
     if "." not in host and ":" not in host and host != "localhost":
         host = f"{host}.oomnitza.com"
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ValueError("must begin with https://, so that the token travels encrypted (http only for this machine)")
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}" + (f":{port}" if port else "")
@@ -42,7 +42,8 @@ def _split(text: str) -> tuple[SplitResult, str, int | None]:
     return parts, host, port
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine by its name or address alone, whatever a name server says."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

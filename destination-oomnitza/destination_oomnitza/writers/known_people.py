@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from destination_oomnitza.api.client import Client
-from destination_oomnitza.api.pagination import whole_listing
+from destination_oomnitza.api.pagination import Listing
 from destination_oomnitza.mapping.values import folded, is_empty
 from destination_oomnitza.writers.people import USERS
 
@@ -29,7 +29,7 @@ class KnownPeople:
             if self._marks is None:
                 self._marks = {
                     _mark(name, person[name])
-                    for person in whole_listing(self._client, USERS, "user_id", _PAGE)
+                    for person in Listing(self._client, USERS, "user_id", page=_PAGE).rows()
                     for name in self._fields
                     if not is_empty(person.get(name))
                 }

@@ -7,9 +7,6 @@ from unittest.mock import patch
 import pytest
 from destination_oomnitza.api.retries import RetryPolicy, RetryState
 
-FAULT = RuntimeError("a fault")
-
-
 class Clock:
     """A request that meets one fault after the other, in a time of its own."""
 
@@ -21,7 +18,7 @@ class Clock:
         """The waits until it is given up."""
         waits: list[float] = []
         with patch("destination_oomnitza.api.retries.time.monotonic", lambda: self.now):
-            while (seconds := self._tries.wait_after(FAULT, retry_after)) is not None and len(waits) < most:
+            while (seconds := self._tries.wait_after(retry_after)) is not None and len(waits) < most:
                 waits.append(seconds)
                 self.now += seconds + answer_takes
         return waits

@@ -1,0 +1,162 @@
+"""Responses: reads every answer of Oomnitza, of people, SaaS users, roles and ingest alike.
+
+Oomnitza publishes no shapes of rejections: they come as a 4xx with JSON, text or HTML, and as a 2xx that holds `errors`, `error` or
+`success: false` (docs/oomnitza-api.md). Pure functions.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from destination_oomnitza.masking import LONGEST_TEXT, masked
+
+MAX_VALUES = 2_000_000
+"""Values of one answer: a page of 2,000 people with a hundred fields each has 400,000. JSON such as [[],[],[]] takes 30 times its size."""
+
+_TRANSIENT = frozenset({408, 425, 429})  # and every 5xx
+_FEW = 1 << 20
+_REASON = 300
+_WORDS = ("error", "errors", "message", "messages", "detail", "details", "reason", "title")
+_LONGEST_TEXT = 4096
+_NO_WORDS = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>|<!--.*?-->|<[^<>]*>", re.DOTALL | re.IGNORECASE)
+
+
+class RequestRejected(Exception):
+    """Oomnitza rejected one request, for a reason that is about its content or its rights; the message is Oomnitza's reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class TransientFailure(Exception):
+    """A failure that a later try may not meet.
+
+    `sent`: the server may have processed the request. `foreign`: the answer was none of Oomnitza's API. `retry_after`: the answer's header.
+    """
+
+    def __init__(self, what: str, sent: bool, retry_after: str | None = None, foreign: bool = False) -> None:
+        super().__init__(what)
+        self.sent = sent
+        self.retry_after = retry_after
+        self.foreign = foreign
+
+
+@dataclass(frozen=True)
+class Response:
+    """An accepted request's answer: the JSON of the body (None if it was empty), and the headers."""
+
+    json: Any
+    headers: Mapping[str, str]
+
+
+def read_response(
+    status: int, headers: Mapping[str, str], content: bytes | bytearray, *, keyed: bool = False, items: bool = False
+) -> Response:
+    """Read an answer of any status but a redirect.
+
+    Args:
+        status: The HTTP status.
+        headers: The headers, which are found in any case.
+        content: The body, decoded.
+        keyed: The body's keys are names that an administrator chose, so that one named "error" is no error.
+        items: The body is a list, of which the caller reads each item's error.
+
+    Raises:
+        RequestRejected: Oomnitza rejected the request.
+        TransientFailure: The server has a problem, or its answer is broken.
+    """
+    if status >= 500 or status in _TRANSIENT:
+        # Only 429 proves that nothing was done.
+        raise TransientFailure(f"Oomnitza answered HTTP {status}", status != 429, headers.get("Retry-After"))
+    if status < 200 or status == 206:
+        # An answer on the way to another one, or a part of one, proves nothing.
+        raise TransientFailure(f"Oomnitza answered HTTP {status}, which is no whole answer", sent=True)
+    if status >= 400:
+        raise RequestRejected(status, _rejection(status, content))
+    if not content.strip():
+        return Response(None, headers)
+    document = _parse(content)
+    if document is _NOT_JSON:
+        raise TransientFailure(f"Oomnitza answered HTTP {status} with something that is not JSON", True, foreign=True)
+    reason = error_in(document, keyed, items)
+    if reason is not None:
+        raise RequestRejected(status, reason)
+    return Response(document, headers)
+
+
+def error_in(document: Any, keyed: bool = False, items: bool = False) -> str | None:
+    """Return the reason if an answer of status 2xx is a rejection all the same: of itself or, in a list, of one of its items."""
+    if isinstance(document, list):
+        return None if items else next(filter(None, map(error_in, document)), None)
+    if not isinstance(document, dict):
+        return None
+    told = [document.get(name) for name in ("error", "errors")]
+    failed = str(document.get("success", True)).strip().lower() in ("false", "0")
+    if not failed and not any(any(_leaves(each)) for each in told if not (keyed and isinstance(each, dict))):
+        return None
+    return words(document) or "no reason is given"
+
+
+def words(told: Any) -> str:
+    """Return an error as one line of at most 300 characters, without markup and without the secrets that it may repeat."""
+    # A secret that looks like markup is found before that is taken out; one that markup divides, afterwards.
+    text = masked(_flat(told))[:_LONGEST_TEXT]
+    text = masked(" ".join(html.unescape(_NO_WORDS.sub(" ", text)).split()))
+    return "".join(filter(str.isprintable, text))[:_REASON].rstrip(" .")  # it stands within sentences
+
+
+def _rejection(status: int, content: bytes | bytearray) -> str:
+    """Return Oomnitza's reason for an answer of status 4xx."""
+    document = _parse(content) if len(content) < _FEW else _NOT_JSON
+    told = content[: 4 * _LONGEST_TEXT].decode(errors="replace") if document is _NOT_JSON else document
+    return (words(told) if told else "") or f"HTTP {status}"
+
+
+def _flat(told: Any) -> str:
+    """Return an error of any shape as text: `{"errors": {"email": ["is taken"]}}` becomes "email: is taken"."""
+    parts: list[str] = []
+    size = 0
+    for part in _leaves(told):
+        parts.append(part)
+        size += len(part)
+        if size > LONGEST_TEXT:
+            break
+    return ", ".join(parts)
+
+
+def _leaves(told: Any) -> Iterator[str]:
+    """Yield the texts of an error with the name of each; not by recursion, for its depth is the server's."""
+    nodes = [("", told)]
+    while nodes:
+        name, node = nodes.pop()
+        if isinstance(node, dict):
+            reason = next((node[word] for word in _WORDS if node.get(word) and node[word] is not True), None)
+            inner = [(str(key), value) for key, value in node.items()] if reason is None else [(name, reason)]
+            nodes += reversed(inner)
+        elif isinstance(node, list):
+            nodes += [(name, each) for each in reversed(node)]
+        elif node not in (None, "", False):
+            yield f"{name}: {node}" if name else str(node)
+
+
+_NOT_JSON = object()
+
+
+def _parse(content: bytes | bytearray) -> Any:
+    """Return the JSON of a body, or _NOT_JSON. Raises TransientFailure if it holds more values than any answer of Oomnitza's."""
+    if len(content) > _FEW and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
+        raise TransientFailure("Oomnitza answered with more values than a page can hold", sent=True)
+    for loads in (orjson.loads, json.loads):  # the second one accepts half an emoji at the end of a name
+        try:
+            return loads(content)
+        except (ValueError, RecursionError):
+            continue  # the error holds the whole text, and is not kept
+    return _NOT_JSON

@@ -1,0 +1,64 @@
+"""Sign-in: the token of a client, from the configuration or in exchange for a password, which is exchanged again when the token expires."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from destination_oomnitza.config.models import ApiTokenCredentials, PasswordCredentials
+from destination_oomnitza.errors import config_error
+from destination_oomnitza.masking import mask
+
+Exchange = Callable[[Mapping[str, str]], str]
+"""Exchanges a form with `login` and `password` for a token."""
+
+
+class SignIn:
+    """The token. For use from many threads."""
+
+    def __init__(self, credentials: ApiTokenCredentials | PasswordCredentials, exchange: Exchange) -> None:
+        self._credentials = credentials
+        self._exchange = exchange
+        self._lock = threading.Lock()
+        self._accepted = False
+        self.token = ""
+        """The token in force; empty before `begin`."""
+
+    def begin(self) -> None:
+        """Get the first token. Raises AirbyteTracedException (config_error) if there is none to get."""
+        self.token = self._new_token()
+
+    def accept(self, token: str) -> None:
+        """Note that Oomnitza accepted a token."""
+        if not self._accepted and token == self.token:
+            self._accepted = True
+
+    def renew(self, rejected: str, renewed: bool) -> None:
+        """Replace a token that Oomnitza does not accept any more, once for all threads that had it.
+
+        `renewed`: it was replaced for this very request already. Raises AirbyteTracedException (config_error) then, and if it cannot
+        be replaced: an API token, or one that was never accepted.
+        """
+        with self._lock:
+            if rejected != self.token and not renewed:
+                return
+            if renewed or isinstance(self._credentials, ApiTokenCredentials) or not self._accepted:
+                raise config_error(
+                    "Oomnitza does not accept the token (HTTP 401): it, or its user, was revoked or archived. "
+                    "Make a new one under Configuration > Security > API tokens.",
+                )
+            self._accepted = False
+            self.token = self._new_token()
+
+    def _new_token(self) -> str:
+        credentials = self._credentials
+        if isinstance(credentials, ApiTokenCredentials):
+            token = credentials.api_token.get_secret_value().strip()
+        else:
+            token = self._exchange({"login": credentials.username, "password": credentials.password.get_secret_value()})
+        mask(token)
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            raise config_error(
+                "The API token holds characters that no token has. Copy it from Oomnitza again (Configuration > Security > API tokens)."
+            )
+        return token

@@ -1,0 +1,221 @@
+"""Transport: one request and its whole answer, bounded in time and size, whatever the server sends.
+
+The deadline holds below the HTTP library, where bytes are read: a server that sends a status line, headers, `100 Continue` or a body byte
+by byte keeps every time-out of the library's own from striking.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.poolmanager import PoolManager, ProxyManager
+
+from destination_oomnitza.api.responses import TransientFailure
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.config.instance_url import is_loopback
+from destination_oomnitza.errors import config_error
+
+# Its warnings quote whole URLs, and look-ups have e-mail addresses in them.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+USER_AGENT = "airbyte-destination-oomnitza"
+MAX_ANSWER = 16 << 20
+"""Bytes of a decoded answer; a page of 2,000 people has a few million."""
+
+_CHUNK = 1 << 16
+_deadline: ContextVar[float] = ContextVar("deadline")
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a connection until the deadline of the request, however little comes at a time."""
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
+        self._connection = connection
+        self._raw = raw
+        self._deadline = _deadline.get()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        rest = self._deadline - time.monotonic()
+        if rest <= 0:
+            raise TimeoutError("the answer takes too long")
+        silence = self._connection.gettimeout()
+        if silence is not None and silence <= rest:
+            return self._raw.readinto(buffer)
+        self._connection.settimeout(rest)
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._connection.settimeout(silence)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections that keep the deadline, to the server itself or to a proxy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _use_pools(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        _use_pools(manager)
+        return manager
+
+
+def _use_pools(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow no redirect, for the token's header would go along; nor look where one leads."""
+
+
+@dataclass(frozen=True)
+class RawResponse:
+    """An answer as it came: the status, the headers, and the decoded body."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytearray
+
+
+class Transport:
+    """Sends requests to one origin, from many threads, over `connections` connections that are kept."""
+
+    def __init__(self, origin: str, connections: int, retry_policy: RetryPolicy) -> None:
+        self._origin = origin
+        self._retry_policy = retry_policy
+        self._session = _Session()
+        self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
+        # The environment's proxies and certificates are read once; and a .netrc, whose password requests would send, never.
+        self._environment = self._session.merge_environment_settings(origin, {}, True, None, None)
+        self._session.trust_env = False
+        if is_loopback(urlsplit(origin).hostname or ""):
+            # A proxy would see the token of a connection that is not encrypted because it does not leave the machine.
+            self._environment["proxies"] = {}
+        self._session.mount(f"{origin}/", _Adapter(pool_maxsize=connections, max_retries=0))
+
+    def send(self, method: str, path: str, data: Any, headers: Mapping[str, str]) -> RawResponse:
+        """Send one request and read its answer.
+
+        Args:
+            method: The HTTP method.
+            path: The path, which begins with /api, and its query, encoded.
+            data: The body: bytes, the fields of a form, or None.
+            headers: The headers.
+
+        Raises:
+            TransientFailure: No whole answer came.
+            AirbyteTracedException: (config_error) No safe connection can be made.
+        """
+        request = self._prepare(method, path, data, headers)
+        _deadline.set(time.monotonic() + self._retry_policy.answer)
+        timeout = (self._retry_policy.connect, self._retry_policy.silence)
+        failure: Exception
+        try:
+            response = self._session.send(request, timeout=timeout, **self._environment)
+            return RawResponse(response.status_code, response.headers, _read(response))
+        except (requests.exceptions.RequestException, HTTPError) as error:
+            failure = self._meaning(error)
+        except OSError as error:
+            if error.errno is not None:
+                raise  # of the output, for example; that of requests, which looks for the certificates, has no number
+            failure = config_error(
+                f"The certificates to trust cannot be read ({error}). REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment "
+                "of this connector names the file or folder; correct it."
+            )
+        raise failure  # outside, so that it holds nothing of the answer
+
+    def _prepare(self, method: str, path: str, data: Any, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        place, mark, query = path.partition("?")
+        prepared = self._session.prepare_request(
+            requests.Request(method, self._origin + place, data=data, headers=headers)
+        )
+        # The query is encoded; requests would look at each of its thousands of characters once more.
+        prepared.url = f"{prepared.url}{mark}{query}"
+        return prepared
+
+    def _meaning(self, error: Exception) -> AirbyteTracedException | TransientFailure:
+        """Return what an exception of requests or urllib3 means."""
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        if isinstance(error, requests.exceptions.SSLError) and not _is_cut(str(error)):
+            return config_error(
+                f"No safe connection to {self._origin} could be made, so nothing was sent to it: its certificate cannot be verified, "
+                "or it does not speak TLS. Check the address; "
+                "if your company inspects its traffic, its certificate has to be known to Airbyte.",
+                type(error).__name__,
+            )
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return config_error(f"{self._origin} is not an address that can be reached. Check it.")
+        if isinstance(error, requests.exceptions.ConnectTimeout):
+            return TransientFailure("no connection in time", sent=False)
+        if isinstance(error, requests.exceptions.Timeout):
+            return TransientFailure("no answer in time", sent=True)
+        if isinstance(error, requests.exceptions.ProxyError):
+            return TransientFailure("the proxy of the environment (HTTPS_PROXY) made no connection", sent=True)
+        if isinstance(reason, NewConnectionError):
+            return TransientFailure("no connection", sent=False)
+        return TransientFailure("the connection was cut", sent=True)
+
+
+def _is_cut(ssl_error: str) -> bool:
+    """Return whether a TLS error is a cut connection rather than a certificate or a server that is not to be trusted."""
+    return "EOF" in ssl_error or "ZERO_RETURN" in ssl_error or "timed out" in ssl_error
+
+
+def _read(response: requests.Response) -> bytearray:
+    """Read a body to its end. Raises TransientFailure, and as requests and urllib3 do."""
+    content = bytearray()
+    while part := response.raw.read1(_CHUNK, decode_content=True):
+        content += part
+        if len(content) > MAX_ANSWER:
+            response.close()
+            content.clear()
+            raise TransientFailure(f"Oomnitza answered with more than {MAX_ANSWER >> 20} MB", sent=True)
+    if response.status_code < 200:
+        response.close()  # the answer proper would be taken for that of the next request
+    return content
