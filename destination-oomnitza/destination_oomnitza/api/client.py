@@ -80,7 +80,8 @@ class Client:
         self._transport = Transport(self._origin, config.num_workers, self._retry_policy)
         self._sign_in = SignIn(config.credentials, self._exchange)
         self._write_headers = {} if config.trigger_workflows else {"Oomnitza-Not-Trigger-WF": "1"}
-        self._csrf: dict[str, str] = {}  # replaced, never changed: threads read it
+        self._csrf: tuple[str, str | None] = ("", None)
+        """The newest CSRF token, and the token of the answer that brought it."""
         self._retry_logs = 0
         self.write_access = WriteAccess()
 
@@ -270,23 +271,23 @@ class Client:
             self.write_access.note(forbidden)
 
     def _send_permitted(self, request: _Request, token: str | None) -> RawResponse:
-        headers = {**self._csrf, **(request.headers or {})}
+        headers = dict(request.headers or {})
         if token is not None:
             headers["Authorization2"] = token
+        csrf, its_token = self._csrf
+        if csrf and its_token in (None, token):
+            headers["X-CSRF-Token"] = csrf
         with self._permits:
             self._cancellation.raise_if_cancelled()
             raw = self._transport.send(request.method, request.path, request.data, headers)
-        csrf = raw.headers.get("X-CSRF-Token", "")
-        if (
-            csrf != self._csrf.get("X-CSRF-Token")
-            and 0 < len(csrf) < _LONGEST_CSRF_TOKEN
-            and csrf.isascii()
-            and csrf.isprintable()
-        ):
-            # Oomnitza's own connector sends it back on the requests that follow.
-            mask_rotating(csrf)
-            self._csrf = {"X-CSRF-Token": csrf}
+        self._keep_csrf(raw.headers.get("X-CSRF-Token", ""), token)
         return raw
+
+    def _keep_csrf(self, csrf: str, token: str | None) -> None:
+        """Keep a CSRF token for the requests that follow with the same token, as Oomnitza's own connector does."""
+        if csrf != self._csrf[0] and 0 < len(csrf) < _LONGEST_CSRF_TOKEN and csrf.isascii() and csrf.isprintable():
+            mask_rotating(csrf)
+            self._csrf = (csrf, token)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 

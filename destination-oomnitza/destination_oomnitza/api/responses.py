@@ -110,7 +110,7 @@ def words(told: Any) -> str:
     # A secret that looks like markup is found before that is taken out; one that markup divides, afterwards.
     text = masked(_flat(told))[:_LONGEST_TEXT]
     text = masked(" ".join(html.unescape(_NO_WORDS.sub(" ", text)).split()))
-    return "".join(filter(str.isprintable, text))[:_REASON].rstrip(" .")  # it stands within sentences
+    return "".join(filter(str.isprintable, text))[:_REASON]
 
 
 def _rejection(status: int, content: bytes | bytearray) -> str:

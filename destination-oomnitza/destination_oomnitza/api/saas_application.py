@@ -5,6 +5,7 @@ Sources: oomnitza.md, "SaaS applications and their users", and the OpenAPI docum
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from destination_oomnitza.api.saas_user import SaasUser, activity, activity_id, 
 from destination_oomnitza.config.models import UserAndSaasUserRecords
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.values import folded, is_empty
+
+logger = logging.getLogger("airbyte")
 
 APPLICATIONS = "/api/v3/saas"
 
@@ -71,16 +74,24 @@ class SaasApplication:
                 ) from None
             return self._wanted.saas_id
         ids = self._ids_of_the_name()
-        if len(ids) > 1:
-            # Of two first syncs at once each may have created one; then one of them never gets a user.
-            used = [saas_id for saas_id in ids if self._has_users(saas_id)]
-            if len(used) > 1:
-                raise config_error(
-                    f"Oomnitza has {len(used)} SaaS applications named {self.name} that have users: {', '.join(used)}. "
-                    "Give the id of the one that is meant in SaaS application id (record_type.saas_id)."
-                )
-            ids = used or ids
-        return ids[0] if ids else None
+        return self._one_of(ids) if len(ids) > 1 else next(iter(ids), None)
+
+    def _one_of(self, ids: list[str]) -> str:
+        """Return which of several applications of the name is meant. Raises AirbyteTracedException (config_error) if it is not clear."""
+        used = [saas_id for saas_id in ids if self._has_users(saas_id)]
+        if len(used) > 1:
+            raise config_error(
+                f"Oomnitza has {len(used)} SaaS applications named {self.name} that have users: {', '.join(used)}. "
+                "Give the id of the one that is meant in SaaS application id (record_type.saas_id)."
+            )
+        # Of two first syncs at once each may have created one; one of them never gets a user.
+        meant = (used or ids)[0]
+        others = ", ".join(saas_id for saas_id in ids if saas_id != meant)
+        logger.warning(
+            f"Oomnitza has more than one SaaS application named {self.name}. The one with the id {meant} is used. "
+            f"Without users, and to be deleted under Software > SaaS: {others}."
+        )
+        return meant
 
     def _ids_of_the_name(self) -> list[str]:
         """Return the ids of the applications of this name, or else of one that differs in case; the smallest first."""
@@ -115,7 +126,9 @@ class SaasApplication:
 
     def _create(self) -> str:
         try:
-            created, found = self._client.create(APPLICATIONS, {"saas_name": self.name}, self.find)
+            created, found = self._client.create(
+                APPLICATIONS, {"saas_name": self.name}, lambda: next(iter(self._ids_of_the_name()), None)
+            )
         except RequestRejected as rejected:
             raise config_error(
                 f"Oomnitza refused to add the SaaS application {self.name}: {rejected}. Add it under Software > SaaS."

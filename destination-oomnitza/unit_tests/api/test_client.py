@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,12 +17,14 @@ import requests
 import requests_mock
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from destination_oomnitza.api import client as module
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api import transport
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.errors import transient_error
+from destination_oomnitza.masking import masked
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.util import Retry
 
@@ -113,14 +118,14 @@ def test_what_cannot_be_sent_is_refused(http: requests_mock.Mocker) -> None:
 
 
 def test_an_answer_without_end_is_a_fault(http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(transport, "MAX_ANSWER", 1000)
     http.get(USERS, json=["x" * 2000])
     with pytest.raises(AirbyteTracedException) as raised:
         make(IMPATIENT).get("/api/v3/users")
     assert raised.value.failure_type is FailureType.transient_error
 
 
-@pytest.mark.parametrize("body", ["{}", '{"error": "no"}', '"text"', "5", "null"])
+@pytest.mark.parametrize("body", ["{}", '{"user_id": "1"}', '"text"', "5"])
 def test_a_listing_that_is_no_list_is_never_taken_for_nobody(http: requests_mock.Mocker, body: str) -> None:
     http.get(USERS, text=body)
     with pytest.raises(AirbyteTracedException) as raised:
@@ -152,21 +157,51 @@ def test_wait_for_a_retry_ends_when_the_sync_is_cancelled(http: requests_mock.Mo
 # -- what is not asked again -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("method", ["get", "edit", "create"])
-def test_a_token_without_rights_is_a_config_error_at_once(http: requests_mock.Mocker, status: int, method: str) -> None:
-    http.request(requests_mock.ANY, USERS, status_code=status, json={"error": "no"})
-    client = make()
-    with pytest.raises(AirbyteTracedException) as raised:
-        if method == "get":
-            client.get("/api/v3/users")
-        elif method == "edit":
-            client.edit("PATCH", "/api/v3/users", {})
-        else:
-            client.create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
+def call(client: Client, method: str) -> Any:
+    if method == "get_list":
+        return client.get_list("/api/v3/users")
+    if method == "edit":
+        return client.edit("PATCH", "/api/v3/users", {})
+    return client.create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
+
+
+@pytest.mark.parametrize("method", ["get_list", "edit", "create"])
+def test_request_token_rejected_is_config_error_at_once(http: requests_mock.Mocker, method: str) -> None:
+    http.request(requests_mock.ANY, USERS, status_code=401, json={"error": "no"})
+    with pytest.raises(AirbyteTracedException, match="HTTP 401") as raised:
+        call(make(), method)
     assert raised.value.failure_type is FailureType.config_error
-    assert f"HTTP {status}" in str(raised.value)
     assert http.call_count == 1
+
+
+def test_get_list_forbidden_is_config_error(http: requests_mock.Mocker) -> None:
+    http.get(USERS, status_code=403, json={"error": "no"})
+    with pytest.raises(AirbyteTracedException, match=r"GET /api/v3/users \(HTTP 403\)") as raised:
+        make().get_list("/api/v3/users?filter=ada")
+    assert raised.value.failure_type is FailureType.config_error
+    assert "ada" not in f"{raised.value} {raised.value.internal_message}"
+
+
+@pytest.mark.parametrize("method", ["edit", "create"])
+def test_write_forbidden_is_rejected(http: requests_mock.Mocker, method: str) -> None:
+    """It may concern this record alone; the client counts it, for whoever ends the sync."""
+    http.request(requests_mock.ANY, USERS, status_code=403, json={"error": "not this person"})
+    client = make()
+    with pytest.raises(RequestRejected, match="not this person") as raised:
+        call(client, method)
+    assert raised.value.status == 403
+    with pytest.raises(AirbyteTracedException, match="HTTP 403"):
+        client.write_access.raise_if_none()
+
+
+@pytest.mark.parametrize("other", [{"json": {}}, {"status_code": 400}, {"json": {"errors": ["no"]}}])
+def test_write_access_other_answers_prove_it(http: requests_mock.Mocker, other: dict[str, Any]) -> None:
+    http.patch(USERS, [{"status_code": 403}, other])
+    client = make()
+    for _ in range(2):
+        with suppress(RequestRejected):
+            client.edit("PATCH", "/api/v3/users", {})
+    client.write_access.raise_if_none()
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
@@ -176,34 +211,6 @@ def test_a_refusal_is_told_in_the_words_of_oomnitza(http: requests_mock.Mocker, 
         make().edit("PATCH", "/api/v3/users", {})
     assert (raised.value.status, str(raised.value)) == (status, "position: is too long")
     assert http.call_count == 1
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (b"<html>", "HTTP 400"),
-        (b"", "HTTP 400"),
-        (b'{"errors": ["a", "b"]}', '["a","b"]'),
-        (b'{"message": "m"}', "m"),
-        (b'"text"', "text"),
-        (b"[1]", "[1]"),
-        (b'{"error": "' + b"x" * 5000 + b'"}', "x" * 300),
-    ],
-)
-def test_reasons_come_in_many_forms_and_never_long(http: requests_mock.Mocker, body: bytes, reason: str) -> None:
-    http.patch(USERS, status_code=400, content=body)
-    with pytest.raises(RequestRejected) as raised:
-        make().edit("PATCH", "/api/v3/users", {})
-    assert str(raised.value) == reason
-
-
-def test_a_secret_that_a_reason_repeats_is_masked_before_the_reason_is_cut(http: requests_mock.Mocker) -> None:
-    client = make()
-    client.sign_in()
-    http.patch(USERS, status_code=400, json={"error": "x" * 294 + "made-up-token"})
-    with pytest.raises(RequestRejected) as raised:
-        client.edit("PATCH", "/api/v3/users", {})
-    assert str(raised.value) == "x" * 294 + "****"
 
 
 @pytest.mark.parametrize(
@@ -279,13 +286,20 @@ def test_a_creation_in_doubt_is_looked_up_and_not_repeated_when_it_is_there(
 
 
 @pytest.mark.parametrize("fault", DOUBTFUL.values(), ids=DOUBTFUL)
-def test_a_creation_in_doubt_is_looked_up_before_every_repetition(
+def test_create_in_doubt_is_looked_up_several_times_before_each_try(
     http: requests_mock.Mocker, fault: dict[str, Any]
 ) -> None:
     http.post(USERS, [fault, BEFORE, fault, {"json": {"user_id": "1"}}])
     asked = []
     assert make().create("/api/v3/users", {}, lambda: asked.append(http.call_count)) == ({"user_id": "1"}, False)
-    assert asked == [1, 2, 3]
+    assert asked == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_create_in_doubt_that_a_later_look_up_sees_is_not_repeated(http: requests_mock.Mocker) -> None:
+    http.post(USERS, [NO_ANSWER_IN_TIME])
+    answers = iter([None, None, "there"])
+    assert make().create("/api/v3/users", {}, lambda: next(answers)) == ("there", True)
+    assert http.call_count == 1
 
 
 def test_a_double_that_is_refused_because_the_first_was_processed_late_is_found(http: requests_mock.Mocker) -> None:
@@ -294,10 +308,15 @@ def test_a_double_that_is_refused_because_the_first_was_processed_late_is_found(
     assert make().create("/api/v3/users", {}, lambda: next(answers)) == ("there", True)
 
 
-def test_a_creation_that_is_refused_at_first_is_not_looked_up(http: requests_mock.Mocker) -> None:
-    http.post(USERS, status_code=400, json={"error": "no"})
-    with pytest.raises(RequestRejected):
-        make().create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
+@pytest.mark.parametrize("answer", [{"status_code": 400, "json": {"error": "no"}}, {"json": {"errors": ["no"]}}])
+def test_create_rejected_is_looked_up_once(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+    """Somebody else may have been faster."""
+    http.post(USERS, **answer)
+    assert make().create("/api/v3/users", {}, lambda: "there") == ("there", True)
+    asked: list[None] = []
+    with pytest.raises(RequestRejected, match="no"):
+        make().create("/api/v3/users", {}, lambda: asked.append(None))
+    assert len(asked) == 1
 
 
 def test_a_creation_is_given_up_as_transient(http: requests_mock.Mocker) -> None:
@@ -324,13 +343,13 @@ def test_a_wrong_password_is_told_as_such(http: requests_mock.Mocker, status: in
 NO_OOMNITZA: list[dict[str, Any]] = [
     {"status_code": 404},
     {"status_code": 405},
-    {"text": "<html>Welcome</html>"},
     {"status_code": 404, "text": "<html>Nothing</html>"},
 ]
+PAGE: dict[str, Any] = {"text": "<html>Down for maintenance</html>"}
 
 
 @pytest.mark.parametrize("answer", [*NO_OOMNITZA, {"json": {}}, {"json": []}, {"json": {"token": 5}}])
-def test_a_host_that_gives_no_token_is_no_oomnitza(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+def test_sign_in_host_without_token_is_config_error(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
     http.post(TOKENS, **answer)
     with pytest.raises(AirbyteTracedException, match="does not answer as an Oomnitza") as raised:
         make(**PASSWORD).sign_in()
@@ -338,12 +357,28 @@ def test_a_host_that_gives_no_token_is_no_oomnitza(http: requests_mock.Mocker, a
 
 
 @pytest.mark.parametrize("answer", NO_OOMNITZA)
-def test_a_host_without_the_probe_is_no_oomnitza(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+def test_sign_in_host_without_probe_is_config_error(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
     http.get(PROBE, **answer)
     with pytest.raises(AirbyteTracedException, match="does not answer as an Oomnitza") as raised:
         make().sign_in()
     assert raised.value.failure_type is FailureType.config_error
     assert http.call_count == 1
+
+
+def test_sign_in_maintenance_page_is_waited_for(http: requests_mock.Mocker) -> None:
+    http.get(PROBE, [PAGE, PAGE, {"json": {}}])
+    make().sign_in()
+    http.post(TOKENS, [PAGE, {"json": {"token": "exchanged"}}])
+    make(**PASSWORD).sign_in()
+
+
+@pytest.mark.parametrize("config", [{}, PASSWORD])
+def test_sign_in_page_that_stays_is_no_oomnitza(http: requests_mock.Mocker, config: dict[str, Any]) -> None:
+    http.get(PROBE, **PAGE)
+    http.post(TOKENS, **PAGE)
+    with pytest.raises(AirbyteTracedException, match="does not answer as an Oomnitza instance does") as raised:
+        make(IMPATIENT, **config).sign_in()
+    assert raised.value.failure_type is FailureType.transient_error
 
 
 @pytest.mark.parametrize("answer", [{"status_code": 403, "json": {"error": "no"}}, {"text": ""}])
@@ -360,6 +395,46 @@ def test_a_token_that_cannot_be_one_is_not_sent(http: requests_mock.Mocker, toke
         make(credentials={"auth_type": "api_token", "api_token": token}).sign_in()
     assert raised.value.failure_type is FailureType.config_error
     assert http.call_count == 0
+
+
+def test_sign_in_expired_token_is_renewed_once(http: requests_mock.Mocker) -> None:
+    http.post(TOKENS, [{"json": {"token": "first"}}, {"json": {"token": "second"}}])
+    http.get(USERS, json=lambda request, context: answer_to(request.headers["Authorization2"], context))
+    client = make(**PASSWORD)
+    client.sign_in()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.get("/api/v3/users").json, range(20)))
+    assert answers == [[{"user_id": "1"}]] * 20
+    assert [request.path for request in http.request_history].count("/api/request_token") == 2
+
+
+def answer_to(token: str, context: Any) -> Any:
+    context.status_code = 200 if token == "second" else 401
+    return [{"user_id": "1"}] if token == "second" else {"error": "expired"}
+
+
+@pytest.mark.parametrize("method", ["edit", "create"])
+def test_sign_in_token_rejected_whatever_it_is_ends(http: requests_mock.Mocker, method: str) -> None:
+    http.post(TOKENS, json=lambda *_: {"token": f"token-{http.call_count}"})
+    http.request(requests_mock.ANY, USERS, status_code=401)
+    client = make(**PASSWORD)
+    client.sign_in()
+    with pytest.raises(AirbyteTracedException, match="HTTP 401") as raised:
+        client.edit("PATCH", "/api/v3/users", {}) if method == "edit" else client.create(
+            "/api/v3/users", {}, lambda: None
+        )
+    assert raised.value.failure_type is FailureType.config_error
+    assert len([request for request in http.request_history if request.path == "/api/v3/users"]) == 2
+
+
+def test_create_with_expired_token_is_looked_up_before_its_repetition(http: requests_mock.Mocker) -> None:
+    http.post(TOKENS, json=lambda *_: {"token": f"token-{http.call_count}"})
+    http.post(USERS, [{"status_code": 401}, {"json": {"user_id": "1"}}])
+    client = make(**PASSWORD)
+    client.sign_in()
+    asked: list[None] = []
+    assert client.create("/api/v3/users", {}, lambda: asked.append(None)) == ({"user_id": "1"}, False)
+    assert len(asked) == 1
 
 
 def test_the_password_is_exchanged_and_the_token_used_in_one_header_only(http: requests_mock.Mocker) -> None:
@@ -386,6 +461,77 @@ def test_a_csrf_token_is_sent_back(http: requests_mock.Mocker) -> None:
         client.get("/api/v3/users")
     sent = [request.headers.get("X-CSRF-Token") for request in http.request_history]
     assert sent == [None, "first", "second", "second"]
+
+
+def test_csrf_token_of_an_expired_token_is_not_sent(http: requests_mock.Mocker) -> None:
+    http.post(TOKENS, json=lambda *_: {"token": f"token-{http.call_count}"})
+    http.get(PROBE, json={}, headers={"X-CSRF-Token": "of-the-first"})
+    http.get(USERS, [{"json": []}, {"status_code": 401}, {"json": []}])
+    client = make(**PASSWORD)
+    client.sign_in()
+    for _ in range(2):
+        client.get("/api/v3/users")
+    sent = [request.headers.get("X-CSRF-Token") for request in http.request_history]
+    assert sent == [None, None, "of-the-first", "of-the-first", None, None]
+
+
+@pytest.mark.parametrize("csrf", ["a\r\n b", "naïve", "", "x" * 5000])
+def test_csrf_token_that_cannot_be_sent_is_ignored(http: requests_mock.Mocker, csrf: str) -> None:
+    http.get(USERS, json=[], headers={"X-CSRF-Token": csrf})
+    client = make()
+    for _ in range(2):
+        client.get("/api/v3/users")
+    assert "X-CSRF-Token" not in http.request_history[-1].headers
+
+
+def test_csrf_token_is_masked(http: requests_mock.Mocker) -> None:
+    http.get(USERS, json=[], headers={"X-CSRF-Token": "made-up-csrf"})
+    make().get("/api/v3/users")
+    assert masked("made-up-csrf") == "****"
+
+
+@pytest.mark.parametrize(("trigger", "sent"), [(True, None), (False, "1")])
+def test_writes_start_no_workflows_if_so_configured(
+    http: requests_mock.Mocker, trigger: bool, sent: str | None
+) -> None:
+    http.register_uri(requests_mock.ANY, USERS, json=[])
+    client = make(trigger_workflows=trigger)
+    client.edit("PATCH", "/api/v3/users", {}, {"Oomnitza-Ignore-Meta-Restriction": "1"})
+    client.create("/api/v3/users", {}, lambda: None)
+    assert [each.headers.get("Oomnitza-Not-Trigger-WF") for each in http.request_history] == [sent, sent]
+    assert http.request_history[0].headers["Oomnitza-Ignore-Meta-Restriction"] == "1"
+    client.get("/api/v3/users")
+    assert "Oomnitza-Not-Trigger-WF" not in http.request_history[-1].headers
+
+
+@pytest.mark.parametrize(
+    "address", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000", "https://localhost"]
+)
+def test_proxy_is_not_used_for_this_machine(http: requests_mock.Mocker, address: str) -> None:
+    """A proxy would see the token of a connection that is not encrypted."""
+    http.get(f"{address}/api/v3/users", json=[])
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:3128")
+    with patch.dict(os.environ, {**proxies, "NO_PROXY": "", "no_proxy": ""}):
+        make(instance_url=address).get("/api/v3/users")
+    assert not http.request_history[0].proxies
+
+
+def test_failed_try_leaves_nothing_in_memory(http: requests_mock.Mocker) -> None:
+    """What waits for the next try holds no answer, nor a traceback that does."""
+    http.get(USERS, [{"text": "<html>" + "x" * 2_000_000}] * 10 + [{"json": []}])
+    held: list[int] = []
+
+    class Measuring(Cancellation):
+        def sleep(self, seconds: float) -> None:
+            held.append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    try:
+        make(cancellation=Measuring()).get("/api/v3/users")
+    finally:
+        tracemalloc.stop()
+    assert len(held) == 10
+    assert max(held) < 1_000_000
 
 
 def test_a_netrc_is_not_used_and_a_proxy_of_the_environment_is(http: requests_mock.Mocker, tmp_path: Any) -> None:

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 from destination_oomnitza.api.retries import RetryPolicy, RetryState
 
+
 class Clock:
     """A request that meets one fault after the other, in a time of its own."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,14 +9,11 @@ import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from destination_oomnitza.api.bisection import bisect
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.api.saas_user import activity, listed_roles
 from destination_oomnitza.config.models import Config, UserAndSaasUserRecords
-from hypothesis import given
-from hypothesis import strategies as st
 from requests_mock import Mocker
 from urllib3.util import Retry
 
@@ -47,14 +43,62 @@ def calls(http: Mocker, method: str) -> list[Any]:
     return [request for request in http.request_history if request.method == method]
 
 
-def test_several_applications_of_one_name_are_the_administrators_to_choose_from(requests_mock: Mocker) -> None:
+def used_by(http: Mocker, saas_id: str, *user_ids: str) -> None:
+    http.get(f"{SAAS}/{saas_id}/users", json=[{"user_id": each} for each in user_ids])
+
+
+def test_find_several_with_users_is_the_administrators_choice(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}, {"saas_id": 9, "saas_name": "Slack"}])
+    used_by(requests_mock, "7", "u1")
+    used_by(requests_mock, "9", "u2")
     with pytest.raises(
-        AirbyteTracedException, match=r"2 SaaS applications named Slack.*record_type\.saas_id.*7, 9"
+        AirbyteTracedException, match=r"2 SaaS applications named Slack.*7, 9.*record_type\.saas_id"
     ) as error:
         application().users()
     assert error.value.failure_type is FailureType.config_error
     assert not calls(requests_mock, "POST")
+
+
+@pytest.mark.parametrize(("users", "found"), [({"7": [], "10": []}, "7"), ({"7": [], "10": ["u1"]}, "10")])
+def test_find_several_of_two_first_syncs_takes_the_one_in_use(
+    requests_mock: Mocker, users: dict[str, list[str]], found: str
+) -> None:
+    requests_mock.get(SAAS, json=[{"saas_id": each, "saas_name": "Slack"} for each in reversed(users)])
+    for saas_id, user_ids in users.items():
+        used_by(requests_mock, saas_id, *user_ids)
+    assert application().find() == found
+
+
+def test_assign_two_first_syncs_at_once_take_one_application(requests_mock: Mocker) -> None:
+    """The other sync created one between this one's look-up and its creation: the smallest id counts for both."""
+    there: list[dict[str, Any]] = []
+
+    def create(request: Any, _: Any) -> Any:
+        there.extend([{"saas_id": 7, "saas_name": "Slack"}, {"saas_id": 10, "saas_name": "Slack"}])
+        return {"saas_id": 10}
+
+    requests_mock.get(SAAS, json=lambda *_: there)
+    requests_mock.post(SAAS, json=create)
+    users = requests_mock.post(f"{SAAS}/7/users", text="")
+    assert application().assign(["u1"]) == {}
+    assert users.called
+
+
+def test_find_in_a_list_that_is_not_whole_is_config_error(requests_mock: Mocker) -> None:
+    requests_mock.get(SAAS, json=[{"saas_id": 1, "saas_name": "Zoom"}], headers={"X-Total-Count": "2"})
+    with pytest.raises(AirbyteTracedException, match="does not list all of its SaaS applications") as error:
+        application().find()
+    assert error.value.failure_type is FailureType.config_error
+
+
+@pytest.mark.parametrize(("total", "whole"), [("2", True), ("3", False)])
+def test_users_listed_whole_is_known(requests_mock: Mocker, total: str, whole: bool) -> None:
+    requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}])
+    rows = [{"user_id": "u1"}, {"user_id": "u2"}, {"user_id": None}]
+    requests_mock.get(f"{SAAS}/7/users", json=rows[:2], headers={"X-Total-Count": total})
+    slack = application()
+    assert slack.users().keys() == {"u1", "u2"}
+    assert slack.listed_whole is whole
 
 
 def test_of_names_that_differ_in_case_the_same_one_is_meant(requests_mock: Mocker) -> None:
@@ -64,7 +108,7 @@ def test_of_names_that_differ_in_case_the_same_one_is_meant(requests_mock: Mocke
 
 def test_an_unknown_id_is_said(requests_mock: Mocker) -> None:
     requests_mock.get(f"{SAAS}/404", status_code=404, json={"error": "There is no SaaS '404'."})
-    with pytest.raises(AirbyteTracedException, match=r"id 404 \(record_type\.saas_id\).*There is no SaaS") as error:
+    with pytest.raises(AirbyteTracedException, match=r"id 404: There is no SaaS.*record_type\.saas_id") as error:
         application(saas_id="404").users()
     assert error.value.failure_type is FailureType.config_error
 
@@ -249,20 +293,6 @@ def test_a_refused_lot_is_halved_until_only_the_bad_one_is_left(requests_mock: M
     assert slack.assign(everybody) == {"u5": "There is no user u5."}
     assert slack.users().keys() == set(everybody) - {"u5"}
     assert len(calls(requests_mock, "POST")) == 9
-
-
-@given(bad=st.sets(st.integers(0, 63)), number=st.integers(0, 64))
-def test_halves_find_exactly_the_bad_ones_and_send_every_other(bad: set[int], number: int) -> None:
-    taken: list[int] = []
-
-    def call(some: Sequence[int]) -> None:
-        if bad.intersection(some):
-            raise RequestRejected(400, "bad")
-        taken.extend(some)
-
-    refused = bisect(range(number), call)
-    assert [item for item, _ in refused] == sorted(item for item in bad if item < number)
-    assert taken == [item for item in range(number) if item not in bad]
 
 
 def test_errors_in_an_answer_of_200_are_errors(requests_mock: Mocker) -> None:
