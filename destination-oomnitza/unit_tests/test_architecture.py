@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "run": {"destination", "cancellation", *GROUND},
     "destination": {"sync", "api", "config", "planning", "protocol", "writers", "pipeline", "cancellation", *GROUND},
     "sync": {"api", "mapping", "pipeline", "planning", "writers", "report", "cancellation", *GROUND},
-    "pipeline": {"writers.base", "planning", "mapping", "protocol", "report", "cancellation"},
+    "pipeline": {"writers.base", "planning", "mapping", "protocol", "report", "cancellation", "errors"},
     "writers": {"planning", "mapping", "api", "report", *GROUND},
     "planning": {"mapping", "config", "protocol.catalog", "person_schema", "errors", "normalize"},
     "mapping": {"config", "person_schema", "normalize", "errors"},
