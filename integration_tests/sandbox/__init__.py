@@ -35,7 +35,7 @@ ids and tokens. Written from the contracts and from what is known of the service
     applications(), add_application(name) -> saas_id, saas_users(name), roles(name),
     assign(saas_id, user_id, external_id, active, last_visit=, contract_id=), refuse_activity[user_id] = "reason"
     add_integration(name, mapping, connector_id=, saas_sync_key=) -> id, connectors: {12: Integration("Slack")},
-    mappings: {name: {source field: internal id}}, runs() -> list[Run], cancel_runs(after_batches=0)
+    due: [what check_managed hands out], mappings: {name: {source field: internal id}}, runs() -> list[Run], cancel_runs(after_batches=0)
     slack_setup.set_up_slack(oomnitza) -> id: custom fields for Slack, and an integration with a drawn mapping
     switches: every point that is open (`oomnitza/switches.py`); a wrong name or word raises
     store: the SQLite database behind it (`store.rows(sql)`)

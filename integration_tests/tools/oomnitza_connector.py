@@ -3,74 +3,168 @@
     python -m integration_tests.tools.oomnitza_connector PYTHON CHECKOUT
 
 PYTHON is the interpreter of an environment with the connector's packages, CHECKOUT a clone of
-https://github.com/Oomnitza/oomnitza-connector, as it is (see CONTRIBUTING.md). The run: its `csv_users` with the mapping
-that Oomnitza keeps for it by name, then the same people again with one change.
+https://github.com/Oomnitza/oomnitza-connector, as it is (see CONTRIBUTING.md). Two runs: `upload csv_users` with the
+mapping that Oomnitza keeps for it by name, twice, the second time with one change; and `managed`: the Slack integration
+with the mapping that an administrator drew, from the sandbox's Slack.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.oomnitza.slack_setup import set_up_slack
 
 MAPPING = {"Login": "USER", "Mail": "EMAIL", "First": "FIRST_NAME", "Last": "LAST_NAME", "Title": "POSITION"}
 PEOPLE = 25
+MEMBERS = 130
+SAAS_SYNC_KEY = "acme.slack.com"
 
 
-def people(change: str) -> list[dict[str, str]]:
-    """Return the rows of a file of people; the first of them has `change` as title."""
+def people(title: str) -> list[dict[str, str]]:
+    """Return the rows of a file of people; the first of them has this title."""
     names = [f"person{number:02}" for number in range(PEOPLE)]
     rows = [
-        {"Login": n, "Mail": f"{n}@acme.example", "First": n.title(), "Last": "Example", "Title": "Cook"} for n in names
+        {"Login": name, "Mail": f"{name}@acme.example", "First": name.title(), "Last": "Example", "Title": "Cook"}
+        for name in names
     ]
-    rows[0]["Title"] = change
+    rows[0]["Title"] = title
     return rows
 
 
-def upload(python: str, checkout: Path, sandbox: Sandbox, rows: list[dict[str, str]]) -> None:
-    """Let the connector upload the people of a file. Raises SystemExit with its log if it logged an error."""
-    with TemporaryDirectory() as folder:
-        file, ini = Path(folder) / "people.csv", Path(folder) / "config.ini"
-        with file.open("w", newline="") as lines:
-            writer = csv.DictWriter(lines, list(MAPPING))
-            writer.writeheader()
-            writer.writerows(rows)
-        ini.write_text(
-            f"[oomnitza]\nurl = {sandbox.oomnitza_url}\napi_token = {sandbox.oomnitza.token}\n\n"
-            f"[csv_users]\nenable = True\nfilename = {file}\ndefault_role = 25\ndefault_position = Employee\n"
-            "sync_field = EMAIL\nuse_server_map = True\n"
-        )
-        command = [python, str(checkout / "connector.py"), "upload", "csv_users", "--ini", str(ini)]
-        done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=300)
-    log = done.stdout + done.stderr
-    if done.returncode or " - ERROR - " in log or "Traceback" in log:
-        raise SystemExit(f"Oomnitza's connector failed:\n{log}")
+class Connector:
+    """A checkout of Oomnitza's connector, with what it needs to know about a sandbox."""
+
+    def __init__(self, python: str, checkout: Path, sandbox: Sandbox) -> None:
+        self._command = [python, str(checkout / "connector.py")]
+        oomnitza = sandbox.oomnitza
+        self._account = f"[oomnitza]\nurl = {sandbox.oomnitza_url}\napi_token = {oomnitza.token}\n\n"
+
+    @contextmanager
+    def running(self, section: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a command with a section of its configuration. Raises SystemExit with its log if it logged an error."""
+        with TemporaryDirectory() as folder:
+            (Path(folder) / "config.ini").write_text(self._account + section)
+            command = [*self._command, *arguments, "--ini", "config.ini"]
+            log = Path(folder) / "log"
+            with log.open("w") as lines:
+                process = subprocess.Popen(command, cwd=folder, stdout=lines, stderr=subprocess.STDOUT, text=True)
+                try:
+                    yield process
+                finally:
+                    process.terminate()
+                    process.wait(10)
+            text = log.read_text()
+        if " - ERROR - " in text or "Traceback" in text:
+            raise SystemExit(f"Oomnitza's connector failed:\n{text}")
+
+    def upload(self, rows: list[dict[str, str]]) -> None:
+        """Upload the people of a file."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "people.csv"
+            with file.open("w", newline="") as lines:
+                writer = csv.DictWriter(lines, list(MAPPING))
+                writer.writeheader()
+                writer.writerows(rows)
+            section = f"[csv_users]\nenable = True\nfilename = {file}\ndefault_role = 25\ndefault_position = Employee\n"
+            with self.running(
+                f"{section}sync_field = EMAIL\nuse_server_map = True\n", "upload", "csv_users"
+            ) as process:
+                process.wait(120)
+
+    def run_managed(self, sandbox: Sandbox, number: int) -> None:
+        """Run the integration that is due, as the connector does until somebody stops it."""
+        authorization = json.dumps({"headers": {"Authorization": f"Bearer {sandbox.slack.token}"}})
+        with self.running(f"[managed.{number}]\nsaas_authorization = {authorization}\n", "managed"):
+            end = time.monotonic() + 120
+            while not any(run.sender == str(number) and run.finalized for run in sandbox.oomnitza.runs()):
+                if time.monotonic() > end:
+                    raise SystemExit("The managed integration did not end within two minutes.")
+                time.sleep(0.2)
+
+
+def slack_integration(sandbox: Sandbox, number: int) -> dict[str, Any]:
+    """Return the Slack integration as Oomnitza hands it out: User plus SaaS user, by e-mail address."""
+    cursor = "list_response.response_metadata.next_cursor"
+    pagination = {
+        "break_early": f"{{{{ iteration > 0 and not {cursor} }}}}",
+        "add_if": "{{ iteration > 0 }}",
+        "params": [{"key": "cursor", "value": f"{{{{ {cursor} }}}}"}],
+    }
+    listing = {
+        "http_method": "GET",
+        "url": f"{sandbox.slack_url}users.list",
+        "headers": [],
+        "params": [{"key": "limit", "value": "100"}],
+        "result": "{{ list_response.members }}",
+        "pagination": pagination,
+    }
+    saas = {"enabled": True, "sync_key": SAAS_SYNC_KEY, "name": "Slack"}
+    kind = {"type": "users", "insert_only": "false", "update_only": "false", "sync_field": "EMAIL"}
+    return {"id": number, "name": "Slack", "list_behavior": listing, "saas_behavior": saas, **kind}
+
+
+def check_upload(connector: Connector, sandbox: Sandbox) -> None:
+    """Upload a file twice, and compare what arrived with what was sent."""
+    oomnitza = sandbox.oomnitza
+    oomnitza.mappings["CSV_users"] = dict(MAPPING)
+    for title in ("Cook", "Chef"):
+        connector.upload(people(title))
+    expected = [{"added": PEOPLE}, {"updated": 1, "unchanged": PEOPLE - 1}]
+    counts = [{word: number for word, number in run.objects.items() if number} for run in oomnitza.runs()]
+    titles = {each["email"]: (each["position"], each["role"]) for each in oomnitza.people()}
+    if counts != expected or titles.get("person00@acme.example") != ("Chef", 25):
+        raise SystemExit(f"Runs: {counts}, expected {expected}\nPeople: {titles}")
+
+
+def check_managed(connector: Connector, sandbox: Sandbox) -> None:
+    """Run the Slack integration, and compare the people with Slack's members who have an e-mail address."""
+    oomnitza = sandbox.oomnitza
+    number = set_up_slack(oomnitza)
+    oomnitza.connectors[number].saas_sync_key = SAAS_SYNC_KEY
+    oomnitza.due.append(slack_integration(sandbox, number))
+    connector.run_managed(sandbox, number)
+    wanted = {(m["profile"].get("email") or "").lower(): m["id"] for m in sandbox.slack.members()}
+    wanted.pop("", None)
+    found = {each["email"].lower(): each["slack_user_id"] for each in oomnitza.people() if each["slack_user_id"]}
+    users = {each["email"].lower() for each in oomnitza.saas_users("Slack")}
+    if found != wanted or users != set(wanted):
+        logs = oomnitza.runs()[-1].logs
+        raise SystemExit(f"Missing: {set(wanted) - set(found)}, of SaaS users {set(wanted) - users}\nLog: {logs}")
 
 
 def main() -> None:
-    """Run it, and compare what arrived with what was sent."""
+    """Run both, and print what was done. Ends the process with a sentence if anything differs."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.tools.oomnitza_connector", description=__doc__)
     parser.add_argument("python", help="interpreter with the connector's packages")
     parser.add_argument("checkout", type=Path, help="clone of Oomnitza/oomnitza-connector")
     options = parser.parse_args()
-    with Sandbox(people=1) as sandbox:
-        oomnitza = sandbox.oomnitza
-        oomnitza.mappings["CSV_users"] = dict(MAPPING)
-        oomnitza.switches.csrf = "demanded"
-        for title in ("Cook", "Chef"):
-            upload(options.python, options.checkout.resolve(), sandbox, people(title))
-        bad = [f"{e.method} {e.path}: {e.status} {e.answer!r}" for e in sandbox.requests if e.status != 200]
-        expected = [{"added": PEOPLE}, {"updated": 1, "unchanged": PEOPLE - 1}]
-        counts = [{word: number for word, number in run.objects.items() if number} for run in oomnitza.runs()]
-        titles = {each["email"]: (each["position"], each["role"]) for each in oomnitza.people()}
-        if bad or counts != expected or titles.get("person00@acme.example") != ("Chef", 25):
-            raise SystemExit(f"Rejected: {bad}\nRuns: {counts}, expected {expected}\nPeople: {titles}")
+    with Sandbox(people=MEMBERS) as sandbox:
+        switches = sandbox.oomnitza.switches
+        switches.csrf, switches.saas_needs_connector, switches.username_edits = "demanded", True, "rejected"
+        connector = Connector(options.python, options.checkout.resolve(), sandbox)
+        check_upload(connector, sandbox)
+        check_managed(connector, sandbox)
+        rejected = [
+            f"{e.service} {e.method} {e.path}: {e.status} {e.answer!r}" for e in sandbox.requests if e.status != 200
+        ]
+        if rejected:
+            raise SystemExit("\n".join(rejected))
+        failed = sandbox.oomnitza.runs()[-1].objects["failed"]
         requests = len(sandbox.requests)
-    print(f"Oomnitza's connector uploaded {PEOPLE} people twice, in {requests} requests, without an error.")
+    print(f"Oomnitza's connector uploaded {PEOPLE} people of a file twice, and Slack's members with the drawn mapping")
+    print(
+        f"({failed} without an e-mail address failed, as they should), in {requests} requests, none of them rejected."
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class IngestRoutes:
         """Return the routes of this part."""
         return [
             Route("/api/v3/bulk", self._batch, methods=["POST"]),
+            Route("/api/v3/bulk/check_managed", self._check_managed, methods=["POST"]),
             Route("/api/v3/bulk/{portion}", self._canceled, methods=["GET"]),
             Route("/api/v3/bulk/{portion}/finalize", self._finalize, methods=["POST"]),
             Route("/api/v3/bulk/{connector_id}/add_ready_portion", self._add_ready_portion, methods=["POST"]),
@@ -90,6 +91,14 @@ class IngestRoutes:
         run.finalized, run.ended = True, int(time.time())
         self._oomnitza.keep_run(run)
         return self._api.reply(request, {})
+
+    async def _check_managed(self, request: Request) -> Response:
+        """Hand out, once, the integrations that Oomnitza's connector is to run now."""
+        self._api.admit(request, "ingest")
+        if set(await body_object(request)) != {"version"}:
+            raise RequestRejected(400, "The body must have version.")
+        due, self._oomnitza.due = self._oomnitza.due, []
+        return self._api.reply(request, due)
 
     async def _add_ready_portion(self, request: Request) -> Response:
         """Take a run that is whole already: one without records, or one that ended before its first record."""

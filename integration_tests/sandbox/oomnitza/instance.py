@@ -64,6 +64,7 @@ class Oomnitza:
         self.workflows: list[tuple[str, str]] = []
         self.connectors = {12: Integration("Slack")}
         self.mappings: dict[str, Row] = {}
+        self.due: list[Row] = []
         self.cancel_after: int | None = None
         kept = self.store.rows("SELECT * FROM runs ORDER BY number")
         self.runs_by_portion = {row["portion"]: Run(**orjson.loads(row["state"])) for row in kept}
