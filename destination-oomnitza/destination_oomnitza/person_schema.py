@@ -6,10 +6,12 @@ knows the standard fields and their types from that document, and no custom fiel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from destination_oomnitza.normalize import folded
 
 
 class Kind(Enum):
@@ -20,6 +22,44 @@ class Kind(Enum):
     BOOLEAN = "boolean"
     DATE = "date"
     UNKNOWN = "unknown"
+
+
+class Choices:
+    """The list of a drop-down: pairs of key and value. A record may give either, in any case."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], *, by_key: bool = False) -> None:
+        """Index the list. `by_key`: the field is a number, which is written as the key; text is written as the value."""
+        self.values = tuple(value for _, value in pairs)
+        written = [(key, value, int(key) if by_key else value) for key, value in pairs]
+        keys = {folded(key): choice for key, _, choice in reversed(written)}
+        values = {folded(value): choice for _, value, choice in reversed(written)}
+        # Two values may differ in case alone; one choice's key may be another's value.
+        self._exact: dict[Any, str | int] = {choice: choice for _, _, choice in written}
+        self._folded = {**values, **keys} if by_key else {**keys, **values}
+        self._names = {choice: {folded(key), folded(value)} for key, value, choice in written}
+
+    def find(self, given: Any) -> str | int | None:
+        """Return a choice as it is written, None if the list does not have it."""
+        if given in self._exact and given.__class__ is not bool:
+            return self._exact[given]
+        return next((self._folded[word] for word in _words(given) if word in self._folded), None)
+
+    def same(self, current: Any, wanted: Any) -> bool:
+        """Return whether a value of Oomnitza, key or value, is the choice `wanted`, which is as `find` returned it."""
+        names = self._names.get(wanted, set())
+        return any(word in names for word in _words(current))
+
+    def __str__(self) -> str:
+        """Return the list as people read it, its first twenty values."""
+        more = f" and {len(self.values) - 20} more" if len(self.values) > 20 else ""
+        return ", ".join(self.values[:20]) + more
+
+
+def _words(given: Any) -> tuple[str, ...]:
+    # A list of Yes and No is filled from a flag, too.
+    if isinstance(given, bool):
+        return ("true", "yes", "1") if given else ("false", "no", "0")
+    return (folded(given),)
 
 
 @dataclass(frozen=True)
@@ -35,6 +75,14 @@ class PersonField:
     optional: bool = True
     standard: bool = False
     """Oomnitza's own: of the OpenAPI document, or said to be so by the metadata's flag `hardcode`."""
+    length: int | None = None
+    """The most characters that the field holds; None if the metadata has no limit."""
+    choices: Choices | None = None
+    """The list of a drop-down; None if any value may be written."""
+    has_default: bool = False
+    """Whether Oomnitza fills the field of a new person by itself."""
+    is_phone: bool = False
+    """Whether punctuation and blanks mean nothing: Oomnitza may keep a number in another notation."""
 
     @property
     def system_kept(self) -> bool:
@@ -98,9 +146,41 @@ def _kind(data_type: Any) -> Kind:
     return Kind.UNKNOWN
 
 
+def _length(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) else None
+
+
+def _choices(searchhelp: Any, kind: Kind) -> Choices | None:
+    """Read the list of a drop-down. None if there is none, or the type of the field needs none."""
+    if not isinstance(searchhelp, list) or kind in (Kind.BOOLEAN, Kind.DATE):
+        return None
+    pairs = []
+    for row in searchhelp:
+        key, value = (row.get("key"), row.get("value")) if isinstance(row, Mapping) else (None, None)
+        value = key if value in (None, "") else value
+        if value not in (None, ""):
+            pairs.append((str(value if key is None else key), str(value)))
+    by_key = kind is Kind.NUMBER and all(key.isascii() and key.isdecimal() for key, _ in pairs)
+    return Choices(pairs, by_key=by_key) if pairs else None
+
+
+def _is_phone(*names: Any) -> bool:
+    return any(mark in str(name).lower() for name in names for mark in ("phone", "mobile"))
+
+
 def _standard_fields() -> dict[str, PersonField]:
     return {
-        name: PersonField(name, label, kind, internal, name in _UNIQUE, name not in SERVER_KEPT, standard=True)
+        name: PersonField(
+            name,
+            label,
+            kind,
+            internal,
+            name in _UNIQUE,
+            name not in SERVER_KEPT,
+            standard=True,
+            is_phone=_is_phone(name),
+        )
         for name, (label, kind, internal) in _STANDARD.items()
     }
 
@@ -141,6 +221,10 @@ class PersonSchema:
                 editable=_flag(told.get("editable"), default=True) and name not in SERVER_KEPT,
                 optional=_flag(told.get("optional"), default=True),
                 standard=base is not None or _flag(told.get("hardcode"), default=False),
+                length=_length(told.get("length")),
+                choices=_choices(told.get("searchhelp"), kind),
+                has_default=told.get("default_value") not in (None, ""),
+                is_phone=_is_phone(name, told.get("label"), told.get("data_type"), told.get("subtype")),
             )
         role = document.get("role")
         helps = role.get("searchhelp") if isinstance(role, Mapping) else None
@@ -148,6 +232,14 @@ class PersonSchema:
         roles = {str(h["key"]): str(h.get("value", "")) for h in helps if isinstance(h, Mapping) and "key" in h}
         # A field that every instance has may be written even where the page leaves it out.
         return cls({**standard, **fields}, roles)
+
+    def mandatory(self) -> list[PersonField]:
+        """Return the fields that a new person must have: those of every instance, and those that this one needs."""
+        return [
+            each
+            for each in self.fields.values()
+            if each.id in REQUIRED or not (each.optional or each.has_default or not each.editable)
+        ]
 
     def edit_only(self) -> frozenset[str]:
         """Return the fields that the metadata says are not editable."""

@@ -14,7 +14,7 @@ from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config, IngestWriting, RestWriting
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.rules import table
-from destination_oomnitza.mapping.values import folded
+from destination_oomnitza.normalize import folded
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.pipeline import Pipeline

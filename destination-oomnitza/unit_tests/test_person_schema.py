@@ -57,6 +57,98 @@ def test_data_types(data_type: Any, kind: Kind) -> None:
     assert PersonSchema.parse(page(a={"label": "A", "data_type": data_type})).fields["a"].kind is kind
 
 
+@pytest.mark.parametrize(
+    ("told", "length"),
+    [(128, 128), ("255", 255), (None, None), ("", None), (0, None), (-1, None), ("many", None), ("9" * 40, None)],
+)
+def test_length_is_read_as_number_or_text(told: Any, length: int | None) -> None:
+    assert PersonSchema.parse(page(a={"length": told})).fields["a"].length == length
+
+
+def test_choices_are_the_values_of_the_list() -> None:
+    rows = [
+        {"key": "b", "value": "Boston"},
+        {"key": "x", "value": ""},
+        {"value": "Rome"},
+        {"key": 7, "value": None},
+        {},
+        "odd",
+        {"key": "", "value": ""},
+    ]
+    choices = PersonSchema.parse(page(a={"data_type": "dropdown", "searchhelp": rows})).fields["a"].choices
+    assert choices is not None and str(choices) == "Boston, x, Rome, 7"
+    assert [choices.find(each) for each in ("B", "boston", "X", "rome", 7, "Paris", True)] == [
+        "Boston",
+        "Boston",
+        "x",
+        "Rome",
+        "7",
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("data_type", ["boolean", "date"])
+def test_choices_of_flags_and_dates_do_not_count(data_type: str) -> None:
+    field = {"data_type": data_type, "searchhelp": [{"key": "1", "value": "Yes"}]}
+    assert PersonSchema.parse(page(a=field)).fields["a"].choices is None
+
+
+@pytest.mark.parametrize("told", [None, [], "odd", [{}], [{"key": None, "value": ""}]])
+def test_choices_are_absent_without_a_list(told: Any) -> None:
+    assert PersonSchema.parse(page(a={"data_type": "text", "searchhelp": told})).fields["a"].choices is None
+
+
+def test_choices_of_a_number_are_written_by_key() -> None:
+    rows = [{"key": "1", "value": "One"}, {"key": "2", "value": "Two"}]
+    choices = PersonSchema.parse(page(a={"data_type": "integer", "searchhelp": rows})).fields["a"].choices
+    assert choices is not None and [choices.find(each) for each in ("two", 1, "1", 2.0, "3")] == [2, 1, 1, 2, None]
+
+
+def test_long_list_is_shown_cut() -> None:
+    rows = [{"key": str(number), "value": f"v{number}"} for number in range(25)]
+    choices = PersonSchema.parse(page(a={"data_type": "dropdown", "searchhelp": rows})).fields["a"].choices
+    assert str(choices).endswith("v19 and 5 more")
+
+
+def test_values_that_differ_in_case_are_told_apart() -> None:
+    rows = [{"key": "1", "value": "it"}, {"key": "2", "value": "IT"}]
+    choices = PersonSchema.parse(page(a={"data_type": "dropdown", "searchhelp": rows})).fields["a"].choices
+    assert choices is not None and [choices.find(each) for each in ("it", "IT", "It")] == ["it", "IT", "it"]
+
+
+@pytest.mark.parametrize(
+    ("description", "is_phone"),
+    [
+        ({"label": "Mobile"}, True), ({"label": "Work phone"}, True), ({"label": "X", "subtype": "PHONE"}, True),
+        ({"label": "Desk"}, False),
+    ],
+)  # fmt: skip
+def test_phone_is_known_by_label_or_type(description: dict[str, Any], is_phone: bool) -> None:
+    assert PersonSchema.parse(page(a=description)).fields["a"].is_phone is is_phone
+    assert PersonSchema.unknown().fields["phone_number"].is_phone
+
+
+def test_mandatory_fields_are_those_that_no_default_fills() -> None:
+    schema = PersonSchema.parse(
+        page(
+            badge={"label": "Badge", "optional": "0"},
+            site={"label": "Site", "optional": "false", "default_value": "HQ"},
+            number={"label": "Number", "optional": "0", "editable": "0"},
+            team={"label": "Team", "optional": "1"},
+        )
+    )
+    assert [each.id for each in schema.mandatory()] == ["username", "email", "role", "badge"]
+    assert [each.id for each in PersonSchema.unknown().mandatory()] == ["username", "email", "role"]
+
+
+@pytest.mark.parametrize("data_type", ["text", "dropdown", "boolean", "date", "integer", None])
+def test_role_is_a_number_whatever_the_metadata_says(data_type: Any) -> None:
+    assert (
+        PersonSchema.parse({"role": {"data_type": data_type, "searchhelp": ROLES}}).fields["role"].kind is Kind.NUMBER
+    )
+
+
 def test_standard_fields_are_known_also_where_the_page_leaves_them_out() -> None:
     told, untold = PersonSchema.parse(page()), PersonSchema.unknown()
     for metadata in (told, untold):

@@ -236,7 +236,7 @@ def test_the_first_key_that_finds_somebody_wins(sandbox: Sandbox, update_sync_ke
     assert ada is not None and bob is not None
     # Found by the first key, the second is written only if that is wanted; found by the second, the first is written.
     assert (ada["username"], ada["email"]) == (
-        "ada",
+        "old-ada",
         "ada@acme.example" if update_sync_keys else "ada.old@acme.example",
     )
     assert bob["slack_user_id"] == "UBOB"

@@ -19,7 +19,7 @@ from destination_oomnitza.api.responses import RequestRejected, error_in
 from destination_oomnitza.api.saas_user import SaasUser, activity, activity_id, external_id, listed_roles
 from destination_oomnitza.config.models import UserAndSaasUserRecords
 from destination_oomnitza.errors import config_error
-from destination_oomnitza.mapping.values import folded, is_empty
+from destination_oomnitza.normalize import folded, is_empty
 
 logger = logging.getLogger("airbyte")
 

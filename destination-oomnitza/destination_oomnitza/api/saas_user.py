@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from destination_oomnitza.mapping.values import is_empty
+from destination_oomnitza.normalize import is_empty
 
 
 @dataclass(slots=True)

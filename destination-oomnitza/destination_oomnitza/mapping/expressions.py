@@ -6,7 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from destination_oomnitza.mapping.templates import TemplateFailed, compile_template, is_template
+from destination_oomnitza.mapping.templates import (
+    compile_native_template,
+    compile_template,
+    is_template,
+    template_paths,
+)
 
 Value = Callable[[Mapping[str, Any]], Any]
 Condition = Callable[[Mapping[str, Any]], bool]
@@ -61,6 +66,34 @@ def compile_value(text: str) -> Value:
     return compile_template(text) if is_template(text) else _compile_path(text)
 
 
+def compile_native(text: str) -> Value:
+    """Return a function from a record to the value of an attribute of a mapping drawn in Oomnitza, in its own type.
+
+    Such an attribute is an expression, with or without braces: `profile.email`, `{{ profile["first_name"] }}`. Raises as
+    `compile_value`.
+    """
+    return compile_native_template(_in_braces(text))
+
+
+def native_paths_read(text: str) -> frozenset[str]:
+    """Return the paths that an attribute of a mapping drawn in Oomnitza reads, as `paths_read`."""
+    return template_paths(_in_braces(text), native=True)
+
+
+def _in_braces(text: str) -> str:
+    return text if is_template(text) else f"{{{{ {text} }}}}"
+
+
+def paths_read(text: str) -> frozenset[str]:
+    """Return the paths of a record that a path or template reads, without indices; "" is the whole record.
+
+    For example `profile.phones[0].number` reads `profile.phones.number`. Raises as `compile_value`.
+    """
+    if is_template(text):
+        return template_paths(text)
+    return frozenset([".".join(step for step in path_steps(text) if isinstance(step, str))])
+
+
 def compile_condition(text: str) -> Condition:
     """Return a function that says whether a path or template is true of a record. Raises as `compile_value`."""
     value = compile_value(text)
@@ -72,6 +105,3 @@ def compile_condition(text: str) -> Condition:
         return bool(result)
 
     return holds
-
-
-__all__ = ["Condition", "TemplateFailed", "Value", "compile_condition", "compile_value", "field_value", "path_steps"]

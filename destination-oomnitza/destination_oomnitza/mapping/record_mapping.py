@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from destination_oomnitza.mapping.expressions import Condition, Value
 from destination_oomnitza.mapping.rules import Rule
-from destination_oomnitza.mapping.templates import TemplateFailed
-from destination_oomnitza.mapping.values import ValueRejected, is_empty
+from destination_oomnitza.mapping.template_budget import budget
+from destination_oomnitza.mapping.templates import TemplateFailed, is_template
+from destination_oomnitza.mapping.values import MAX_TEXT, ValueRejected
+from destination_oomnitza.normalize import clean_text, has_format_character, is_empty, number_text
 from destination_oomnitza.person_schema import PersonField
 
 Record = Mapping[str, Any]
+_INDEX = re.compile(r"\[\d+\]")
+_Step = tuple[str, Value, Callable[[Any], Any], Rule]
 
 
 class RecordRejected(ValueError):
@@ -39,6 +44,15 @@ class SaasRules:
 
     external_id: Value
     role: Value | None
+
+
+def nulled_paths(meta: Any) -> list[str]:
+    """Return the fields that `meta.changes` of a record says were nulled, as paths."""
+    changes = meta.get("changes") if isinstance(meta, Mapping) else None
+    if not isinstance(changes, list):
+        return []
+    nulled = [each for each in changes if isinstance(each, Mapping) and each.get("change") == "NULLED"]
+    return [_INDEX.sub("", str(each["field"])) for each in nulled if each.get("field")]
 
 
 class RecordMapping:
@@ -70,37 +84,45 @@ class RecordMapping:
         self._dynamic = dynamic
         self._seen: set[str] = set()
         self._steps = self._compiled()
+        self._has_templates = any(is_template(rule.expression or "") for rule in self.rules.values())
 
-    def __call__(self, record: Record) -> MappedRecord | None:
-        """Return what the record says of a person, or None where it has no value for any sync key.
+    def __call__(self, record: Record, meta: Any = None) -> MappedRecord | None:
+        """Return what the record says of a person, or None if it has no value for any sync key.
 
         A record of an inactive account that has the account's id in the application is a row without it, too: such accounts often
-        lose their e-mail address, and the SaaS user is found by that id.
+        lose their e-mail address, and the SaaS user is found by that id. `meta` is that of the record's message.
 
         Raises RecordRejected, with the field's name and the reason, for a value that its field cannot take and a template that fails.
         """
         if self._dynamic is not None and not record.keys() <= self._seen:
             self._learn(record)
+        if not self._has_templates:
+            return self._mapped(record, meta)
+        with budget():
+            return self._mapped(record, meta)
+
+    def _mapped(self, record: Record, meta: Any) -> MappedRecord | None:
         fields: dict[str, Any] = {}
         name = ""
         try:
-            for name, read, fitting, rule in self._steps:
+            for name, read, fitting, rule in self._steps if meta is None else self._steps_with(meta):
                 value = read(record)
-                if value is None or (value.__class__ is str and not value.strip()):
-                    if rule.default is not None:
-                        fields[name] = rule.default
-                    elif rule.write_empty:
-                        fields[name] = rule.empty
-                else:
-                    fields[name] = fitting(value)
+                if value is not None:
+                    value = fitting(value)
+                    if value != "":
+                        fields[name] = value
+                        continue
+                if rule.default is not None:
+                    fields[name] = rule.default
+                elif rule.write_empty:
+                    fields[name] = rule.empty
             name = "inactive_when"
             inactive = self.is_inactive(record)
             name = "the SaaS user"
             external_id, role = (None, None) if self._saas is None else self._saas_values(self._saas, record)
         except (ValueRejected, TemplateFailed) as error:
             raise RecordRejected(f"{name}: {error}") from None
-        # Of text, only what empties a field is empty here.
-        keys = tuple([None if (value := fields.get(key)) == "" else value for key in self.sync_keys])
+        keys = self._keys(fields)
         for name in self._only_found_by:
             fields.pop(name, None)
         for name, value in zip(self.sync_keys, keys, strict=True):
@@ -115,6 +137,23 @@ class RecordMapping:
     def is_inactive(self, record: Record) -> bool:
         """Return whether a record is of an account that is no longer active. Raises TemplateFailed."""
         return self._inactive is not None and self._inactive(record)
+
+    def _steps_with(self, meta: Any) -> list[_Step]:
+        """Return the steps for a record some of whose fields the source or the platform nulled by an error.
+
+        What is made from such a field is left as it is in Oomnitza: neither emptied nor given a default.
+        """
+        nulled = nulled_paths(meta)
+        return [step for step in self._steps if not step[3].reads_any(nulled)] if nulled else self._steps
+
+    def _keys(self, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+        keys = []
+        for key in self.sync_keys:
+            value = fields.get(key)
+            if value.__class__ is str and not value.isascii() and has_format_character(value):
+                raise RecordRejected(f"{key}: holds an invisible character, so that no look-up would find it")
+            keys.append(None if value == "" else value)  # of text, only what empties a field is empty here
+        return tuple(keys)
 
     def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
         """Yield what a record that is not written tells of whose it is: `(field of a SaaS user, value)`, as far as it can be read."""
@@ -154,7 +193,10 @@ class RecordMapping:
             value = read(record) if read is not None else None
             if isinstance(value, (bool, list, dict)):
                 raise ValueRejected(f"the {what} in the application must be text or a number")
-            values.append(None if is_empty(value) else str(value).strip())
+            text = value if isinstance(value, str) else "" if value is None else number_text(value)
+            if len(text) > MAX_TEXT:
+                raise ValueRejected(f"the {what} in the application is a text of {len(text)} characters")
+            values.append(clean_text(text) or None)
         return values[0], values[1]
 
     def _learn(self, record: Record) -> None:
@@ -165,6 +207,6 @@ class RecordMapping:
             self._seen.add(name)
         self._steps = self._compiled()
 
-    def _compiled(self) -> list[tuple[str, Value, Callable[[Any], Any], Rule]]:
+    def _compiled(self) -> list[_Step]:
         """Return the rules as the loop over every record wants them."""
         return [(name, rule.value or (lambda _: None), rule.fit, rule) for name, rule in self.rules.items()]

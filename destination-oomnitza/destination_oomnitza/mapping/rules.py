@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from destination_oomnitza.config.models import FieldMapping
-from destination_oomnitza.mapping.expressions import Value, compile_value, field_value
+from destination_oomnitza.mapping.expressions import Value, compile_value, field_value, paths_read
 from destination_oomnitza.mapping.templates import TemplateFailed
 from destination_oomnitza.mapping.values import ValueRejected, fit
+from destination_oomnitza.normalize import clean_text, letters_and_digits
 from destination_oomnitza.person_schema import Kind, PersonField, PersonSchema
 
 # configuration.md, "Smart mapping": Oomnitza field <- field of the stream, always.
@@ -48,6 +48,9 @@ class Rule:
     default: Any = None
     if_empty_only: bool = False
     write_empty: bool = False
+    newest: bool = False
+    reads: frozenset[str] = frozenset()
+    """The paths of the record that the value is made from; "" is the whole record."""
     origin: str = "smart mapping"
 
     @property
@@ -55,16 +58,23 @@ class Rule:
         """What empties the field: text fields take "" (the OpenAPI document has no nullable text), others null."""
         return "" if self.field.kind is Kind.TEXT else None
 
+    def reads_any(self, paths: Iterable[str]) -> bool:
+        """Return whether the value is made from one of these paths, from a part of it, or from what it is a part of."""
+        return any(_overlap(mine, path) for mine in self.reads for path in paths)
 
-def normal(name: str) -> str:
-    """Return a label or an id as smart mapping compares it: letters and digits, without case."""
-    return re.sub(r"[\W_]+", "", name).lower()
+
+def _overlap(one: str, other: str) -> bool:
+    return one in ("", other) or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
     known: dict[Any, int] = {}
 
     def role(value: Any) -> Any:
+        if isinstance(value, str):
+            value = clean_text(value)
+            if not value:
+                return value
         if isinstance(value, (bool, list, dict)):
             raise ValueRejected("is not a role; a role is an id or a name")
         if value not in known:
@@ -93,20 +103,26 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
     sources = dict(SMART_FIELDS)
     # Names of signs alone are all the same once normal, and mean nothing. A field takes one value, no object and no list.
     by_name = {
-        normal(name): name
+        letters_and_digits(name): name
         for name, schema in properties.items()
-        if name != NEVER_SMART and normal(name) and _holds_one_value(schema)
+        if name != NEVER_SMART and letters_and_digits(name) and _holds_one_value(schema)
     }
-    by_label = {normal(label): source for label, source in SLACK_LABELS.items()}
+    by_label = {letters_and_digits(label): source for label, source in SLACK_LABELS.items()}
     for each in metadata.fields.values():
         if each.standard:
             continue
-        label = normal(each.label)
-        source = by_name.get(label) or by_name.get(normal(each.id)) or by_label.get(label)
+        label = letters_and_digits(each.label)
+        source = by_name.get(label) or by_name.get(letters_and_digits(each.id)) or by_label.get(label)
         if source is not None:
             sources[each.id] = source
     return [
-        Rule(metadata.fields[name], source, field_value(source), field_fit(metadata.fields[name], metadata))
+        Rule(
+            metadata.fields[name],
+            source,
+            field_value(source),
+            field_fit(metadata.fields[name], metadata),
+            reads=frozenset([source]),
+        )
         for name, source in sources.items()
         if name in metadata.fields and metadata.fields[name].editable
     ]
@@ -136,6 +152,8 @@ def explicit_rule(entry: FieldMapping, metadata: PersonSchema) -> Rule:
         default,
         entry.if_empty_only,
         entry.write_empty,
+        entry.newest,
+        frozenset() if entry.value is None else paths_read(entry.value),
         origin="your field mapping",
     )
 
@@ -149,6 +167,7 @@ def table(rules: Iterable[Rule], defaults: Mapping[str, Any]) -> str:
             value += f", else {rule.default!r}"
         value += ", only if empty" if rule.if_empty_only else ""
         value += ", empty values too" if rule.write_empty else ""
+        value += ", only if newer" if rule.newest else ""
         rows.append((rule.field.id, value, rule.origin))
     rows += [(name, f"{value!r}, new people only", f"default_{name}") for name, value in defaults.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]

@@ -1,127 +1,74 @@
-"""What a template may build: a Jinja environment in which every value has a size, and every record a budget of work.
+"""A Jinja environment in which nothing that a template builds or does is without bound.
 
 Jinja's sandbox keeps a template from reaching Python; it does not keep it from building `'a' * 200000000`, from doubling a list in
-every line, or from loops within loops. Here every operator, filter, call and literal weighs what goes in and what comes out:
-
-- a value weighs about as many characters as it takes when written out, and no value may weigh more than MAX_CHARACTERS;
-- where a result can be the product of what goes in (`replace`, `join`, `center`, formats), the product is looked at before;
-- all that is weighed while one record is rendered comes out of one budget, which ends endless work.
-
-How long one regular expression takes is not bounded: it is the administrator's own.
+every line, or from loops within loops. Here every operator, comparison, filter, test, call and literal weighs what goes in and what
+comes out (`template_budget.py`). Where a result, or the time it takes, can be the product of what goes in, the product is looked at
+before. What cannot be bounded is not there: a method is only called if it is listed here.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import threading
-from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, time, timedelta, tzinfo
 from typing import Any, cast
 
-from airbyte_cdk.sources.declarative.interpolation.macros import duration
-from jinja2 import Undefined, nodes, pass_context
-from jinja2.runtime import Context
+import regex
+from jinja2 import ChainableUndefined, nodes, pass_context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
-MAX_CHARACTERS = 100_000
-"""The longest text that a template may build. The longest Oomnitza field is far shorter."""
+from destination_oomnitza.mapping.template_budget import (
+    DURATION,
+    Function,
+    Stream,
+    allow,
+    charge,
+    seconds_left,
+    weigh,
+    whole,
+)
 
-_MAX_PRODUCT = 2_000_000
-_MAX_WORK = 2_000_000
-_MAX_DEPTH = 50
+_MAX_PRODUCT = 1_000_000
 _MAX_BITS = 4096
-_PLAIN = (type(None), float, date, time, timedelta, tzinfo, type(duration("P1Y")), Undefined)
-_SEVERAL = (list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
-# Results that can be as large as the product of what goes in.
-_GROWING_FILTERS = frozenset(
-    ["batch", "center", "format", "indent", "join", "replace", "regex_replace", "round", "slice", "tojson", "wordwrap"]
+_MAX_PATTERN = 1_000
+"""The longest regular expression, and the longest format of text or dates."""
+_MAX_SQUARE = 10_000
+"""The longest text for filters that may take as long as its length times itself."""
+
+# Results, or times, that can be as large as the product of what goes in.
+_PRODUCT_FILTERS = frozenset(["batch", "center", "indent", "join", "replace", "slice", "tojson", "trim"])
+_SQUARE_FILTERS = frozenset(["striptags", "wordwrap"])
+_REFUSED_FILTERS = frozenset(["pprint", "urlize"])
+# Tests that look into their values; the others look at their type alone.
+_WEIGHED_TESTS = frozenset(
+    ["in", "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=",
+     "divisibleby", "lower", "upper"]
+)  # fmt: skip
+_TEXT_METHODS = frozenset(
+    ["capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal",
+     "isdigit", "islower", "isnumeric", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix",
+     "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
+     "swapcase", "title", "upper", "zfill"]
+)  # fmt: skip
+_METHODS: tuple[tuple[type | tuple[type, ...], frozenset[str]], ...] = (
+    (dict, frozenset(["copy", "get", "items", "keys", "values"])),
+    ((list, tuple), frozenset(["copy", "count", "index"])),
+    ((int, float), frozenset(["bit_length", "is_integer"])),
+    (LoopContext, frozenset(["changed", "cycle"])),
 )
-_GROWING_METHODS = frozenset(
-    ["center", "ljust", "rjust", "zfill", "expandtabs", "replace", "join", "format", "format_map", "translate"]
-)
-_NUMBER = re.compile(r"\d+")
-# A width that comes from a value: `%*d`, `{:{}}`.
-_OUTER_WIDTH = re.compile(r"%[-+ #0]*\*|\{[^{}]*\{")
+_DATES = (date, time, timedelta, tzinfo, DURATION)
+_CODECS = frozenset(["ascii", "latin-1", "latin1", "utf-8", "utf8"])
+_DIGITS = re.compile(r"\d+")
+# A width that comes from a value: `%*d`, `%.*f`, `{:{}}`.
+_OUTER_WIDTH = re.compile(r"%(\(.*\))?[-+ #0-9.]*\*|\{[^{}]*\{", re.DOTALL)
 
 
-class _Work(threading.local):
-    left = 0
-
-
-_WORK = _Work()
-
-
-@contextmanager
-def budget() -> Iterator[None]:
-    """Give the work within it one record's budget."""
-    _WORK.left = _MAX_WORK
-    yield
-
-
-def allow(size: int, limit: int) -> None:
-    """Raise SecurityError where a size is beyond a limit."""
-    if size > limit:
-        raise SecurityError(f"it would build more than the {MAX_CHARACTERS} characters that are allowed")
-
-
-def _charge(work: int) -> None:
-    _WORK.left -= work
-    if _WORK.left < 0:
-        raise SecurityError("it does more work on one record than is allowed")
-
-
-class _Stream:
-    """What a filter brings one by one (`map`, `select`, ...): weighed as it is taken."""
-
-    def __init__(self, values: Iterator[Any]) -> None:
-        self._values = values
-
-    def __iter__(self) -> _Stream:
-        return self
-
-    def __next__(self) -> Any:
-        value = next(self._values)
-        weigh(value)
-        return value
-
-
-def weigh(value: Any) -> int:
-    """Return about how many characters a value takes when written out, and take that off the budget.
-
-    Raises SecurityError for a value beyond MAX_CHARACTERS, one that is nested too deeply, and for what is no value (a method, a loop).
-    """
-    weight = len(value) or 1 if value.__class__ is str else 0
-    allow(weight, MAX_CHARACTERS)
-    pending: list[tuple[Any, int]] = [] if weight else [(value, 0)]  # text is the usual case
-    while pending:
-        each, depth = pending.pop()
-        inner: Collection[Any] = ()
-        if isinstance(each, (str, bytes)):
-            weight += len(each) or 1
-        elif isinstance(each, int):
-            weight += each.bit_length() // 3 + 1
-        elif isinstance(each, dict):
-            weight += len(each) + 1
-            inner = (*each.keys(), *each.values()) if weight <= MAX_CHARACTERS else ()
-        elif isinstance(each, _SEVERAL):
-            weight += len(each) + 1
-            inner = each
-        elif isinstance(each, (*_PLAIN, _Stream)):
-            weight += 1
-        else:
-            raise SecurityError(
-                f"it uses a {type(each).__name__} as a value; a method is called with (), a field is record['name']"
-            )
-        allow(weight, MAX_CHARACTERS)
-        if inner and depth >= _MAX_DEPTH:
-            raise SecurityError(f"it builds something nested more than {_MAX_DEPTH} deep")
-        pending.extend((one, depth + 1) for one in inner)
-    _charge(weight)
-    return weight
+def _refuse(sentence: str) -> None:
+    raise SecurityError(sentence)
 
 
 def _width(value: Any) -> int:
@@ -135,65 +82,110 @@ def _allow_product(subject: Any, arguments: Iterable[Any]) -> None:
 
 def _allow_format(text: Any, arguments: Iterable[Any]) -> None:
     if isinstance(text, str):
+        _allow_pattern(text)
         if _OUTER_WIDTH.search(text):
-            raise SecurityError("its format takes a width from a value, which is not allowed")
-        allow(sum(int(number[:10]) for number in _NUMBER.findall(text)), MAX_CHARACTERS)
+            _refuse("its format takes a width from a value, which is not allowed")
+        allow(sum(int(number[:10]) for number in _DIGITS.findall(text)))
     allow(weigh(text) * (1 + sum(weigh(each) for each in arguments)), _MAX_PRODUCT)
 
 
-def _whole(values: Iterable[Any]) -> list[Any]:
-    return [list(value) if isinstance(value, _Stream) else value for value in values]
+def _allow_pattern(text: Any) -> None:
+    if isinstance(text, (str, bytes)) and len(text) > _MAX_PATTERN:
+        _refuse(f"it uses a format or a pattern of more than {_MAX_PATTERN} characters, which is not allowed")
 
 
 def _bounded_result(result: Any) -> Any:
-    if isinstance(result, Iterator) and not isinstance(result, _Stream):
-        return _Stream(result)
+    if isinstance(result, Iterator) and not isinstance(result, Stream):
+        return Stream(result)
     if not isinstance(result, Namespace):
         weigh(result)
     return result
 
 
-def _bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _bounded(function: Function, check: Function) -> Function:
+    """Return a filter or test whose values are checked before and weighed after."""
     passed = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @functools.wraps(function)  # keeps Jinja's marks, such as "pass the environment first"
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        given = list(args[passed:])
-        if name in _GROWING_FILTERS:
-            given, kwargs = _whole(given), dict(zip(kwargs, _whole(kwargs.values()), strict=True))
-            if name == "format":
-                _allow_format(given[0], [*given[1:], *kwargs.values()])
-            else:
-                # Indented JSON is as wide as it is deep.
-                _allow_product(given[0], [*given[1:], *kwargs.values(), _MAX_DEPTH if name == "tojson" else 1])
-        else:
-            for value in (*given, *kwargs.values()):
-                weigh(value)
-        if name == "sum" and any(isinstance(start, (list, tuple)) for start in (*given[1:], *kwargs.values())):
-            raise SecurityError("sum is for numbers here")
-        return _bounded_result(function(*args[:passed], *given, **kwargs))
+        given, named = check(args[passed:], kwargs)
+        return _bounded_result(function(*args[:passed], *given, **named))
 
     return bounded
 
 
-def _regex_replace(value: str, regex: str, replacement: str) -> str:
+def _check(name: str) -> Function:
+    """Return the function that looks at what a filter or test is given, and returns it."""
+
+    def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        # One by one, a value can be looked at only once.
+        gathers = name in _PRODUCT_FILTERS or name == "format"
+        given = [whole(each) for each in args] if gathers else list(args)
+        named = {key: whole(each) for key, each in kwargs.items()} if gathers else kwargs
+        everything = (*given, *named.values())
+        if name == "format":
+            _allow_format(given[0], everything[1:])
+        elif name in _PRODUCT_FILTERS:
+            # Indented JSON is as wide as it is deep.
+            _allow_product(given[0], [*everything[1:], 50 if name == "tojson" else 1])
+        elif name in _SQUARE_FILTERS:
+            allow(weigh(given[0]), _MAX_SQUARE)
+            _allow_product(given[0], everything[1:])
+        else:
+            for value in everything:
+                weigh(value)
+        if name == "sum" and any(isinstance(start, (list, tuple)) for start in everything[1:]):
+            _refuse("sum is for numbers here")
+        if name == "round" and any(isinstance(each, int) and abs(each) > 100 for each in everything[1:]):
+            _refuse("it rounds to more than 100 digits, which is not allowed")
+        return given, named
+
+    return check
+
+
+def _regex(call: Function) -> Any:
+    """Call a method of `regex` within the time that is left: a pattern of the administrator's may go on for ever."""
+    try:
+        return call(timeout=seconds_left())
+    except TimeoutError:
+        raise SecurityError("its regular expression works longer on one record than is allowed") from None
+
+
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    _allow_pattern(pattern)
+    charge(100 * len(pattern))
+    return regex.compile(pattern)
+
+
+def _regex_search(value: str, pattern: str) -> Any:
+    """Return the first group of a match, or "", as the CDK's filter does."""
+    match = _regex(functools.partial(_compiled(pattern).search, value))
+    return match.group(1) if match and match.groups() else ""
+
+
+def _regex_replace(value: str, pattern: str, replacement: str) -> Any:
     """Replace as the CDK's filter does, with an eye on what the groups add up to."""
     length = 0
 
-    def expand(match: re.Match[str]) -> str:
+    def expand(match: regex.Match[str]) -> str:
         nonlocal length
-        text = match.expand(replacement)
+        text = str(match.expand(replacement))
         length += len(text)
-        allow(length, MAX_CHARACTERS)
+        allow(length)
         return text
 
-    return re.sub(regex, expand, value)
+    return _regex(functools.partial(_compiled(pattern).sub, expand, value))
 
 
 def _counted(values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
-        _charge(1)
+        charge(1)
         yield value
+
+
+def _container(values: Any) -> Any:
+    # A key of an object is found at once, whatever its size.
+    return values if isinstance(values, dict) else _bounded_result(values)
 
 
 def _joined(parts: list[Any]) -> str:
@@ -207,14 +199,14 @@ def _dict(**values: Any) -> dict[str, Any]:
 
 @pass_context
 def _finalize(_: Context, value: Any) -> Any:
-    if isinstance(value, _Stream):
-        raise SecurityError("it would write out a list that is not there yet; add | list or | join(', ')")
+    if isinstance(value, Stream):
+        _refuse("it would write out a list that is not there yet; add | list or | join(', ')")
     weigh(value)
     return "" if value is None else value
 
 
 class _Weighing(NodeTransformer):
-    """Lets literals, `~` and loops go through filters of ours, whose names no template can write."""
+    """Lets literals, `~`, slices, comparisons and loops go through filters of ours, whose names no template can write."""
 
     def _weighed(self, node: nodes.Node, name: str = " weighed") -> nodes.Expr:
         return nodes.Filter(cast(nodes.Expr, node), name, [], [], None, None, lineno=node.lineno)
@@ -231,6 +223,20 @@ class _Weighing(NodeTransformer):
         self.generic_visit(node)
         return self._weighed(node) if node.ctx == "load" else node
 
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return self._weighed(node) if isinstance(node.arg, nodes.Slice) else node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Expr:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        node.expr = self._compared(node.expr)
+        for operand in node.ops:
+            operand.expr = self._compared(operand.expr, " container" if operand.op in ("in", "notin") else " weighed")
+        return node
+
+    def _compared(self, node: nodes.Expr, name: str = " weighed") -> nodes.Expr:
+        return node if isinstance(node, nodes.Const) else self._weighed(node, name)
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
         return self._weighed(self._weighed(nodes.List(node.nodes, lineno=node.lineno)), " joined")
@@ -242,17 +248,27 @@ class _Weighing(NodeTransformer):
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, in which no value changes and none grows beyond its bounds."""
+    """Jinja's sandbox, in which no value changes and none grows beyond its bounds. What is missing is null, and so are its parts."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def __init__(self, filters: Mapping[str, Any], functions: Mapping[str, Any]) -> None:
         # `optimized` would run constant filters while compiling, where there is no budget.
-        super().__init__(optimized=False, finalize=_finalize)
-        all_filters = {**self.filters, **filters, "regex_replace": _regex_replace}
-        self.filters = {name: _bounded_filter(name, function) for name, function in all_filters.items()}
-        self.filters |= {" weighed": _bounded_result, " joined": _joined, " counted": _counted}
+        super().__init__(optimized=False, finalize=_finalize, undefined=ChainableUndefined)
+        patterns = {"regex_search": _regex_search, "regex_replace": _regex_replace}
+        known = {
+            name: each for name, each in {**self.filters, **filters, **patterns}.items() if name not in _REFUSED_FILTERS
+        }
+        self.filters = {name: _bounded(cast(Function, function), _check(name)) for name, function in known.items()}
+        self.filters |= {
+            " weighed": _bounded_result,
+            " joined": _joined,
+            " counted": _counted,
+            " container": _container,
+        }
+        self.tests |= {name: _bounded(cast(Function, self.tests[name]), _check(name)) for name in _WEIGHED_TESTS}
         self.globals = {"namespace": Namespace, "dict": _dict, **functions}
+        self._functions = frozenset(functions) - {"max", "min"}
 
     def bounded(self, tree: nodes.Template) -> nodes.Template:
         """Return a parsed template in which all that builds something is weighed."""
@@ -266,31 +282,47 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         elif operator == "%" and isinstance(left, str):
             _allow_format(left, [right])
         elif operator == "*":
-            allow(_width(left) * _width(right), MAX_CHARACTERS)
+            allow(_width(left) * _width(right))
         else:
-            allow(weigh(left) + weigh(right), MAX_CHARACTERS)
+            allow(weigh(left) + weigh(right))
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a macro or a method, within the bounds."""
+        """Call a function or a method, within the bounds."""
+        given = [whole(each) for each in args]
         method = getattr(function, "__wrapped__", function)  # what the sandbox puts in the place of str.format
-        subject, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
-        given = _whole(args)
-        everything = (*given, *kwargs.values())
-        if isinstance(subject, (str, bytes)) and name in ("format", "format_map"):
-            _allow_format(subject, everything)
-        elif isinstance(subject, (str, bytes)) and name in _GROWING_METHODS:
-            _allow_product(subject, everything)
-        elif isinstance(subject, int):
-            allow(max((_width(each) for each in everything), default=0), MAX_CHARACTERS)
-        else:
-            for value in everything:
-                weigh(value)
+        name = str(getattr(method, "__name__", ""))
+        _allow_call(getattr(method, "__self__", None), name, [*given, *kwargs.values()])
+        if name in self._functions and self.globals[name] is function:
+            for value in (*given, *kwargs.values()):
+                _allow_pattern(value)
         return _bounded_result(super().call(context, function, *given, **kwargs))
 
 
+def _allow_call(subject: Any, name: str, arguments: list[Any]) -> None:
+    if isinstance(subject, str) and name == "format":
+        _allow_format(subject, arguments)
+    elif isinstance(subject, str) and name in _TEXT_METHODS:
+        _allow_product(subject, arguments)
+    elif isinstance(subject, (str, bytes)) and name in ("encode", "decode"):
+        weigh(subject)
+        if not all(str(each).lower() in _CODECS for each in arguments[:1]):
+            _refuse("it uses an encoding that is not allowed; there are utf-8, latin-1 and ascii")
+    elif subject is None or isinstance(subject, _DATES):
+        for value in arguments:
+            weigh(value)
+            if subject is not None:
+                _allow_pattern(value)
+    else:
+        known = next((names for types, names in _METHODS if isinstance(subject, types)), frozenset())
+        if name not in known:
+            _refuse(f"it calls {name}() of a {type(subject).__name__}, which is not allowed")
+        for value in (subject, *arguments) if isinstance(subject, (list, tuple)) else arguments:
+            weigh(value)
+
+
 def _allow_number(operator: str, left: float, right: float) -> None:
-    _charge(1)
+    charge(1)
     if isinstance(left, int) and isinstance(right, int):
         if operator == "*":
             allow(left.bit_length() + right.bit_length(), _MAX_BITS)

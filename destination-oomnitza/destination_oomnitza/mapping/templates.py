@@ -1,22 +1,29 @@
 """Templates: the CDK's sandboxed Jinja, where text stays text and what a template may build is bounded.
 
 The language (filters, macros, sandbox) is the CDK's. Its `JinjaInterpolation` is not used: it turns "+15551234567" into a
-number and "None" into nothing, and swallows errors. What a template may build, and how much work it may do on one record, `bounds.py` says.
+number and "None" into nothing, and swallows errors. `template_limits.py` bounds what a template may build, and how long it may work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from airbyte_cdk.sources.declarative.interpolation.filters import filters as cdk_filters
 from airbyte_cdk.sources.declarative.interpolation.macros import macros as cdk_macros
-from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Template, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import SecurityError
 
-from destination_oomnitza.mapping.template_limits import MAX_CHARACTERS, BoundedEnvironment, allow, budget
+from destination_oomnitza.mapping import template_names as names
+from destination_oomnitza.mapping.template_budget import allow, budget, whole
+from destination_oomnitza.mapping.template_limits import BoundedEnvironment
+
+Render = Callable[[Mapping[str, Any]], Any]
 
 _MAX_REASON = 300
+_MAX_TEMPLATE = 20_000
+_RESULT = "result"
 # Everything that is code of another place, or that lets text grow unseen by the operators' bounds.
 _REFUSED_TAGS: tuple[type[nodes.Node], ...] = (
     nodes.Macro,
@@ -41,23 +48,124 @@ def _environment() -> BoundedEnvironment:
 
 
 _ENVIRONMENT = _environment()
+# Without functions, so that a field of a function's name is found, too.
+_NAMES = _environment()
+_NAMES.globals = {}
 
 
 def is_template(text: str) -> bool:
-    """Say whether a value is a template rather than a path."""
+    """Return whether a value is a template rather than a path."""
     return "{{" in text or "{%" in text
 
 
 def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
     """Return a function that renders `text` over a record.
 
-    The record is the variable `record`, and is never changed. The function returns text, exactly as the template built it, and raises
-    TemplateFailed with the reason where the template fails on a record. Raises TemplateFailed for a template that does not compile.
+    The record is the variable `record`, each of its fields that is a plain word a variable, too; the record is never changed. The
+    function returns text, exactly as the template built it, and raises TemplateFailed with the reason if the template fails on a
+    record. Raises TemplateFailed for a template that does not compile.
     """
-    try:
-        tree = _ENVIRONMENT.parse(text)
-        _refuse_what_is_not_here(tree)
+    with _compiling():
+        tree = _parsed(text)
+        variables = names.variables(tree, _ENVIRONMENT.globals)
         template = _ENVIRONMENT.from_string(_ENVIRONMENT.bounded(tree))
+
+    def render(record: Mapping[str, Any]) -> str:
+        parts: list[str] = []
+        length = 0
+        with _rendering():
+            for part in template.generate(_context(record, variables)):
+                length += len(part)
+                allow(length)
+                parts.append(part)
+            rendered = "".join(parts)
+            rendered.encode()  # a template can build half a character, which no JSON holds
+        return rendered
+
+    return render
+
+
+def compile_native_template(text: str) -> Render:
+    """Return a function from a record to the value of the one expression of a template, in its own type.
+
+    In names, `_SPACE_` stands for a blank and `_DOT_` for a dot, as in mappings drawn in Oomnitza. A template that is more than one
+    expression becomes text. Raises as `compile_template`.
+    """
+    with _compiling():
+        tree = names.with_signs(_parsed(text))
+        variables = names.variables(tree, _ENVIRONMENT.globals)
+        expression = _only_expression(tree)
+        if expression is None:
+            return compile_template(text)
+        template = _ENVIRONMENT.from_string(_ENVIRONMENT.bounded(_assigned(expression)))
+
+    def evaluate(record: Mapping[str, Any]) -> Any:
+        with _rendering():
+            return _result(template, _context(record, variables))
+
+    return evaluate
+
+
+def template_paths(text: str, native: bool = False) -> frozenset[str]:
+    """Return the paths of the record that a template reads, without indices; "" is the whole record. Raises as `compile_template`."""
+    with _compiling():
+        tree = names.with_signs(_parsed(text)) if native else _parsed(text)
+        return names.paths(tree, _ENVIRONMENT.globals)
+
+
+def _parsed(text: str) -> nodes.Template:
+    if len(text) > _MAX_TEMPLATE:
+        raise TemplateFailed(f"it is too long; a template may have {_MAX_TEMPLATE} characters")
+    tree = _NAMES.parse(text)
+    refused = next(tree.find_all(_REFUSED_TAGS), None)
+    if refused is not None or any(loop.recursive for loop in tree.find_all(nodes.For)):
+        raise TemplateFailed("it uses a tag that is not available here; there are if, for and set")
+    strangers = names.unknown_functions(tree, _ENVIRONMENT.globals)
+    if strangers:
+        raise TemplateFailed(f"it calls {strangers[0]}(), which does not exist")
+    if "response" in names.variables(tree, _ENVIRONMENT.globals):
+        paths = names.paths(tree, _ENVIRONMENT.globals)
+        field = next((path.partition(".")[2] for path in paths if path.startswith("response.")), "x")
+        raise TemplateFailed(
+            "it reads response, which only Oomnitza's own integrations have; "
+            f"write {{{{ {field} }}}} for {{{{ response.{field} }}}}"
+        )
+    return tree
+
+
+def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
+    output = tree.body[0] if len(tree.body) == 1 else None
+    if (
+        isinstance(output, nodes.Output)
+        and len(output.nodes) == 1
+        and not isinstance(output.nodes[0], nodes.TemplateData)
+    ):
+        return output.nodes[0]
+    return None
+
+
+def _assigned(expression: nodes.Expr) -> nodes.Template:
+    """Return a template that keeps a value instead of writing it out, as Jinja's own compile_expression."""
+    target = nodes.Name(_RESULT, "store", lineno=1)
+    return nodes.Template([nodes.Assign(target, expression, lineno=1)], lineno=1)
+
+
+def _result(template: Template, variables: dict[str, Any]) -> Any:
+    context = template.new_context(variables)
+    for _ in template.root_render_func(context):
+        pass
+    value = whole(context.vars[_RESULT])
+    return None if isinstance(value, Undefined) else value
+
+
+def _context(record: Mapping[str, Any], variables: frozenset[str]) -> dict[str, Any]:
+    return {names.RECORD: record, **{name: record.get(name) for name in variables}}
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    try:
+        yield
     except TemplateFailed:
         raise
     except TemplateSyntaxError as error:
@@ -67,30 +175,13 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
     except Exception as error:  # Python compiles what Jinja makes of it, and has limits of its own
         raise TemplateFailed(f"it is nested too deeply, or too long ({type(error).__name__})") from None
 
-    def render(record: Mapping[str, Any]) -> str:
-        parts: list[str] = []
-        length = 0
-        try:
-            with budget():
-                for part in template.generate(record=record):
-                    length += len(part)
-                    allow(length, MAX_CHARACTERS)
-                    parts.append(part)
-        except SecurityError as error:
-            raise TemplateFailed(str(error.message)[:_MAX_REASON]) from None
-        except Exception as error:  # a template may raise whatever its filters raise
-            raise TemplateFailed(f"{type(error).__name__}: {error}"[:_MAX_REASON]) from None
-        return "".join(parts)
 
-    return render
-
-
-def _refuse_what_is_not_here(tree: nodes.Template) -> None:
-    refused = next(tree.find_all(_REFUSED_TAGS), None)
-    if refused is not None or any(loop.recursive for loop in tree.find_all(nodes.For)):
-        raise TemplateFailed("it uses a tag that is not available here; there are if, for and set")
-    strangers = sorted(meta.find_undeclared_variables(tree) - {"record", *_ENVIRONMENT.globals})
-    if strangers:
-        raise TemplateFailed(
-            f"it speaks of {strangers[0]}, which does not exist; a field of the record is record['{strangers[0]}']"
-        )
+@contextmanager
+def _rendering() -> Iterator[None]:
+    try:
+        with budget():
+            yield
+    except SecurityError as error:
+        raise TemplateFailed(str(error.message)[:_MAX_REASON]) from None
+    except Exception as error:  # a template may raise whatever its filters raise
+        raise TemplateFailed(f"{type(error).__name__}: {error}"[:_MAX_REASON]) from None

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from math import isfinite
 from typing import Any
 
 from airbyte_cdk.sources.declarative.interpolation.macros import str_to_datetime
 
-from destination_oomnitza.person_schema import NAMES, Kind, PersonField
+from destination_oomnitza.normalize import clean_text, compared_text, folded, is_empty, letters_and_digits, number_text
+from destination_oomnitza.person_schema import NAMES, Choices, Kind, PersonField
 
 
 class ValueRejected(ValueError):
     """A value that its field cannot take; the message says why, without the value."""
 
 
+MAX_TEXT = 100_000
+"""The longest text of a field whose length the metadata does not tell: a batch of records must fit into memory."""
 _NUMBER = re.compile(r"[-+]?\d{1,400}(\.\d{1,40})?([eE][-+]?\d{1,3})?", re.ASCII)
 _ENCODABLE = range(-(2**63), 2**64)
 """Whole numbers that a JSON number can hold on the way to Oomnitza."""
 _FIRST_SECOND, _END_OF_TIME = -30_610_224_000, 253_402_300_800
 """Unix seconds of the years 1000 and 10000: what can be written as YYYY-MM-DD."""
+_FEWEST_SECONDS = 100_000_000
+"""A smaller number is no date but a year, a count, or the days of a spreadsheet: 45306."""
 _TYPE_NAMES = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
+WITHOUT_CASE = frozenset({"email", "username"})
+"""Fields of which a difference in case alone is none, whether they are sync keys or not."""
 
 
 def _is(value: Any) -> str:
@@ -35,7 +42,7 @@ def _unfit(value: Any, needs: str) -> ValueRejected:
 
 def _name(value: Any) -> Any:
     if isinstance(value, str):
-        return value.strip()
+        return value
     raise _unfit(value, "text")
 
 
@@ -45,11 +52,11 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return str(value)
+        return number_text(value)
     raise _unfit(value, "text")
 
 
-def _number(value: Any) -> Any:
+def _number(value: Any) -> int | float:
     number: int | float | None = None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = value
@@ -58,7 +65,7 @@ def _number(value: Any) -> Any:
     if number is None or (isinstance(number, float) and not isfinite(number)):
         raise _unfit(value, "a number")
     # Sources of tables write whole numbers as 25.0.
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    return int(number_text(number)) if isinstance(number, float) and number.is_integer() else number
 
 
 def _encodable(number: Any) -> Any:
@@ -83,83 +90,145 @@ def _boolean(value: Any) -> Any:
 
 
 def _is_number(text: str) -> bool:
-    # Eight digits are a date without hyphens, which is ISO 8601, too; as seconds they would lie in 1970.
-    return bool(_NUMBER.fullmatch(text)) and not re.fullmatch(r"\d{8}", text)
+    # Eight digits are a date without hyphens and four a year, which is ISO 8601, too; as seconds they would lie in 1970.
+    return bool(_NUMBER.fullmatch(text)) and not re.fullmatch(r"\d{4}|\d{8}", text)
 
 
-def _seconds(value: Any) -> float | None:
+def seconds(value: Any) -> float | None:
     """Read a date as Unix seconds, or None for what is no date."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     text = value.strip() if isinstance(value, str) else ""
     try:
-        seconds = float(value) if not text or _is_number(text) else str_to_datetime(text).timestamp()
+        found = float(value) if not text or _is_number(text) else str_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if isfinite(seconds) else None
+    return found if isfinite(found) else None
 
 
 def _date(value: Any) -> Any:
-    seconds = _seconds(value)
-    if seconds is None or not _FIRST_SECOND <= seconds < _END_OF_TIME:
+    found = seconds(value)
+    is_number = not isinstance(value, str) or _is_number(value)
+    first = _FEWEST_SECONDS if is_number else _FIRST_SECOND
+    if found is None or not first <= found < _END_OF_TIME:
         # Milliseconds are far beyond the end.
         raise ValueRejected(f"{_is(value)}, and the field needs a date (ISO 8601, or Unix seconds)")
     if isinstance(value, int):
         return value
     # Oomnitza ignores time zones in ISO 8601 (OpenAPI document, "Date type fields"), so the time is given in UTC.
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(found, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _any(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        value = int(number_text(value))
     if isinstance(value, (str, int, float)):
         return _encodable(value)
     raise ValueRejected(f"{_is(value)}, and a field takes one value; name one of its elements")
 
 
+_CONVERSIONS: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: _text,
+    Kind.NUMBER: _fit_number,
+    Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
+    Kind.UNKNOWN: _any,
+}
+
+
+def _choice(choices: Choices) -> Callable[[Any], Any]:
+    def choose(value: Any) -> Any:
+        found = choices.find(_any(value))
+        if found is None:
+            raise ValueRejected(f"is not in the field's list: {choices}")
+        return found
+
+    return choose
+
+
 def fit(field: PersonField) -> Callable[[Any], Any]:
-    """Return the function that turns a value (never null) into what the field takes. It raises ValueRejected."""
-    if field.id in NAMES:
-        return _name
-    return {Kind.TEXT: _text, Kind.NUMBER: _fit_number, Kind.BOOLEAN: _boolean, Kind.DATE: _date, Kind.UNKNOWN: _any}[
-        field.kind
-    ]
+    """Return the function that turns a value (never null) into what the field takes.
 
-
-def folded(value: Any) -> str:
-    """Return a sync key's value as it is compared: as text, without regard to case or surrounding blanks."""
-    return str(value).strip().lower()
-
-
-def is_empty(value: Any) -> bool:
-    """Say whether a value counts as empty: null, or text without anything in it."""
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool) -> bool:
-    """Say whether Oomnitza's value has to be written.
-
-    Oomnitza may answer a flag as "1", a number as text, a date as Unix seconds: the meaning is compared, not the
-    notation. `ignore_case` is for sync keys, e-mail addresses and user names.
+    It returns "" for text without anything in it, and raises ValueRejected.
     """
-    if current == wanted and type(current) is type(wanted):
+    convert = _name if field.id in NAMES else _choice(field.choices) if field.choices else _CONVERSIONS[field.kind]
+    length = field.length or MAX_TEXT
+
+    def fitted(value: Any) -> Any:
+        if value.__class__ is str:
+            value = clean_text(value)
+            if not value:
+                return value
+        taken = convert(value)
+        if taken.__class__ is str and len(taken) > length:
+            raise ValueRejected(f"is a text of {len(taken)} characters, and the field takes {length}")
+        return taken
+
+    return fitted
+
+
+def later(current: Any, wanted: Any) -> bool:
+    """Return whether `wanted` is a date after `current`. What is no date is before every date."""
+    before, after = seconds(current), seconds(wanted)
+    return after is not None and (before is None or int(before) < int(after))
+
+
+def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool = False) -> bool:
+    """Return whether Oomnitza's value has to be written.
+
+    Oomnitza may answer a flag as "1", a number as text, a date as Unix seconds, a choice by its key, a phone number without
+    blanks: the meaning is compared, not the notation. `ignore_case` is for sync keys, e-mail addresses and user names.
+    """
+    if current == wanted and current.__class__ is wanted.__class__:
         return False
     if is_empty(current) or is_empty(wanted):
         return is_empty(current) != is_empty(wanted)
     if ignore_case:
         return folded(current) != folded(wanted)
-    kind = Kind.BOOLEAN if isinstance(wanted, bool) else field.kind
-    if kind is Kind.UNKNOWN and isinstance(current, int) and isinstance(wanted, str) and str(current) != wanted:
-        # A number comes back as one also where the type is not known, and a date as Unix seconds.
-        kind = Kind.NUMBER if _is_number(wanted.strip()) else Kind.DATE
+    if field.choices is not None and field.choices.same(current, wanted):
+        return False
+    return not _same(field, current, wanted)
+
+
+def _same(field: PersonField, current: Any, wanted: Any) -> bool:
+    kind = _kind_of_both(field, current, wanted)
     try:
         if kind is Kind.BOOLEAN:
-            return bool(_boolean(current) != _boolean(wanted))
+            return bool(_boolean(current) == _boolean(wanted))
         if kind is Kind.NUMBER:
-            return bool(_number(current) != _number(wanted))
+            return _number(current) == _number(wanted)
     except ValueRejected:
-        return True
+        return False
     if kind is Kind.DATE:
-        before, after = _seconds(current), _seconds(wanted)
+        before, after = seconds(current), seconds(wanted)
         if before is not None and after is not None:
-            return int(before) != int(after)
-    return str(current) != str(wanted)
+            return int(before) == int(after)
+    if field.is_phone:
+        return letters_and_digits(current) == letters_and_digits(wanted)
+    return compared_text(current) == compared_text(wanted)
+
+
+def _kind_of_both(field: PersonField, current: Any, wanted: Any) -> Kind:
+    if isinstance(current, bool) or isinstance(wanted, bool):
+        return Kind.BOOLEAN
+    if field.kind is Kind.UNKNOWN and isinstance(current, int) != isinstance(wanted, int):
+        # A number comes back as one also where the type is not known, and a date as Unix seconds.
+        number, text = (current, wanted) if isinstance(current, int) else (wanted, current)
+        if isinstance(text, str) and str(number) != text:
+            return Kind.NUMBER if _is_number(text.strip()) else Kind.DATE
+    return field.kind
+
+
+def kept_otherwise(
+    sent: Mapping[str, Any], stored: Mapping[str, Any], fields: Mapping[str, PersonField], sync_keys: Iterable[str] = ()
+) -> list[str]:
+    """Return the fields of which Oomnitza's answer to a write holds another value than was sent.
+
+    What the answer leaves out is taken to be stored as it was sent. Case counts except in sync keys, addresses and user names.
+    """
+    without_case = WITHOUT_CASE.union(sync_keys)
+    return [
+        name
+        for name, value in sent.items()
+        if name in stored and name in fields and differs(fields[name], stored[name], value, name in without_case)
+    ]

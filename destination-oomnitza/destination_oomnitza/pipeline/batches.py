@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
-from destination_oomnitza.mapping.values import folded
+from destination_oomnitza.normalize import folded
 from destination_oomnitza.pipeline.checkpoints import Checkpoints, Place
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey

@@ -127,7 +127,7 @@ class Pipeline:
         try:
             _check_whole(data, broken)
             wanted = _is_wanted(plan, data)
-            mapped = plan.mapping(data) if wanted else None
+            mapped = plan.mapping(data, record.get("meta")) if wanted else None
         except RecordRejected as error:
             rejected = RejectedRecord(plan.mapping.describe(data), str(error))
             self._report.reject(plan.stream.title, rejected.key, rejected.reason)

@@ -45,7 +45,7 @@ class _Cleared(RecordMapping):
         super().__init__([], [], {})
         self._stream = stream
 
-    def __call__(self, record: Record) -> MappedRecord | None:
+    def __call__(self, record: Record, meta: object = None) -> MappedRecord | None:
         """Raise RecordRejected: there is nothing that a record could overwrite."""
         raise RecordRejected(f"Oomnitza offers no overwrite of {self._stream.object_name} by data activation")
 
@@ -105,7 +105,9 @@ def _mapping(
         if name not in schema.fields and schema.known:
             return None
         field = schema.fields.get(name) or PersonField(name, name, Kind.UNKNOWN)
-        return Rule(field, name, field_value(name), field_fit(field, schema), origin="data activation")
+        return Rule(
+            field, name, field_value(name), field_fit(field, schema), reads=frozenset([name]), origin="data activation"
+        )
 
     rules = [made for made in map(rule, dict.fromkeys([*sync_keys, *properties])) if made is not None]
     mapped = {made.field.id for made in rules}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
-from destination_oomnitza.mapping.values import differs, is_empty
+from destination_oomnitza.mapping.rules import Rule
+from destination_oomnitza.mapping.values import WITHOUT_CASE, differs, later
+from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.writers.base import Person
-
-_ALWAYS_WITHOUT_CASE = frozenset({"email", "username"})
 
 
 def changed_fields(plan: StreamPlan, record: MappedRecord, person: Person) -> dict[str, Any]:
@@ -23,11 +23,30 @@ def changed_fields(plan: StreamPlan, record: MappedRecord, person: Person) -> di
         current = person.get(name)
         if current == wanted and current.__class__ is wanted.__class__:
             continue
-        if name in further_keys:
+        # A user name is not edited: a change can cause duplicates (https://oomnitza.zendesk.com/hc/en-us/articles/360023748434).
+        if name == "username" or name in further_keys:
             continue
         rule = plan.mapping.rules[name]
-        if rule.if_empty_only and not is_empty(current):
-            continue
-        if differs(rule.field, current, wanted, name in sync_keys or name in _ALWAYS_WITHOUT_CASE):
+        ignore_case = name in sync_keys or name in WITHOUT_CASE
+        if _may_write(rule, current, wanted) and differs(rule.field, current, wanted, ignore_case):
             changes[name] = wanted
     return changes
+
+
+def _may_write(rule: Rule, current: Any, wanted: Any) -> bool:
+    if rule.if_empty_only and not is_empty(current):
+        return False
+    return not rule.newest or later(current, wanted)
+
+
+def has_other_user_name(record: MappedRecord, person: Person) -> bool:
+    """Return whether a record has another user name than the person, who keeps the one that is there."""
+    wanted = record.fields.get("username")
+    return not is_empty(wanted) and folded(wanted) != folded(person.get("username") or "")
+
+
+def changes_identity(plan: StreamPlan, record: MappedRecord, person: Person) -> bool:
+    """Return whether a further sync key found a person whose first key has another value: an address went to somebody new."""
+    wanted = record.keys[0]
+    current = person.get(plan.mapping.sync_keys[0])
+    return wanted is not None and not is_empty(current) and folded(current) != folded(wanted)

@@ -21,7 +21,7 @@ from destination_oomnitza.api.ingest_runs import RunLog, read_run_log
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
-from destination_oomnitza.mapping.values import is_empty
+from destination_oomnitza.normalize import is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome, Report, SkipReason

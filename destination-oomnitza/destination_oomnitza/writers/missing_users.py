@@ -11,7 +11,7 @@ from typing import Any
 
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.errors import config_error
-from destination_oomnitza.mapping.values import folded, is_empty
+from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import Stream, StreamKey
 from destination_oomnitza.report import Report

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from destination_oomnitza.api.client import Client, RequestRejected
 from destination_oomnitza.api.filters import MAX_URL, literal, look_ups
 from destination_oomnitza.mapping.record_mapping import RecordRejected
-from destination_oomnitza.mapping.values import folded, is_empty
+from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.person_schema import REQUIRED
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report, SkipReason

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from destination_oomnitza.config.models import FieldMapping
-from destination_oomnitza.mapping.expressions import compile_condition
-from destination_oomnitza.mapping.record_mapping import RecordMapping, RecordRejected
+from destination_oomnitza.mapping.expressions import compile_condition, compile_value
+from destination_oomnitza.mapping.record_mapping import RecordMapping, RecordRejected, SaasRules
 from destination_oomnitza.mapping.rules import explicit_rule, smart_rules
 from destination_oomnitza.person_schema import PersonSchema
 from hypothesis import given
@@ -157,6 +157,56 @@ def test_a_refused_record_has_a_name() -> None:
     assert len(made.describe({"email": "x" * 5000})) < 300
 
 
+# -- fields that were nulled by an error -------------------------------------------------------------------------------
+
+
+def nulled(*fields: Any) -> dict[str, Any]:
+    return {"changes": [{"field": each, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"} for each in fields]}
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "kept"),
+    [
+        ("phone", "phone", True),
+        ("profile.phone", "profile.phone", True),
+        ("profile.phone", "profile", True),
+        ("profile.phones[0].number", "profile.phones[0]", True),
+        ("{{ record['phone'] }}", "phone", True),
+        ("{{ phone or '-' }}", "phone", True),
+        ("{{ record.values() | first }}", "phone", True),
+        ("phone", "phones", False),
+        ("profile.phone", "profile.fax", False),
+        ("{{ record['phone'] }}", "fax", False),
+    ],
+)
+def test_mapping_of_a_nulled_field_leaves_it_as_it_is(value: str, field: str, kept: bool) -> None:
+    made = mapping({"field": "phone_number", "value": value, "write_empty": True, "default": None})
+    record = {"email": "ada@acme.example"}
+    row = made(record, nulled(field))
+    assert row is not None and ("phone_number" in row.fields) is not kept
+
+
+def test_mapping_of_a_nulled_field_gives_no_default() -> None:
+    made = mapping({"field": "position", "value": "title", "default": "Employee"})
+    row = made({"email": "ada@acme.example"}, nulled("title"))
+    assert row is not None and row.fields == {"email": "ada@acme.example"}
+    row = made({"email": "ada@acme.example"}, nulled("name"))
+    assert row is not None and row.fields["position"] == "Employee"
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {}, {"changes": None}, {"changes": []}, {"changes": [{"field": "title", "change": "TRUNCATED"}]},
+        {"changes": [7, {}, {"change": "NULLED"}]},
+        {"changes": "odd"}, "odd", {"changes": 5},
+    ],
+)  # fmt: skip
+def test_mapping_reads_over_meta_without_nulled_fields(meta: Any) -> None:
+    row = mapping({"field": "position", "value": "title", "default": "Employee"})({"email": "a@b.example"}, meta)
+    assert row is not None and row.fields["position"] == "Employee"
+
+
 # -- keys, inactive accounts, new people -------------------------------------------------------------------------------
 
 
@@ -172,6 +222,34 @@ def test_keys_come_in_order_and_one_is_enough() -> None:
 def test_a_record_without_a_key_is_no_row(email: str | None) -> None:
     assert mapping({"field": "address", "default": "HQ"})({"email": email, "name": "x"}) is None
     assert mapping({"field": "email", "value": "email", "write_empty": True})({"email": email}) is None
+
+
+@pytest.mark.parametrize("email", ["\ufeffada@acme.example", "ada@acme.example\u200b", "\u00a0ada@acme.example "])
+def test_mapping_cleans_the_ends_of_a_key(email: str) -> None:
+    row = mapping()({"email": email})
+    assert row is not None and (row.keys, row.fields) == (("ada@acme.example",), {"email": "ada@acme.example"})
+
+
+@pytest.mark.parametrize("email", ["ada\u200b@acme.example", "a\u00adda@acme.example"])
+def test_mapping_rejects_a_key_with_an_invisible_character(email: str) -> None:
+    with pytest.raises(RecordRejected, match="email: holds an invisible character"):
+        mapping()({"email": email})
+    row = mapping({"field": "position", "value": "title"})({"email": "ada@acme.example", "title": email})
+    assert row is not None and row.fields["position"] == email
+
+
+@pytest.mark.parametrize(
+    ("given_id", "taken"), [(1001.0, "1001"), (" U1\u200b", "U1"), (" ", None), (None, None), (10**21, "1" + "0" * 21)]
+)
+def test_mapping_cleans_the_id_in_the_application(given_id: Any, taken: str | None) -> None:
+    row = mapping(saas=SaasRules(compile_value("id"), None))({"email": "ada@acme.example", "id": given_id})
+    assert row is not None and row.external_id == taken
+
+
+def test_mapping_rejects_a_huge_id_in_the_application() -> None:
+    made = mapping(saas=SaasRules(compile_value("id"), None))
+    with pytest.raises(RecordRejected, match="the SaaS user: the id in the application is a text of 100001 characters"):
+        made({"email": "ada@acme.example", "id": "x" * 100_001})
 
 
 def test_a_key_that_oomnitza_keeps_itself_finds_and_is_not_written() -> None:

@@ -151,14 +151,18 @@ def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
     [
         ({"value": "a..b"}, "is not a path"),
         ({"value": "{{ record['a' }}"}, "the template does not compile"),
-        ({"value": "{{ title }}"}, "the template does not compile: it speaks of title"),
+        ({"value": "{{ title() }}"}, r"the template does not compile: it calls title\(\), which does not exist"),
+        ({"field": "office", "default": "Rome"}, "the default is not in the field's list: Boston, Berlin"),
+        ({"default": "x" * 129}, "the default is a text of 129 characters, and the field takes 128"),
         ({"field": "email", "default": 5}, "the default is a number, and the field needs text"),
         ({"field": "role", "default": "Wizard"}, "the default names no role"),
     ],
 )
-def test_what_is_wrong_with_an_entry_shows_before_any_record(entry: dict[str, Any], told: str) -> None:
+def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], told: str) -> None:
+    offices = [{"key": "1", "value": "Boston"}, {"key": "2", "value": "Berlin"}]
+    instance = metadata(office={"data_type": "dropdown", "searchhelp": offices}, position={"length": "128"})
     with pytest.raises(ValueError, match=told):
-        explicit_rule(FieldMapping(**{"field": "position", **entry}), metadata())
+        explicit_rule(FieldMapping(**{"field": "position", **entry}), instance)
 
 
 def test_the_table_says_what_is_in_force() -> None:

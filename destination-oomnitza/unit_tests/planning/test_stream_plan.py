@@ -58,8 +58,8 @@ Mistakes = Callable[..., str]
             "Field mapping (field_mapping), entry for position: the template does not compile: ",
         ),
         (
-            {"field_mapping": [{"field": "position", "value": "{{ title }}"}]},
-            "Field mapping (field_mapping), entry for position: the template does not compile: it speaks of title",
+            {"field_mapping": [{"field": "position", "value": "{{ title() }}"}]},
+            "Field mapping (field_mapping), entry for position: the template does not compile: it calls title(), which does not exist",
         ),
         (
             {"field_mapping": [{"field": "position", "value": "a..b"}]},
@@ -84,8 +84,8 @@ Mistakes = Callable[..., str]
         ({"record_filter": "{% if %}"}, "Record filter (record_filter) does not compile: "),
         ({"record_filter": "a[b]"}, "Record filter (record_filter) does not compile: 'a[b]' is not a path"),
         (
-            {"inactive_when": "{{ status == 'x' }}"},
-            "Account is inactive when (inactive_when) does not compile: it speaks of status",
+            {"inactive_when": "{{ response.status == 'x' }}"},
+            "Account is inactive when (inactive_when) does not compile: it reads response",
         ),
         (
             {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack", "role": "{{ x"}},

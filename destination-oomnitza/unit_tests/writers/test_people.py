@@ -237,11 +237,12 @@ def test_the_first_keys_value_is_written_when_a_further_key_found_the_person(
 
 @pytest.mark.parametrize(("also", "outcome"), [(False, Outcome.UNCHANGED), (True, Outcome.UPDATED)])
 def test_a_further_keys_value_is_written_only_where_that_is_wanted(also: bool, outcome: Outcome) -> None:
-    instance = Instance(known("ada"))
+    instance = Instance(known("ada", external_id="U1"))
     (result,) = write(
         instance,
-        {"name": "renamed", "email": "ada@acme.example"},
-        sync_keys=["email", "username"],
+        {"name": "ada", "id": "U2"},
+        sync_keys=["email", "external_id"],
+        field_mapping=[{"field": "external_id", "value": "id"}],
         update_sync_keys=also,
     )
     assert result.outcome is outcome
