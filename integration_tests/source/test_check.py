@@ -44,39 +44,39 @@ def failed(configuration: dict[str, Any]) -> str:
     return message
 
 
-def test_a_good_configuration(sandbox: Sandbox) -> None:
+def test_check_good_configuration_succeeds(sandbox: Sandbox) -> None:
     output = run("check", config(sandbox))
     assert output.status == 0
     assert output.connection_status() == ("SUCCEEDED", "")
 
 
-def test_a_wrong_token(sandbox: Sandbox) -> None:
+def test_check_wrong_token_fails(sandbox: Sandbox) -> None:
     assert "invalid_auth. The token is not valid" in failed(config(sandbox, TOKEN))
     output = read(config(sandbox, TOKEN))
     assert output.status == 1
     assert output.errors("users")[0]["failure_type"] == "config_error"
 
 
-def test_an_address_where_nobody_listens(sandbox: Sandbox, closed_port: int) -> None:
+def test_check_refused_connection_fails(sandbox: Sandbox, closed_port: int) -> None:
     message = failed(config(sandbox, api_url=f"http://127.0.0.1:{closed_port}/api/"))
     assert "could not be reached" in message
     assert "(api_url)" in message
 
 
-def test_a_host_that_says_nothing(sandbox: Sandbox, silent_port: int) -> None:
+def test_check_silent_host_fails(sandbox: Sandbox, silent_port: int) -> None:
     assert "could not be reached" in failed(config(sandbox, api_url=f"http://127.0.0.1:{silent_port}/api/"))
 
 
-def test_a_host_that_is_not_slack(sandbox: Sandbox) -> None:
+def test_check_host_that_is_not_slack_fails(sandbox: Sandbox) -> None:
     assert "is not the Slack Web API" in failed(config(sandbox, api_url=f"{sandbox.oomnitza_url}/nowhere/"))
 
 
-def test_a_host_that_answers_with_a_page(sandbox: Sandbox) -> None:
+def test_check_page_of_html_fails(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("html", service="slack", times=None))
     assert "is not JSON" in failed(config(sandbox))
 
 
-def test_a_rate_limit_longer_than_a_check_may_take(sandbox: Sandbox) -> None:
+def test_check_long_rate_limit_fails(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=429, retry_after=60, service="slack", times=None))
     assert "limits the rate" in failed(config(sandbox))
 
@@ -96,7 +96,7 @@ def test_a_rate_limit_longer_than_a_check_may_take(sandbox: Sandbox) -> None:
         ({"team_ids": ["T0000"]}, "team_ids names T0000, which this token cannot see. It sees Acme"),
     ],
 )
-def test_a_configuration_that_is_wrong(sandbox: Sandbox, change: dict[str, Any], named: str) -> None:
+def test_check_and_read_wrong_setting_is_named(sandbox: Sandbox, change: dict[str, Any], named: str) -> None:
     configuration = {**config(sandbox), **change}
     assert named in failed(configuration)
     output = read(configuration)
@@ -107,7 +107,7 @@ def test_a_configuration_that_is_wrong(sandbox: Sandbox, change: dict[str, Any],
     assert TOKEN not in output.text
 
 
-def test_keys_that_the_platform_adds_do_no_harm(sandbox: Sandbox) -> None:
+def test_check_keys_of_the_platform_are_accepted(sandbox: Sandbox) -> None:
     output = run("check", config(sandbox, __injected_declarative_manifest={}, other=1))
     assert output.connection_status() == ("SUCCEEDED", "")
 
@@ -136,7 +136,7 @@ def test_discover_needs_no_slack(closed_port: int) -> None:
     assert not any(stream["is_resumable"] for stream in catalog["streams"])
 
 
-def test_discover_refuses_what_is_no_configuration(sandbox: Sandbox) -> None:
+def test_discover_wrong_setting_is_a_config_error(sandbox: Sandbox) -> None:
     output = run("discover", config(sandbox, page_size=0))
     assert output.status == 1
     assert output.errors()[0]["failure_type"] == "config_error"

@@ -37,7 +37,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault.kind}-{fault.status or fault.code}")
-def test_a_passing_fault_costs_nobody_and_brings_nobody_twice(sandbox: Sandbox, fault: Fault) -> None:
+def test_transient_fault_brings_each_person_once(sandbox: Sandbox, fault: Fault) -> None:
     sandbox.faults.add(fault)
     output = read(config(sandbox, page_size=20))
     assert fault.fired == 1
@@ -49,7 +49,7 @@ def test_a_passing_fault_costs_nobody_and_brings_nobody_twice(sandbox: Sandbox, 
 
 @pytest.mark.parametrize("page", [1, 4])
 @pytest.mark.parametrize("kind", ["status", "truncated", "invalid_cursor"])
-def test_it_costs_nobody_at_the_first_and_at_the_last_page_either(sandbox: Sandbox, page: int, kind: str) -> None:
+def test_transient_fault_at_an_end_brings_each_person_once(sandbox: Sandbox, page: int, kind: str) -> None:
     fault = sandbox.faults.add(Fault(kind, service="slack", path="users.list", nth=page))
     people = sandbox.slack.members()
     size = -(-len(people) // 4)
@@ -58,7 +58,7 @@ def test_it_costs_nobody_at_the_first_and_at_the_last_page_either(sandbox: Sandb
     assert set(output.by_id()) == {member["id"] for member in people if not is_bot(member)}
 
 
-def test_a_rate_limit_is_waited_for_and_told(sandbox: Sandbox) -> None:
+def test_rate_limit_is_waited_for_and_reported(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=429, retry_after=3, **SECOND_PAGE))
     output = read(config(sandbox, page_size=20))
     assert "RUNNING RATE_LIMITED" in output.statuses()
@@ -66,7 +66,7 @@ def test_a_rate_limit_is_waited_for_and_told(sandbox: Sandbox) -> None:
     assert 3 <= again - limited < 8
 
 
-def test_smaller_pages_are_asked_for_until_slack_is_content(sandbox: Sandbox) -> None:
+def test_limit_required_asks_for_smaller_pages(sandbox: Sandbox) -> None:
     sandbox.slack.switches.largest_page = 100
     output = read(config(sandbox))
     assert output.status == 0
@@ -75,7 +75,7 @@ def test_smaller_pages_are_asked_for_until_slack_is_content(sandbox: Sandbox) ->
     assert limits == [1000, 500, 250, 125, 100]
 
 
-def test_cursors_that_never_hold_end_in_a_transient_error(sandbox: Sandbox) -> None:
+def test_cursors_never_valid_are_a_transient_error(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("invalid_cursor", service="slack", path="users.list", query="cursor=", times=None))
     output = read(config(sandbox, page_size=20))
     assert output.status == 1
@@ -87,7 +87,7 @@ CONFIG_CODES = ["invalid_auth", "token_revoked", "account_inactive", "org_login_
 
 
 @pytest.mark.parametrize("code", CONFIG_CODES)
-def test_what_an_administrator_must_mend_fails_at_once_and_without_a_state(sandbox: Sandbox, code: str) -> None:
+def test_administrators_code_fails_at_once_without_state(sandbox: Sandbox, code: str) -> None:
     sandbox.faults.add(Fault("slack_error", code=code, **SECOND_PAGE))
     output = read(config(sandbox, page_size=20))
     assert output.status == 1
@@ -99,7 +99,7 @@ def test_what_an_administrator_must_mend_fails_at_once_and_without_a_state(sandb
     assert sandbox.requests.count(path="users.list") == 2
 
 
-def test_a_code_that_nobody_knows_is_a_system_error_that_names_it(sandbox: Sandbox) -> None:
+def test_unknown_code_is_a_system_error_naming_it(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("slack_error", code="moon_in_the_wrong_house", **SECOND_PAGE))
     output = read(config(sandbox, page_size=20))
     assert output.status == 1
@@ -107,7 +107,7 @@ def test_a_code_that_nobody_knows_is_a_system_error_that_names_it(sandbox: Sandb
     assert "moon_in_the_wrong_house" in output.errors("users")[0]["message"]
 
 
-def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
+def test_redirect_is_not_followed(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("redirect", location=sandbox.oomnitza_url + "/api/stolen", service="slack", times=None))
     output = read(config(sandbox))
     assert output.status == 1
@@ -116,7 +116,7 @@ def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--debug",)])
-def test_no_secret_is_repeated_even_where_the_other_side_does(sandbox: Sandbox, options: tuple[str, ...]) -> None:
+def test_secret_that_slack_echoes_is_not_repeated(sandbox: Sandbox, options: tuple[str, ...]) -> None:
     sandbox.faults.add(Fault("echo_token", **SECOND_PAGE))
     output = read(config(sandbox, page_size=20), options=options)
     assert output.status == 1

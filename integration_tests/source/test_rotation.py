@@ -42,7 +42,7 @@ def assert_no_secret(output: Output, *secrets: str) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--debug",)])
-def test_a_token_that_expires_during_the_read(sandbox: Sandbox, options: tuple[str, ...]) -> None:
+def test_token_expired_during_read_is_renewed(sandbox: Sandbox, options: tuple[str, ...]) -> None:
     before = oauth(sandbox)
     sandbox.faults.add(Fault("slack_error", code="token_expired", service="slack", path="users.list", nth=2))
     output = read(before, options=options)
@@ -62,7 +62,7 @@ def test_a_token_that_expires_during_the_read(sandbox: Sandbox, options: tuple[s
     assert sandbox.requests.count(path="oauth.v2.access") == 1
 
 
-def test_a_token_past_its_date_is_renewed_before_it_is_used(sandbox: Sandbox) -> None:
+def test_token_past_its_date_is_renewed_before_use(sandbox: Sandbox) -> None:
     sandbox.slack.expire_token()
     output = read(oauth(sandbox, token_expiry_date=past()))
     assert output.status == 0
@@ -71,21 +71,21 @@ def test_a_token_past_its_date_is_renewed_before_it_is_used(sandbox: Sandbox) ->
     handed_over(output)
 
 
-def test_check_renews_and_hands_over_too(sandbox: Sandbox) -> None:
+def test_check_expired_token_is_renewed_and_handed_over(sandbox: Sandbox) -> None:
     sandbox.slack.expire_token()
     output = run("check", oauth(sandbox))
     assert output.connection_status() == ("SUCCEEDED", "")
     assert handed_over(output)["credentials"]["refresh_token"] == sandbox.slack.refresh_token
 
 
-def test_all_streams_share_the_new_token(sandbox: Sandbox) -> None:
+def test_new_token_is_shared_by_all_streams(sandbox: Sandbox) -> None:
     output = read(oauth(sandbox, token_expiry_date=past()), "users", "last_logins", "billable_info")
     assert sandbox.requests.count(path="oauth.v2.access") == 1
     assert len(output.of("CONTROL")) == 1
     assert output.statuses("users")[-1] == "COMPLETE"
 
 
-def test_a_spent_refresh_token_is_a_config_error_without_a_control_message(sandbox: Sandbox) -> None:
+def test_used_refresh_token_is_a_config_error_without_control(sandbox: Sandbox) -> None:
     sandbox.slack.expire_token()
     output = read(oauth(sandbox, refresh_token="xoxe-spent-long-ago"))
     assert output.status == 1
@@ -99,14 +99,14 @@ def test_a_spent_refresh_token_is_a_config_error_without_a_control_message(sandb
     assert "invalid_refresh_token" in message
 
 
-def test_a_fault_while_renewing_is_borne_with(sandbox: Sandbox) -> None:
+def test_renewal_transient_fault_is_retried(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("html", status=502, service="slack", path="oauth.v2.access"))
     output = read(oauth(sandbox, token_expiry_date=past()))
     assert output.status == 0
     handed_over(output)
 
 
-def test_without_rotation_an_oauth_token_is_a_token(sandbox: Sandbox) -> None:
+def test_oauth_token_without_rotation_is_used(sandbox: Sandbox) -> None:
     output = read(oauth(sandbox, access_token=sandbox.slack.token, refresh_token=""))
     assert output.status == 0
     assert output.of("CONTROL") == []

@@ -104,7 +104,7 @@ class OAuth(_Model):
 
 
 class Config(_Model):
-    """The whole configuration. Keys that it does not know are ignored: the Airbyte platform adds its own."""
+    """The whole configuration. Unknown keys are ignored: the Airbyte platform adds its own."""
 
     credentials: ApiToken | OAuth = Field(discriminator="auth_type")
     team_ids: list[Annotated[str, Field(min_length=1)]] = []

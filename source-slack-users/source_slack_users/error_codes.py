@@ -1,4 +1,4 @@
-"""What each of Slack's error codes means for a sync: one table, with the advice for whoever can fix it.
+"""What each of Slack's error codes means for a sync: one table, with advice.
 
 Slack documents the codes on the page of each method, for example https://docs.slack.dev/reference/methods/users.list.
 """

@@ -43,11 +43,11 @@ _CDK_EXTRA_SECOND = 1
 class Renewable(Protocol):
     """An authenticator that can get a new token."""
 
-    def may_renew(self, code: str) -> bool:
-        """Return whether a new token may be accepted where Slack refused the present one with `code`."""
+    def renew_after(self, code: str) -> bool:
+        """Get a new token if that may help after an answer with `code`; return whether there is one.
 
-    def renew(self) -> None:
-        """Get a new token. Raises AirbyteTracedException."""
+        Raises AirbyteTracedException.
+        """
 
 
 class SlackErrorHandler(ErrorHandler, BackoffStrategy):
@@ -139,10 +139,9 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
 
     def _renew(self, code: str) -> bool:
         """Get a new token, once a request, if that may help; return whether there is one."""
-        if self._auth is None or self._renewed or not self._auth.may_renew(code):
+        if self._auth is None or self._renewed or not self._auth.renew_after(code):
             return False
         self._renewed = True
-        self._auth.renew()
         logger.info(f"Slack refused {self._method} with {code}. Renewed the access token.")
         self._pause = 0
         return True
@@ -180,7 +179,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         return self._wait(what, pause, ResponseAction.RETRY)
 
     def _wait(self, what: str, pause: float, action: ResponseAction) -> ErrorResolution:
-        logger.warning(f"Slack's {self._method} {what}. Retrying in {pause:.0f} seconds.")
+        logger.warning(f"Slack's {self._method} {what}. Retrying in {in_words(pause)}.")
         self._pause = pause
         return ErrorResolution(action, FailureType.transient_error, f"Slack's {self._method} {what}.")
 

@@ -27,7 +27,10 @@ def refusal(method: str, answer: Mapping[str, Any], unknown: FailureType) -> Sla
     code = _word(answer.get("error"))
     rule = RULES.get(code)
     if rule is None:
-        advice, failure_type = "This connector does not know the code. Slack's page of the method may.", unknown
+        advice, failure_type = (
+            "The code is new to this connector. Look it up on Slack's page of the method, and report it.",
+            unknown,
+        )
     else:
         advice, failure_type = rule.advice, rule.failure_type or unknown
     if code == "missing_scope" and answer.get("needed"):
@@ -66,7 +69,7 @@ def transient_error(message: str) -> AirbyteTracedException:
 def surprise(error: Exception) -> AirbyteTracedException:
     """Build the error for an unforeseen exception, which only a change of this connector fixes."""
     return AirbyteTracedException(
-        message="Slack's answer has a shape that this connector does not know, or the connector is at fault "
+        message="Slack's answer has an unknown shape, or the connector has a bug "
         f"({type(error).__name__}). Please report this with the log.",
         internal_message=repr(error),
         failure_type=FailureType.system_error,

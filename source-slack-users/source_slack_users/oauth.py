@@ -63,13 +63,17 @@ class RotatingToken(AuthBase):
         request.headers["Authorization"] = f"Bearer {self._credentials.access_token}"
         return request
 
-    def may_renew(self, code: str) -> bool:
-        """Return whether a new token may be accepted where Slack refused the present one with `code`.
+    def renew_after(self, code: str) -> bool:
+        """Renew the tokens after a refusal with `code` if that may help; return whether they are renewed.
 
         A token expires again and again; one that was revoked or is not valid is renewed once a command.
         """
-        known, self._revoked = self._revoked, self._revoked or code != "token_expired"
-        return code == "token_expired" or not known
+        if code != "token_expired":
+            if self._revoked:
+                return False
+            self._revoked = True
+        self.renew()
+        return True
 
     def renew(self) -> None:
         """Renew the pair of tokens, and hand the new one to the platform at once (Slack: oauth.v2.access).

@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+_UNITS = ((3600, "hour"), (60, "minute"))
+
 LONGEST_PAUSE = 30
 """Seconds between two tries, unless Slack asks for more."""
 
@@ -58,7 +60,6 @@ class RetryBudget:
 
 def in_words(seconds: float) -> str:
     """Write a duration: 1 hour, 3 minutes, 12 seconds."""
-    for size, unit in ((3600, "hour"), (60, "minute")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:.0f} {unit}{'s' if seconds > size else ''}"
-    return f"{seconds:.0f} seconds"
+    whole = round(seconds)
+    size, unit = next((each for each in _UNITS if whole >= each[0] and whole % each[0] == 0), (1, "second"))
+    return f"{whole // size} {unit}{'' if whole == size else 's'}"

@@ -55,7 +55,7 @@ def _require_folder_and_output() -> None:
 
 
 def _explained(error: Exception) -> AirbyteTracedException:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:  # those of requests have no number
         return failure(
             f"The output, or the folder for temporary files, cannot be written ({error.strerror or type(error).__name__}).",
             FailureType.transient_error,

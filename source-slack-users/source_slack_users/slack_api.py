@@ -101,7 +101,7 @@ class SlackApi:
         on_restart: Callable[[], None] = lambda: None,
         **params: Any,
     ) -> Iterator[Answer]:
-        """List with `method`, page by page; `key` is where its answers hold the list, or what `kind` says.
+        """List with `method`, page by page; `key` is the field of the list, or of what `kind` is.
 
         If Slack forgets the cursor, or wants smaller pages, the listing starts again, after a call of `on_restart`. Raises
         transient_error if it has started again too often, or if an answer has no list: taken for an empty page, it
@@ -119,8 +119,8 @@ class SlackApi:
                 logger.info(f"Listing {method} from its start, {self._page_size} a page.")
             on_restart()
         raise transient_error(
-            f"Slack's {method} was listed from its start {MOST_RESTARTS} times, and was never whole. Given up for now; "
-            "a later attempt may succeed. A smaller `page_size` may help."
+            f"Slack's {method} was listed from its start {MOST_RESTARTS} times, and was never whole. Gave up; a later "
+            "attempt may succeed. Lower People per request (page_size) if it does not."
         )
 
     def _listing(self, method: str, key: str, paging: Paging, kind: type, params: Answer) -> Iterator[Answer]:

@@ -76,7 +76,7 @@ class SourceSlackUsers(AbstractSource):
         """Return the settings that were given; instead of an invalid configuration, one that holds only the reason.
 
         The CDK's own would write all secrets to a file, reject a null in place of an optional setting, quote the
-        credentials in its message, and not mask those under a name that it does not know.
+        credentials in its message, and not mask those under an unknown name.
         """
         try:
             mask_secrets(parse_config(_accepted(config)).credentials)
@@ -87,7 +87,7 @@ class SourceSlackUsers(AbstractSource):
         return given_settings(config)
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Prove the configuration, and say in one sentence what is wrong with it; the CDK's own would quote it."""
+        """Prove the configuration, and return in one sentence what is wrong with it; the CDK's own would quote it."""
         succeeded, problem = self.check_connection(logger, config)
         if succeeded:
             return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -148,7 +148,7 @@ def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     identity = identify(api)
     identity.require_scopes()
     workspaces = workspaces_to_read(api, identity, config.team_ids)
-    # Only Slack knows whether a token may list people: the scopes of classic apps have other names.
+    # The scopes of classic apps have other names, so names alone do not show whether a token may list people.
     api.call("users.list", limit=1, team_id=workspaces[0].parameter)
     logger.info(f"The token sees {', '.join(f'{workspace.name} ({workspace.id})' for workspace in workspaces)}.")
 

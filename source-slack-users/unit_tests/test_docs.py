@@ -35,7 +35,7 @@ def test_documented_fields_are_those_of_the_schema(stream: str) -> None:
     assert told == declared
 
 
-def test_the_settings_are_those_of_the_form() -> None:
+def test_documented_settings_are_those_of_the_form() -> None:
     fields: dict[str, Any] = yaml.safe_load((PACKAGE / "spec.yaml").read_text())["connectionSpecification"][
         "properties"
     ]
@@ -43,7 +43,7 @@ def test_the_settings_are_those_of_the_form() -> None:
     assert {name: title for title, name in told} == {name: field["title"] for name, field in fields.items()}
 
 
-def test_the_manifests_ask_for_the_scopes_that_check_wants() -> None:
+def test_documented_manifests_ask_for_needed_scopes() -> None:
     manifests = [
         json.loads(text) for text in re.findall(r"```json\n(.*?)```", section("#### Slack app manifest"), re.DOTALL)
     ]

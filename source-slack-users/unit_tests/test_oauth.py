@@ -74,7 +74,7 @@ def expiring(raw: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {**raw, "credentials": {**raw["credentials"], "token_expiry_date": moment.isoformat()}}
 
 
-def test_without_an_expiry_date_the_token_is_used_until_slack_says_so(
+def test_token_without_expiry_date_is_used_until_refused(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer, _ = api_for(raw).call("users.list")
@@ -87,7 +87,7 @@ def test_without_an_expiry_date_the_token_is_used_until_slack_says_so(
     assert handed_over == {**raw, "credentials": {**raw["credentials"], **tokens}}
 
 
-def test_a_token_past_its_date_is_renewed_before_it_is_used(
+def test_token_past_its_date_is_renewed_before_use(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     api = api_for(expiring(raw, -60))
@@ -97,19 +97,19 @@ def test_a_token_past_its_date_is_renewed_before_it_is_used(
     assert len(controls(capsys)) == 1
 
 
-def test_a_token_before_its_date_is_used(slack: Any, raw: dict[str, Any]) -> None:
+def test_token_before_its_date_is_used(slack: Any, raw: dict[str, Any]) -> None:
     api_for(expiring(raw, 3600)).call("users.list")
     assert [method for method, _, _ in slack.calls] == ["users.list"]
 
 
-def test_a_date_before_all_others_is_past(rotating: Any, raw: dict[str, Any]) -> None:
+def test_token_with_the_earliest_date_is_renewed(rotating: Any, raw: dict[str, Any]) -> None:
     raw["credentials"]["token_expiry_date"] = "0001-01-01T00:00:00Z"
     api_for(raw).call("users.list")
     assert [method for method, _, _ in rotating.calls] == ["oauth.v2.access", "users.list"]
 
 
 @pytest.mark.parametrize("expires_in", [10**15, "soon", None])
-def test_a_new_pair_is_handed_over_whatever_slack_says_of_its_time(
+def test_new_pair_with_odd_expiry_is_handed_over_without_date(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], expires_in: Any
 ) -> None:
     renew = rotating.answers["oauth.v2.access"]
@@ -120,7 +120,7 @@ def test_a_new_pair_is_handed_over_whatever_slack_says_of_its_time(
     assert "token_expiry_date" not in handed_over["credentials"], "an empty one would not fit the spec"
 
 
-def test_the_secrets_are_sent_in_the_body_alone_and_unsigned(rotating: Any, raw: dict[str, Any]) -> None:
+def test_renewal_sends_secrets_in_the_body_alone(rotating: Any, raw: dict[str, Any]) -> None:
     api_for(raw).call("users.list")
     _, form, authorization = rotating.calls[1]
     assert authorization == ""
@@ -133,7 +133,7 @@ def test_the_secrets_are_sent_in_the_body_alone_and_unsigned(rotating: Any, raw:
 
 
 @pytest.mark.parametrize("code", ["invalid_refresh_token", "invalid_client_id", "bad_client_secret", "who_knows"])
-def test_a_refusal_is_a_config_error_without_a_control_message(
+def test_renewal_refused_is_a_config_error_without_control(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     rotating.fail("oauth.v2.access", code)
@@ -144,7 +144,7 @@ def test_a_refusal_is_a_config_error_without_a_control_message(
     assert controls(capsys) == []
 
 
-def test_an_answer_without_a_token_is_a_config_error(
+def test_renewal_without_a_token_is_a_config_error(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rotating.answers["oauth.v2.access"] = {"access_token": None, "refresh_token": None}
@@ -154,7 +154,7 @@ def test_an_answer_without_a_token_is_a_config_error(
     assert controls(capsys) == []
 
 
-def test_a_passing_fault_while_renewing_is_borne_with(rotating: Any, raw: dict[str, Any]) -> None:
+def test_renewal_transient_fault_is_retried(rotating: Any, raw: dict[str, Any]) -> None:
     rotating.fail("oauth.v2.access", {"status_code": 503}, "internal_error")
     assert len(api_for(raw).call("users.list")[0]["members"]) == 5
 
@@ -181,7 +181,7 @@ def test_token_expired_after_a_revoked_one_is_renewed(rotating: Any, raw: dict[s
     assert len(rotating.asked("oauth.v2.access")) == 3
 
 
-def test_renewal_that_cannot_be_reached_is_transient(
+def test_renewal_unreachable_is_a_transient_error(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rotating.fail("oauth.v2.access", *[{"status_code": 503}] * 20)
@@ -191,7 +191,7 @@ def test_renewal_that_cannot_be_reached_is_transient(
     assert controls(capsys) == []
 
 
-def test_a_new_token_that_is_refused_too_is_not_renewed_for_ever(rotating: Any, raw: dict[str, Any]) -> None:
+def test_new_token_refused_too_is_not_renewed_again(rotating: Any, raw: dict[str, Any]) -> None:
     rotating.fail("users.list", *["token_expired"] * 5)
     with pytest.raises(AirbyteTracedException) as caught:
         api_for(raw).call("users.list")
@@ -199,7 +199,7 @@ def test_a_new_token_that_is_refused_too_is_not_renewed_for_ever(rotating: Any, 
     assert len(rotating.asked("oauth.v2.access")) == 1
 
 
-def test_without_a_refresh_token_an_expired_token_is_a_config_error(slack: Any, raw: dict[str, Any]) -> None:
+def test_expired_token_without_refresh_is_a_config_error(slack: Any, raw: dict[str, Any]) -> None:
     slack.fail("users.list", "token_expired")
     with pytest.raises(AirbyteTracedException) as caught:
         api_for({**raw, "credentials": {**raw["credentials"], "refresh_token": ""}}).call("users.list")
@@ -207,7 +207,7 @@ def test_without_a_refresh_token_an_expired_token_is_a_config_error(slack: Any, 
     assert "Authenticate again" in str(caught.value)
 
 
-def test_a_user_token_is_taken_from_where_slack_puts_it(rotating: Any, raw: dict[str, Any]) -> None:
+def test_renewal_of_a_users_token_reads_authed_user(rotating: Any, raw: dict[str, Any]) -> None:
     rotating.answers["oauth.v2.access"] = {"authed_user": {"access_token": "user-1", "refresh_token": "refresh-1"}}
     api = api_for(expiring(raw, -1))
     rotating.answers["auth.test"] = {"team_id": "T1"}
@@ -215,7 +215,7 @@ def test_a_user_token_is_taken_from_where_slack_puts_it(rotating: Any, raw: dict
     assert rotating.calls[-1][2] == "Bearer user-1"
 
 
-def test_what_was_renewed_is_masked(rotating: Any, raw: dict[str, Any]) -> None:
+def test_renewed_tokens_are_masked(rotating: Any, raw: dict[str, Any]) -> None:
     api_for(raw).call("users.list")
     assert "xoxb-access-1" not in filter_secrets("xoxb-access-0 xoxb-access-1 refresh-0 refresh-1")
     assert "refresh" not in filter_secrets("xoxb-access-0 xoxb-access-1 refresh-0 refresh-1")

@@ -64,7 +64,16 @@ def test_budget_rate_limits_never_exceed_their_time(asked: list[float | None]) -
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(8, "8 seconds"), (60, "1 minute"), (120, "2 minutes"), (90, "90 seconds"), (3600, "1 hour"), (7200, "2 hours")],
+    [
+        (0.4, "0 seconds"),
+        (1, "1 second"),
+        (8.2, "8 seconds"),
+        (60, "1 minute"),
+        (120, "2 minutes"),
+        (90, "90 seconds"),
+        (3600, "1 hour"),
+        (7200, "2 hours"),
+    ],
 )
 def test_in_words_durations_are_readable(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

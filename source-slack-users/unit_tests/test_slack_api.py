@@ -36,7 +36,7 @@ def listing(size: int) -> Any:
     return answer
 
 
-def test_every_request_has_a_time_out_and_follows_no_redirect(
+def test_request_has_a_time_out_and_follows_no_redirect(
     slack: Any, api: SlackApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []
@@ -59,7 +59,7 @@ def test_pages_follow_the_cursor(slack: Any, api: SlackApi) -> None:
     assert slack.asked("users.list") == [{"limit": "1000"} | ({"cursor": str(n)} if n else {}) for n in (0, 1000, 2000)]
 
 
-def test_a_forgotten_cursor_starts_the_listing_again(slack: Any, api: SlackApi) -> None:
+def test_pages_forgotten_cursor_starts_again(slack: Any, api: SlackApi) -> None:
     slack.answers["users.list"] = listing(2500)
     pages = api.pages("users.list", "members", by_cursor)
     next(pages)
@@ -69,7 +69,7 @@ def test_a_forgotten_cursor_starts_the_listing_again(slack: Any, api: SlackApi) 
 
 
 @pytest.mark.parametrize("largest", [999, 200, 100])
-def test_pages_grow_smaller_until_slack_is_content(slack: Any, api: SlackApi, largest: int) -> None:
+def test_pages_limit_required_asks_for_smaller_pages(slack: Any, api: SlackApi, largest: int) -> None:
     whole = listing(30)
 
     def picky(params: dict[str, str]) -> dict[str, Any]:
@@ -89,14 +89,14 @@ def test_pages_answered_with_http_500_are_halved(slack: Any, api: SlackApi) -> N
 
 
 @pytest.mark.parametrize("code", ["invalid_cursor", "limit_required"])
-def test_a_listing_that_never_holds_is_given_up(slack: Any, api: SlackApi, code: str) -> None:
+def test_pages_listing_never_whole_is_transient(slack: Any, api: SlackApi, code: str) -> None:
     slack.fail("users.list", *[code] * 40)
     with pytest.raises(AirbyteTracedException) as caught:
         members(api)
     assert caught.value.failure_type is FailureType.transient_error
 
 
-def test_cursors_in_a_circle_are_no_listing(slack: Any, api: SlackApi) -> None:
+def test_pages_cursors_in_a_circle_are_transient(slack: Any, api: SlackApi) -> None:
     slack.answers["users.list"] = {"members": [], "response_metadata": {"next_cursor": "again"}}
     with pytest.raises(AirbyteTracedException) as caught:
         members(api)
@@ -105,5 +105,5 @@ def test_cursors_in_a_circle_are_no_listing(slack: Any, api: SlackApi) -> None:
 
 
 @pytest.mark.parametrize("end", [{}, {"response_metadata": None}, {"response_metadata": {"next_cursor": None}}])
-def test_the_end_has_many_forms(end: dict[str, Any]) -> None:
+def test_by_cursor_each_form_of_the_end_ends(end: dict[str, Any]) -> None:
     assert by_cursor(200, {"members": [], **end}) is None

@@ -245,7 +245,7 @@ def test_check_without_entry_point_fails_alike(slack: Any, config: dict[str, Any
     assert "The token is not valid" in str(result.message)
 
 
-def test_each_stream_fails_by_itself(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+def test_read_each_stream_fails_by_itself(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
     slack.fail("team.accessLogs", "paid_only")
     slack.fail("team.billableInfo", *["internal_error"] * 20)
     catalog = [("last_logins", "incremental"), ("users", "incremental"), ("billable_info", "full_refresh")]
@@ -283,7 +283,7 @@ def test_read_transient_fault_is_a_transient_error(tmp_path: Path, slack: Any, c
 
 
 @pytest.mark.parametrize("answer", [{}, {"members": None}])
-def test_an_answer_without_people_in_it_is_no_end_of_the_listing(
+def test_read_answer_without_people_is_transient(
     tmp_path: Path, slack: Any, config: dict[str, Any], answer: dict[str, Any]
 ) -> None:
     slack.answers["users.list"] = answer
@@ -293,17 +293,15 @@ def test_an_answer_without_people_in_it_is_no_end_of_the_listing(
 
 
 @pytest.mark.parametrize("odd", [{"teams": [{"name": "without an id"}]}, {"teams": [None]}])
-def test_what_nobody_foresaw_is_a_system_error_with_a_sentence(
-    tmp_path: Path, slack: Any, config: dict[str, Any], odd: Any
-) -> None:
+def test_read_unforeseen_answer_is_a_system_error(tmp_path: Path, slack: Any, config: dict[str, Any], odd: Any) -> None:
     slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.system_error
-    assert "Slack's answer has a shape that this connector does not know" in str(caught.value)
+    assert "Slack's answer has an unknown shape" in str(caught.value)
 
 
-def test_a_state_that_is_no_time_fails_as_a_config_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
+def test_read_state_without_a_time_is_a_config_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
     stream = {"stream_descriptor": {"name": "last_logins"}, "stream_state": {"last_login_at": 10**15}}
     state = [{"type": "STREAM", "stream": stream}]
     with pytest.raises(AirbyteTracedException, match="no time in last_login_at") as caught:
@@ -316,7 +314,7 @@ def test_check_odd_answer_fails(tmp_path: Path, slack: Any, config: dict[str, An
     slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     status, message = check(tmp_path, config)
     assert status == "FAILED"
-    assert "Slack's answer has a shape that this connector does not know" in message
+    assert "Slack's answer has an unknown shape" in message
 
 
 def test_check_missing_certificates_fail(
