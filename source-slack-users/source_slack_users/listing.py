@@ -60,11 +60,16 @@ class Progress:
     def take(self, items: list[Any]) -> list[Any]:
         """Return the items of a page that are new or newer. Raises system_error if the listing does not end."""
         known = len(self._versions)
-        identified = [(item, *self._identify(item)) for item in items]
-        nameless = sum(key is None for _, key, _ in identified)
+        identify, advance = self._identify, self._versions.advance
+        kept, nameless = [], 0
+        for item in items:
+            key, version = identify(item)
+            if key is None:
+                nameless += 1
+            elif advance(key, version):
+                kept.append(item)
         if nameless:
             logger.warning(f"Slack's {self._method} has {nameless} {self._key} without an ID on one page: left out.")
-        kept = [item for item, key, version in identified if key is not None and self._versions.advance(key, version)]
         self._listed += len(items)
         # After a restart the known items come again: until more were listed than are known, that is no standstill.
         repeats = bool(items) and self._listed <= known
@@ -96,7 +101,8 @@ class Versions:
     def advance(self, key: Hashable, version: int) -> bool:
         """Take the version if the key is new, or has an older one; return whether it was taken."""
         hashed = hash(key)
-        hashes, versions = self._hashes[hashed % BUCKETS], self._versions[hashed % BUCKETS]
+        bucket = hashed % BUCKETS
+        hashes, versions = self._hashes[bucket], self._versions[bucket]
         place = bisect_left(hashes, hashed)
         if place == len(hashes) or hashes[place] != hashed:
             hashes.insert(place, hashed)

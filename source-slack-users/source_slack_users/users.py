@@ -34,16 +34,16 @@ _EMPTY_RECORD: dict[str, Any] = dict.fromkeys(_FIELDS) | dict.fromkeys(_FALSE_IF
 
 
 def to_record(
-    member: Mapping[str, Any], team_ids: list[str], sync_time: str, own: Collection[str], rights: int = 0
+    member: Mapping[str, Any], team_ids: list[str], rights: int, *, sync_time: str, own: Collection[str]
 ) -> dict[str, Any]:
     """Build the record of one person, with every field of the stream's schema: None if Slack reports nothing.
 
     Args:
         member: An element of `members` as Slack sends it (Slack: users.list), with an id.
         team_ids: The workspaces in which this read saw the person.
+        rights: What the person may do in them (see `rights_of`); 0 if this is the only one.
         sync_time: The start of the read (date-time, UTC).
         own: The workspaces read; whoever belongs to another one is external.
-        rights: What the person may do in other workspaces (see `rights_of`).
     """
     profile = mapping(member.get("profile"))
     record = _EMPTY_RECORD.copy()
@@ -99,8 +99,8 @@ def _copy_fields(record: dict[str, Any], member: Mapping[str, Any], profile: Map
     for fields, names in ((member, _MEMBER_TEXTS), (profile, _PROFILE_TEXTS)):
         for name in names:
             value = fields.get(name)
-            if value is not None:
-                record[name] = (value or None) if type(value) is str else text(value)
+            if value:
+                record[name] = value if type(value) is str else text(value)
     for name in _FALSE_IF_ABSENT:
         if member.get(name):
             record[name] = flag(member[name]) or False

@@ -1,6 +1,7 @@
 """The stream `users`: everybody in the workspaces."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from source_slack_users.coercion import iso
@@ -31,11 +32,11 @@ class Users(SlackStream):
         identity = self.identify()
         identity.require_scopes()
         workspaces = workspaces_to_read(self._api, identity, self.config.team_ids)
+        team_ids = [workspace.id for workspace in workspaces]
         since = self.since(state)
         self._largest = 0
-        sync_time = iso(self.started)
-        own = {identity.workspace.id, *(workspace.id for workspace in workspaces)}
-        membership = Membership([workspace.id for workspace in workspaces], since)
+        membership = Membership(team_ids, since)
+        build = partial(to_record, sync_time=iso(self.started), own={identity.workspace.id, *team_ids})
         custom_fields = CustomFields(self._api, workspaces) if self.config.include_custom_fields else None
         last = len(workspaces) - 1
         for index in range(last):
@@ -43,10 +44,7 @@ class Users(SlackStream):
                 pass
         for index in _in_turn(last, membership):
             for members in self._members(workspaces[index], index, membership):
-                records = [
-                    to_record(due, team_ids, sync_time, own, membership.rights(member_id(due)))
-                    for due, team_ids in _due_members(members, since, membership)
-                ]
+                records = [build(*due) for member in members if (due := _due(member, since, membership))]
                 records = [record for record in records if self._wants(record)]
                 if custom_fields is not None:
                     custom_fields.complete(records)
@@ -103,21 +101,14 @@ def _in_turn(last: int, membership: Membership) -> Iterator[int]:
     yield from membership.awaited()
 
 
-def _due_members(members: list[Member], since: int, membership: Membership) -> Iterator[tuple[Member, list[str]]]:
-    """Yield those whose record this listing gives, and who changed at or after `since`, with their workspaces."""
-    for member in members:
-        team_ids = membership.take(member_id(member))
-        due = None if team_ids is None else _due(member, since, membership)
-        if due is not None and team_ids is not None:
-            yield due, team_ids
+def _due(member: Member, since: int, membership: Membership) -> tuple[Member, list[str], int] | None:
+    """Return the member, their workspaces and rights, if this listing gives the record and it is due; None if not.
 
-
-def _due(member: Member, since: int, membership: Membership) -> Member | None:
-    """Return the member if it changed at or after `since`, in this workspace or in another; None if it did not.
-
-    If another changed it later, it gets that one's time: by its own it could be older than what was emitted before.
+    It is due if the member changed at or after `since`, in this workspace or in another. If another changed it later, it
+    gets that one's time: by its own it could be older than what was emitted before.
     """
-    here, elsewhere = last_change(member), membership.changed(member_id(member))
-    if elsewhere > here:
-        return {**member, "updated": elsewhere}
-    return None if 0 < here < since else member
+    person, here = member_id(member), last_change(member)
+    team_ids, elsewhere = membership.take(person), membership.changed(person)
+    if team_ids is None or 0 < max(here, elsewhere) < since:
+        return None
+    return {**member, "updated": elsewhere} if elsewhere > here else member, team_ids, membership.rights(person)

@@ -63,7 +63,7 @@ RIGHTS = st.integers(0, 31)
 
 
 def record_of(member: dict[str, Any], rights: int = 0, **more: Any) -> dict[str, Any]:
-    return to_record({"id": "U1", **member, **more}, ["T1"], START, {"T1", "T2"}, rights)
+    return to_record({"id": "U1", **member, **more}, ["T1"], rights, sync_time=START, own={"T1", "T2"})
 
 
 @given(MEMBER, RIGHTS)
