@@ -99,7 +99,7 @@ def read(
         "streams": [
             {
                 "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
-                "sync_mode": "full_refresh" if name == "billable_info" else sync_mode,
+                "sync_mode": "full_refresh" if name in ("billable_info", "user_groups") else sync_mode,
                 "destination_sync_mode": "append",
             }
             for name in streams or ("users",)

@@ -18,7 +18,7 @@ from integration_tests.playground.listing import Column, Listing
 from integration_tests.playground.syncs import SAAS_NAME, Syncs, Touch
 from integration_tests.sandbox import Sandbox
 from integration_tests.sandbox.oomnitza.fields import ROLES
-from integration_tests.sandbox.people import Member
+from integration_tests.sandbox.slack.members import Member, is_bot
 
 HERE = Path(__file__).parent
 PEOPLE, SAAS, RUNS, SLACK = "/people", "/software/saas/slack/users", "/runs", "/slack"
@@ -138,7 +138,7 @@ class Playground:
                 "email": member["profile"].get("email") or "",
                 "kind": _kind(member),
                 "title": member["profile"].get("title") or "",
-                "human": not member["is_bot"] and member["id"] != "USLACKBOT",
+                "human": not is_bot(member),
                 "deleted": member["deleted"],
                 "changed": self._changed.get(member["id"]),
             }
@@ -231,7 +231,7 @@ def _kind(member: Member) -> str:
     """What Slack's own list of members calls it."""
     if member["deleted"]:
         return "Deactivated"
-    if member["is_bot"] or member["id"] == "USLACKBOT":
+    if is_bot(member):
         return "Bot"
     words = {
         "is_invited_user": "Invited",

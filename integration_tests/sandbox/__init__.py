@@ -10,18 +10,20 @@ ids and tokens. Written from the contracts and from what is known of the service
 
 `sandbox.slack` (`slack/web_api.py`; errors are HTTP 200 with `ok: false`)
     token                     bot of the first workspace: users:read, users:read.email
-    admin_token               user's token with admin too; sees has_2fa
+    admin_token               user's token with all scopes (admin, usergroups:read, admin.analytics:read, ...); sees has_2fa
     org_token, org_admin_token   of an Enterprise Grid (is_enterprise_install): team_ids are the two workspaces it sees,
                               unseen.id is one it does not
     grid_workspace_token      of one workspace of the Grid
     issue_token(scopes, team_id=, user_id=, kind="bot"|"user", admin=, organization=) -> token
     refuse_token(token, code), expire_token(token=None: the rotating one), expire_cursors()
     client_id, client_secret, refresh_token, rotating_token, tokens.code, tokens.spent   of the app that rotates
-    members(team_id=None), place(team_id=None) -> Workspace (.paid, .logins, .members)
+    members(team_id=None), place(team_id=None) -> Workspace (.paid, .analytics, .members, .logins, .groups,
+    .profile_fields, .idle_since), slack.members.is_bot(member), slack.analytics.day_activity(places, day)
     set_title(id, title), set_profile(id, **), set_flags(id, **), touch(id, at=), deactivate(id, keep_email=),
     reactivate(id, email), invite(real_name=, email=) -> id, join(real_name=, email=) -> id, log_in(id, at=);
     all take team_id=
-    switches: short_pages, largest_page, scopes_header, being_moved, calls, retry_after (SlackSwitches)
+    switches: short_pages, largest_page, scopes_header, being_moved, fields_listed, numbered_logs, calls, pace, retry_after
+    (SlackSwitches)
     Grid: its first person is deactivated in the first workspace and active in the second, its second person the other
     way round, its third deactivated in all three.
 

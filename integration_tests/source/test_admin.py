@@ -1,4 +1,4 @@
-"""The streams for administrators' tokens, which fail by themselves where the token is of another kind."""
+"""The streams of logins and of billing, which need an administrator's token."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from integration_tests.harness.source_process import config, read
 from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.sandbox.slack.members import is_bot
 
 STREAMS = ("users", "last_logins", "billable_info")
 
@@ -69,7 +70,7 @@ def test_last_logins_stop_at_the_state(sandbox: Sandbox) -> None:
 
 def test_billable_info(sandbox: Sandbox) -> None:
     output = read(config(sandbox, sandbox.slack.admin_token, page_size=10), "billable_info")
-    people = [m for m in sandbox.slack.members() if not m.get("is_bot") and m["id"] != "USLACKBOT"]
+    people = [m for m in sandbox.slack.members() if not is_bot(m)]
     assert {r["user_id"] for r in output.records("billable_info")} == {m["id"] for m in people}
     assert {r["user_id"] for r in output.records("billable_info") if r["billing_active"]} == {
         m["id"]
@@ -88,29 +89,6 @@ def test_on_a_grid_everybody_comes_once_in_each(sandbox: Sandbox) -> None:
     assert {r["user_id"]: r["last_login_at"] for r in output.records("last_logins")} == {
         person: iso(login["date_last"]) for person, login in newest(logins).items()
     }
-
-
-def test_without_the_scope_they_fail_by_themselves_and_users_is_not_harmed(sandbox: Sandbox) -> None:
-    output = read(config(sandbox), "billable_info", "users", "last_logins")
-    assert output.status == 1
-    for stream in ("billable_info", "last_logins"):
-        (error,) = output.errors(stream)
-        assert error["failure_type"] == "config_error"
-        assert "lacks the scope admin" in error["message"]
-        assert output.statuses(stream)[-1] == "INCOMPLETE"
-    assert output.statuses("users")[-1] == "COMPLETE"
-    assert len(output.by_id()) > 50
-    assert len(output.states("users")) == 1
-
-
-@pytest.mark.parametrize("stream", STREAMS[1:])
-def test_a_workspace_without_a_paid_plan_gets_the_reason(sandbox: Sandbox, stream: str) -> None:
-    sandbox.slack.workspace.paid = False
-    output = read(config(sandbox, sandbox.slack.admin_token), stream, "users")
-    (error,) = output.errors(stream)
-    assert error["failure_type"] == "config_error"
-    assert "paid Slack plan" in error["message"]
-    assert output.statuses("users")[-1] == "COMPLETE"
 
 
 @pytest.mark.parametrize("stream", STREAMS[1:])

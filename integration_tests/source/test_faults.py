@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from integration_tests.harness.source_process import config, read
 from integration_tests.sandbox import Fault, Sandbox
-
-
-def is_bot(member: dict[str, Any]) -> bool:
-    return bool(member.get("is_bot")) or member["id"] == "USLACKBOT"
-
+from integration_tests.sandbox.slack.members import is_bot
 
 SECOND_PAGE = {"service": "slack", "path": "users.list", "nth": 2}
 
@@ -43,7 +37,7 @@ def test_transient_fault_brings_each_person_once(sandbox: Sandbox, fault: Fault)
     assert fault.fired == 1
     assert output.status == 0
     assert set(output.by_id()) == {m["id"] for m in sandbox.slack.members() if not is_bot(m)}
-    assert output.states() == [{"updated": max(m.get("updated", 0) for m in sandbox.slack.members())}]
+    assert output.states() == [{"updated": max(int(m.get("updated", 0)) for m in sandbox.slack.members())}]
     assert output.statuses()[-1] == "COMPLETE"
 
 

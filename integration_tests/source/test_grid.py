@@ -8,6 +8,7 @@ import pytest
 
 from integration_tests.harness.source_process import config, read, run
 from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.sandbox.slack.members import is_bot
 
 
 def homes(sandbox: Sandbox) -> dict[str, dict[str, dict[str, Any]]]:
@@ -15,7 +16,7 @@ def homes(sandbox: Sandbox) -> dict[str, dict[str, dict[str, Any]]]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for team_id in sandbox.slack.team_ids:
         for member in sandbox.slack.members(team_id):
-            if not member.get("is_bot") and member["id"] != "USLACKBOT":
+            if not is_bot(member):
                 found.setdefault(member["id"], {})[team_id] = member
     return found
 

@@ -6,10 +6,11 @@ import time
 
 from integration_tests.harness.source_process import config, read, run
 from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.slack.members import is_bot
 
 
 def humans(sandbox: Sandbox) -> set[str]:
-    return {m["id"] for m in sandbox.slack.members() if m["id"] != "USLACKBOT" and not m.get("is_bot")}
+    return {m["id"] for m in sandbox.slack.members() if not is_bot(m)}
 
 
 def test_everybody_comes_once_over_several_pages(sandbox: Sandbox) -> None:
@@ -40,7 +41,7 @@ def test_filters(sandbox: Sandbox) -> None:
 def test_an_increment_brings_who_changed_at_or_after_the_state_and_who_has_no_time(sandbox: Sandbox) -> None:
     first = read(config(sandbox))
     (state,) = first.states()
-    newest = max(m.get("updated", 0) for m in sandbox.slack.members())
+    newest = max(int(m.get("updated", 0)) for m in sandbox.slack.members())
     assert state == {"updated": newest}
     changed = sorted(first.by_id())[:2]
     sandbox.slack.set_title(changed[0], "Admiral")

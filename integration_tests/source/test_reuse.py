@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 
 from integration_tests.harness.source_process import COMMAND, config, read
 from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.sandbox.slack.analytics import day_activity, today
+from integration_tests.sandbox.slack.members import is_bot
 
+PAGE = Path(__file__).parents[2] / "docs" / "source-slack-users.md"
 EXAMPLE = Path(__file__).parents[3] / "shared" / "contracts" / "slack-users-list.example.json"
 
 # The cache's columns for the types that the schema declares.
@@ -60,11 +65,39 @@ def test_sql_over_a_cache(sandbox: Sandbox, airbyte: Any, tmp_path: Path) -> Non
     roles = dict(sql("SELECT role, count(*) FROM users GROUP BY role"))
     assert sum(roles.values()) == len(members)
     assert roles["primary_owner"] == sum(bool(m.get("is_primary_owner")) for m in members)
-    assert roles["bot"] == sum(bool(m.get("is_bot")) or m["id"] == "USLACKBOT" for m in members)
+    assert roles["bot"] == sum(map(is_bot, members))
     columns = dict(sql("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'users'"))
     assert {name: columns[name] for name in COLUMNS} == COLUMNS
     logins = dict(sql("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'last_logins'"))
     assert (logins["last_login_at"], logins["login_count"]) == ("TIMESTAMP", "BIGINT")
+
+
+def test_documented_query_lists_paid_seats_without_activity(sandbox: Sandbox, airbyte: Any, tmp_path: Path) -> None:
+    """The query of docs/source-slack-users.md, over a DuckDB cache."""
+    (query,) = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    seats = [m for m in sandbox.slack.workspace.humans() if not m["deleted"] and not m.get("is_invited_user")]
+    seats = [member for member in seats if not member.get("is_ultra_restricted")]
+    idle, left = seats[0], seats[1]
+    sandbox.slack.workspace.idle_since[idle["id"]] = today() - timedelta(60)
+    sandbox.slack.workspace.idle_since[left["id"]] = today() - timedelta(30)  # active until 31 days ago
+    source = airbyte.get_source(
+        "source-slack-users",
+        config=config(sandbox, sandbox.slack.admin_token),
+        local_executable=COMMAND,
+        streams=["users", "billable_info", "member_activity"],
+    )
+    cache = airbyte.caches.DuckDBCache(db_path=tmp_path / "cache.duckdb")
+    source.read(cache=cache)
+    with cache.get_sql_engine().connect() as connection:
+        names = [row[0] for row in connection.exec_driver_sql(query)]
+    assert set(names) >= {idle["name"]}
+    active = {
+        line["user_id"]
+        for days in range(2, 32)
+        for line in day_activity([sandbox.slack.workspace], today() - timedelta(days))
+        if line["is_active"]
+    }
+    assert set(names) == {member["name"] for member in seats if member["id"] not in active}
 
 
 @pytest.mark.skipif(not EXAMPLE.exists(), reason="Slack's example is kept beside the checkout, not in it")

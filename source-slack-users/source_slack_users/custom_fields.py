@@ -6,6 +6,7 @@ from typing import Any
 from source_slack_users.coercion import mapping, text
 from source_slack_users.error_handler import logger
 from source_slack_users.errors import SlackRefusal, transient_error
+from source_slack_users.retries import in_words
 from source_slack_users.slack_api import SlackApi
 from source_slack_users.workspaces import Workspace
 
@@ -32,8 +33,8 @@ class CustomFields:
         if lacking:
             logger.info(
                 f"Slack's users.list leaves out the custom fields of {len(lacking)} of the next {len(records)} people. "
-                f"They take a request each: about {-(-len(lacking) // A_MINUTE)} minutes, as Slack allows some {A_MINUTE} "
-                "a minute."
+                f"They take a request each: about {in_words(60 * -(-len(lacking) // A_MINUTE))}, as Slack allows some "
+                f"{A_MINUTE} a minute."
             )
         for record in records:
             record["custom_fields"] = self._by_label((record["profile"] or {}).get("fields"))

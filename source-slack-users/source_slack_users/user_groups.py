@@ -22,7 +22,11 @@ class UserGroups(SlackStream):
         """List the groups of each workspace; a group of several workspaces comes once."""
         emitted: set[str] = set()
         for workspace in self.workspaces():
-            parameters: dict[str, Any] = {"include_users": "true", "team_id": workspace.parameter}
+            parameters: dict[str, Any] = {
+                "include_users": "true",
+                "include_count": "true",
+                "team_id": workspace.parameter,
+            }
             for groups in listed(self._api, "usergroups.list", "usergroups", _one_page, _identify, **parameters):
                 for record in map(_to_record, groups):
                     if record["id"] not in emitted:

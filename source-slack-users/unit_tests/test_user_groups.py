@@ -31,7 +31,7 @@ def test_user_groups_have_the_schemas_types(slack: Any, read: Any) -> None:
     slack.answers["usergroups.list"] = {"usergroups": [GROUP]}
     (group,) = read("user_groups")
     assert group == GROUP | {"description": None, "is_external": False, "date_update": 1_446_670_362, "user_count": 2}
-    assert slack.asked("usergroups.list") == [{"include_users": "true"}]
+    assert slack.asked("usergroups.list") == [{"include_users": "true", "include_count": "true"}]
 
 
 def test_user_groups_without_an_id_are_left_out(slack: Any, read: Any, caplog: pytest.LogCaptureFixture) -> None:

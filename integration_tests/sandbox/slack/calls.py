@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.requests import Request
 
-from integration_tests.sandbox.people import Member
+from integration_tests.sandbox.slack.members import Member
 from integration_tests.sandbox.slack.tokens import SlackError
 
 Params = dict[str, str]
@@ -52,6 +52,11 @@ def whole(params: Params, name: str, default: int) -> int:
     if not text.isdigit():
         raise SlackError("invalid_limit" if name == "limit" else "invalid_arguments")
     return int(text)
+
+
+def boolean(params: Params, name: str) -> bool:
+    """A flag; absent is false."""
+    return params.get(name, "false").lower() in ("true", "1")
 
 
 async def arguments(request: Request) -> Params:

@@ -1,6 +1,6 @@
 """Slack's Web API over the workspaces: the methods, their scopes, cursors, limits and refusals.
 
-Facts: Slack's method pages, as far as `slack.md` of the project's contracts tells them. Every error is HTTP 200 with
+Facts: Slack's method pages (https://docs.slack.dev/reference/methods). Every error is HTTP 200 with
 `{"ok": false, "error": code}`, but for rate limits.
 """
 
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -19,13 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.people import Cast, Member
-from integration_tests.sandbox.slack.calls import Params, arguments, opened, sealed, seen, whole
+from integration_tests.sandbox.slack.calls import Params, arguments
+from integration_tests.sandbox.slack.members import Member
+from integration_tests.sandbox.slack.methods import PACE, Answer, Methods
+from integration_tests.sandbox.slack.people import Cast
 from integration_tests.sandbox.slack.tokens import USER_SCOPES, SlackError, Token, Tokens
 from integration_tests.sandbox.slack.workspace import Workspace, grid, standalone
 
-ADMIN_SCOPES = (*USER_SCOPES, "admin")
-LAST_PAGE = 100
+ADMIN_SCOPES = (*USER_SCOPES, "users.profile:read", "usergroups:read", "admin", "admin.analytics:read")
 
 
 @dataclass
@@ -34,15 +34,20 @@ class SlackSwitches:
 
     `short_pages`: now and then a page is shorter than the limit, before the end. `largest_page`: larger limits are
     refused with `limit_required`. `scopes_header`: whether answers name the token's scopes. `being_moved`: workspaces
-    that answer `team_added_to_org`. `calls`: calls that a method may take before a 429; the virtual minute ends with
-    the 429, so that nobody waits for a clock. `retry_after`: seconds in its header.
+    that answer `team_added_to_org`. `fields_listed`: whether `users.list` brings custom fields. `numbered_logs`: whether
+    `team.accessLogs` pages by number; if not, it has cursors and no `paging`. `calls`: calls that a method may take before a
+    429; the virtual minute ends with the 429, so that nobody waits for a clock. `pace`: the same for every method, as many as
+    Slack documents. `retry_after`: seconds in the header of a 429.
     """
 
     short_pages: bool = True
     largest_page: int | None = None
     scopes_header: bool = True
     being_moved: set[str] = field(default_factory=set)
+    fields_listed: bool = True
+    numbered_logs: bool = True
     calls: dict[str, int] = field(default_factory=dict)
+    pace: bool = False
     retry_after: int = 0
 
 
@@ -71,14 +76,8 @@ class Slack:
         self.grid_workspace_token = self.tokens.issue(team_id=self.grid[0].id, user_id=grid_user)
         self.tokens.rotate()
         self._calls: dict[str, int] = {}
-        self._listing_epoch = 0
-        self._methods: dict[str, tuple[str | None, Callable[[Token, Params], dict[str, Any]]]] = {
-            "auth.test": (None, self._auth_test),
-            "users.list": ("users:read", self._users_list),
-            "auth.teams.list": (None, self._teams_list),
-            "team.accessLogs": ("admin", self._access_logs),
-            "team.billableInfo": ("admin", self._billable_info),
-        }
+        self.listing_epoch = 0
+        self._methods = Methods(self)
 
     # What tests use
 
@@ -126,7 +125,7 @@ class Slack:
 
     def expire_cursors(self) -> None:
         """All cursors given so far become `invalid_cursor`."""
-        self._listing_epoch += 1
+        self.listing_epoch += 1
 
     def place(self, team_id: str | None = None) -> Workspace:
         """A workspace; the first unless told."""
@@ -194,19 +193,18 @@ class Slack:
             if method == "oauth.v2.access":
                 answer = self._oauth(request, params)
             else:
-                if method not in self._methods:
+                if method not in self._methods.table:
                     raise SlackError("unknown_method")
                 token = self._authenticate(request, params)
-                scope, handler = self._methods[method]
-                if scope is not None and scope not in token.scopes:
-                    raise SlackError("missing_scope", needed=scope, provided=",".join(token.scopes))
-                answer = handler(token, params)
-            content: dict[str, Any] = {"ok": True, **answer}
+                answer = self._methods.call(method, token, params)
+            content: Answer = answer if isinstance(answer, bytes) else {"ok": True, **answer}
         except SlackError as refusal:
             content = {"ok": False, "error": refusal.code, **refusal.more}
         headers = {}
         if token is not None and self.switches.scopes_header:
             headers["x-oauth-scopes"] = ",".join(token.scopes)
+        if isinstance(content, bytes):
+            return Response(content, media_type="application/gzip", headers=headers)
         return Response(orjson.dumps(content), media_type="application/json", headers=headers)
 
     def _authenticate(self, request: Request, params: Params) -> Token:
@@ -215,7 +213,7 @@ class Slack:
         return self.tokens.authenticate(request.headers.get("authorization"))
 
     def _rate_limited(self, method: str) -> Response | None:
-        allowed = self.switches.calls.get(method)
+        allowed = self.switches.calls.get(method, PACE.get(method) if self.switches.pace else None)
         if allowed is None:
             return None
         self._calls[method] = self._calls.get(method, 0) + 1
@@ -225,8 +223,6 @@ class Slack:
         headers = {"Retry-After": str(self.switches.retry_after)}
         return Response(b'{"ok":false,"error":"ratelimited"}', 429, headers, "application/json")
 
-    # Methods
-
     def _oauth(self, request: Request, params: Params) -> dict[str, Any]:
         if request.query_params:
             raise SlackError("invalid_arguments")  # a secret in an address would end up in logs
@@ -235,118 +231,3 @@ class Slack:
             client_id, _, secret = base64.b64decode(header[6:]).decode().partition(":")
             params = {"client_id": client_id, "client_secret": secret, **params}
         return self.tokens.exchange(params)
-
-    def _auth_test(self, token: Token, _params: Params) -> dict[str, Any]:
-        places = [self.workspace, *self.grid, self.unseen]
-        place = next((place for place in places if place.id == token.team_id), None)
-        who = {"user_id": token.user_id, "user": self._name(token.user_id)}
-        if place is None:
-            return {
-                "url": "https://acme-group.enterprise.slack.com/",
-                "team": self.grid[0].enterprise_name,
-                **who,
-                "team_id": self.enterprise_id,
-                "enterprise_id": self.enterprise_id,
-                "is_enterprise_install": True,
-            }
-        answer = {"url": f"https://{place.domain}.slack.com/", "team": place.name, "team_id": place.id, **who}
-        if token.kind == "bot":
-            answer["bot_id"] = "B0SANDBOXBOT"
-        if place.enterprise_id is not None:
-            answer["enterprise_id"] = place.enterprise_id
-        return {**answer, "is_enterprise_install": False}
-
-    def _name(self, user_id: str) -> str:
-        places = [self.workspace, *self.grid]
-        return next((p.members[user_id]["name"] for p in places if user_id in p.members), "airbyte")
-
-    def _place_of(self, token: Token, params: Params) -> Workspace:
-        """The workspace that a call is about. `team_id` counts, and is needed, with an organization's token only."""
-        team_id = token.team_id
-        if team_id is None:
-            if not params.get("team_id"):
-                raise SlackError("missing_argument", needed="team_id")
-            team_id = params["team_id"]
-            if team_id not in self.team_ids:
-                raise SlackError("team_access_not_granted" if team_id == self.unseen.id else "team_not_found")
-        if team_id in self.switches.being_moved:
-            raise SlackError("team_added_to_org")
-        return self.place(team_id)
-
-    def _users_list(self, token: Token, params: Params) -> dict[str, Any]:
-        place = self._place_of(token, params)
-        hidden = set() if "users:read.email" in token.scopes else {"email"}
-        private = set() if token.admin else {"has_2fa", "two_factor_type"}
-        if params.get("include_locale", "false").lower() not in ("true", "1"):
-            private.add("locale")
-        page, cursor = self._page("users.list", token, params, place.members.values(), place)
-        return {
-            "members": [seen(member, private, hidden) for member in page],
-            "cache_ts": int(time.time()),
-            "response_metadata": {"next_cursor": cursor},
-        }
-
-    def _teams_list(self, token: Token, params: Params) -> dict[str, Any]:
-        places = self.grid if token.team_id is None else [self.place(token.team_id)]
-        page, cursor = self._page("auth.teams.list", token, params, places)
-        return {"teams": [{"id": p.id, "name": p.name} for p in page], "response_metadata": {"next_cursor": cursor}}
-
-    def _access_logs(self, token: Token, params: Params) -> dict[str, Any]:
-        place = self._administered(token, params)
-        before = params.get("before", "now")
-        if before != "now" and not before.isdigit():
-            raise SlackError("invalid_arguments")
-        entries = [e for e in place.logins if before == "now" or e["date_last"] <= int(before)]
-        if "cursor" in params or "limit" in params:
-            page, cursor = self._page("team.accessLogs", token, params, entries, place)
-            return {"logins": list(page), "response_metadata": {"next_cursor": cursor}}
-        count, number = whole(params, "count", 100), whole(params, "page", 1)
-        if number > LAST_PAGE:
-            raise SlackError("over_pagination_limit")
-        count = min(count, 1000)
-        paging = {"count": count, "total": len(entries), "page": number, "pages": max(1, -(-len(entries) // count))}
-        return {"logins": entries[(number - 1) * count : number * count], "paging": paging}
-
-    def _billable_info(self, token: Token, params: Params) -> dict[str, Any]:
-        place = self._administered(token, params)
-        people = [m for m in place.humans() if params.get("user") in (None, m["id"])]
-        page, cursor = self._page("team.billableInfo", token, params, people, place)
-        info = {
-            m["id"]: {
-                "billing_active": not m["deleted"] and not m.get("is_ultra_restricted") and not m.get("is_invited_user")
-            }
-            for m in page
-        }
-        return {"billable_info": info, "response_metadata": {"next_cursor": cursor}}
-
-    def _administered(self, token: Token, params: Params) -> Workspace:
-        if token.kind != "user":
-            raise SlackError("not_allowed_token_type")
-        if not token.admin:
-            raise SlackError("not_an_admin")
-        place = self._place_of(token, params)
-        if not place.paid:
-            raise SlackError("paid_only")
-        return place
-
-    # Pages
-
-    def _page(
-        self, method: str, token: Token, params: Params, rows: Collection[Any], place: Workspace | None = None
-    ) -> tuple[list[Any], str]:
-        """The page that `cursor` and `limit` ask for, and the cursor of the next ("" at the end)."""
-        # Not of the token: with rotation, a listing goes on with the next one.
-        listing = f"{method} {place.id if place else token.team_id} {self._listing_epoch}"
-        start = opened(params.get("cursor", ""), listing)
-        total = len(rows)
-        limit = whole(params, "limit", total or 1)
-        largest = self.switches.largest_page
-        if largest is not None and limit > largest:
-            raise SlackError("limit_required")
-        if limit > 1000 and params.get("limit"):
-            raise SlackError("invalid_limit")
-        size = limit
-        if self.switches.short_pages and limit > 1 and start // limit % 3 == 1:
-            size = max(1, limit - max(1, limit // 10))
-        end = min(start + size, total)
-        return list(islice(rows, start, end)), sealed(end, listing) if end < total else ""

@@ -5,10 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from integration_tests.sandbox.people import ADMIN_FAMILY, Cast, Member, deactivated, slackbot
+from integration_tests.sandbox.slack.members import ADMIN_FAMILY, Member, deactivated, is_bot, slackbot
+from integration_tests.sandbox.slack.people import Cast
+from integration_tests.sandbox.slack.population import workspace_members
 
+PROFILE_FIELDS: tuple[dict[str, Any], ...] = (
+    {"id": "Xf0SANDBOX1", "ordering": 0, "label": "Employee number", "hint": "", "type": "text", "is_hidden": 0},
+    {"id": "Xf0SANDBOX2", "ordering": 1, "label": "Manager", "hint": "The boss", "type": "user", "is_hidden": False},
+    {"id": "Xf0SANDBOX3", "ordering": 2, "label": "Badge", "hint": "", "type": "text", "is_hidden": True},
+)
 DEVICE = ("ip", "user_agent", "isp", "country", "region")
 
 
@@ -23,11 +31,15 @@ class Workspace:
     enterprise_id: str | None = None
     enterprise_name: str | None = None
     paid: bool = True
+    analytics: bool = True  # Business+ and Enterprise
     logins: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    profile_fields: list[dict[str, Any]] = field(default_factory=lambda: [dict(each) for each in PROFILE_FIELDS])
+    idle_since: dict[str, date] = field(default_factory=dict)  # from when on somebody does nothing
 
     def humans(self) -> Iterator[Member]:
         """Everyone who is no bot."""
-        return (m for m in self.members.values() if not m.get("is_bot") and m["id"] != "USLACKBOT")
+        return (m for m in self.members.values() if not is_bot(m))
 
     def change(
         self, user_id: str, profile: dict[str, Any] | None = None, at: int | None = None, **changes: Any
@@ -95,12 +107,46 @@ def logins(workspace: Workspace, cast: Cast) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda entry: -int(entry["date_last"]))
 
 
+def groups(workspace: Workspace) -> list[dict[str, Any]]:
+    """The user groups: one that Slack keeps up itself, one of a team, one that was disabled."""
+    people = [member["id"] for member in workspace.humans() if not member["deleted"]]
+    kinds = (
+        ("Workspace Admins", "admins", "admin", people[:3], 0),
+        ("Ghostbusters", "ghostbusters", None, people[3:9], 0),
+        ("Retired", "retired", None, [], 1_650_000_000),
+    )
+    return [
+        {
+            "id": f"S{workspace.id[1:]}{number}",
+            "team_id": workspace.id,
+            "is_usergroup": True,
+            "is_subteam": True,
+            "name": name,
+            "description": "",
+            "handle": handle,
+            "is_external": False,
+            "date_create": 1_600_000_000,
+            "date_update": 1_610_000_000 + number,
+            "date_delete": deleted,
+            "auto_type": kind,
+            "created_by": "USLACKBOT" if kind else people[0],
+            "updated_by": people[0],
+            "deleted_by": people[0] if deleted else None,
+            "prefs": {"channels": [], "groups": []},
+            "users": members,
+            "user_count": str(len(members)),
+        }
+        for number, (name, handle, kind, members, deleted) in enumerate(kinds)
+    ]
+
+
 def standalone(cast: Cast, size: int) -> Workspace:
     """A workspace of its own."""
     team_id = cast.id("T")
-    members = {m["id"]: m for m in cast.workspace(team_id, size)}
+    members = {m["id"]: m for m in workspace_members(cast, team_id, size)}
     workspace = Workspace(team_id, "Acme", "acme", members)
     workspace.logins = logins(workspace, cast)
+    workspace.groups = groups(workspace)
     return workspace
 
 
@@ -129,6 +175,7 @@ def grid(cast: Cast, size: int) -> list[Workspace]:
         place.add(slackbot(place.id))
         place.add(cast.bot(place.id, f"{place.name} Robot"))
         place.logins = logins(place, cast)
+        place.groups = groups(place)
     return places
 
 

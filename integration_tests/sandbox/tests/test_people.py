@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from integration_tests.sandbox.people import Cast
+from integration_tests.sandbox.slack.people import Cast
+from integration_tests.sandbox.slack.population import workspace_members
 from integration_tests.sandbox.slack.web_api import Slack
 
-MEMBERS = Cast(7).workspace("T0SANDBOX", 250)
+MEMBERS = workspace_members(Cast(7), "T0SANDBOX", 250)
 Member = dict[str, Any]
 
 
@@ -54,17 +55,28 @@ ODDITIES: dict[str, Callable[[Member], Any]] = {
     "quotes in the name": lambda m: '"' in (profile(m, "real_name") or ""),
     "upper case in the address": lambda m: (profile(m, "email") or "") != (profile(m, "email") or "").lower(),
     "pronouns": lambda m: profile(m, "pronouns"),
+    "numbers as text": lambda m: m.get("updated") == "1500000003" and m["tz_offset"] == "-25200",
+    "flags as numbers": lambda m: type(m.get("is_admin")) is int and type(m["deleted"]) is int,
+    "deactivated by a number": lambda m: type(m["deleted"]) is int and m["deleted"] == 1,
+    "a name that is no text": lambda m: type(m.get("real_name")) is int,
+    "bot by its bot_id alone": lambda m: profile(m, "bot_id") and not m.get("is_bot"),
+    "agent": lambda m: m.get("is_agentforce_bot") and not m["is_bot"] and not profile(m, "bot_id"),
+    "neighbour": lambda m: m.get("is_stranger") is False and m["team_id"] != "T0SANDBOX",
+    "guest with an end": lambda m: profile(m, "guest_expiration_ts") and profile(m, "guest_invited_by"),
+    "start date": lambda m: profile(m, "start_date"),
+    "contact card": lambda m: m.get("who_can_share_contact_card") == "NO_ONE",
+    "erased": lambda m: m.get("is_forgotten") and m["deleted"],
 }
 
 
 @pytest.mark.parametrize("oddity", ODDITIES)
 def test_every_oddity_is_among_them(oddity: str) -> None:
     assert any(ODDITIES[oddity](member) for member in MEMBERS)
-    assert any(ODDITIES[oddity](m) for m in Cast(8).workspace("T0SANDBOX", 60)), "not in a small workspace"
+    assert any(ODDITIES[oddity](m) for m in workspace_members(Cast(8), "T0SANDBOX", 60)), "not in a small workspace"
 
 
 def test_ids_handles_and_addresses_are_unique() -> None:
-    many = Cast(3).workspace("T1", 3000)
+    many = workspace_members(Cast(3), "T1", 3000)
     for values in ([m["id"] for m in many], [m["name"] for m in many]):
         assert max(Counter(values).values()) == 1
     assert max(Counter(m["profile"]["email"].lower() for m in many if "email" in m["profile"]).values()) == 1
@@ -81,7 +93,8 @@ def test_the_same_seed_gives_the_same_workspace() -> None:
 
 def test_most_are_ordinary() -> None:
     kinds = Counter(
-        "deactivated" if m["deleted"] else "bot" if m.get("is_bot") else "person" for m in Cast(9).workspace("T1", 250)
+        "deactivated" if m["deleted"] else "bot" if m.get("is_bot") else "person"
+        for m in workspace_members(Cast(9), "T1", 250)
     )
     assert kinds["person"] > 180
     assert kinds["deactivated"] > 25

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.sandbox.slack.analytics import today
+from integration_tests.sandbox.slack.members import is_bot
 
 EXAMPLE = Path(__file__).parents[4] / "shared" / "contracts" / "slack-users-list.example.json"
 
@@ -210,11 +214,91 @@ def test_billable_info_needs_a_paid_plan(sandbox: Sandbox) -> None:
     admin = client(sandbox, sandbox.slack.admin_token)
     pages = admin.api_call("team.billableInfo", params={"limit": 20})
     people = {ident: info for page in pages for ident, info in page["billable_info"].items()}
-    expected = {m["id"] for m in sandbox.slack.members() if not m.get("is_bot") and m["id"] != "USLACKBOT"}
+    expected = {m["id"] for m in sandbox.slack.members() if not is_bot(m)}
     assert set(people) == expected
     assert {info["billing_active"] for info in people.values()} == {True, False}
     sandbox.slack.place().paid = False
     assert refused(sandbox, "team.billableInfo", sandbox.slack.admin_token) == "paid_only"
+
+
+def test_user_groups_need_what_is_asked_for(sandbox: Sandbox) -> None:
+    bot = client(sandbox, sandbox.slack.issue_token(["usergroups:read"]))
+    bare = bot.usergroups_list()["usergroups"]
+    assert [group["handle"] for group in bare] == ["admins", "ghostbusters"]
+    assert not any("users" in group or "user_count" in group for group in bare)
+    full = bot.usergroups_list(include_users=True, include_count=True, include_disabled=True)["usergroups"]
+    assert [group["user_count"] for group in full] == [str(len(group["users"])) for group in full]
+    assert [bool(group["date_delete"]) for group in full] == [False, False, True]
+    assert refused(sandbox, "usergroups.list", sandbox.slack.token) == "missing_scope"
+    assert refused(sandbox, "usergroups.list", sandbox.slack.org_admin_token) == "missing_argument"
+    sandbox.slack.place().paid = False
+    assert refused(sandbox, "usergroups.list", sandbox.slack.admin_token) == "plan_upgrade_required"
+
+
+def test_profiles_bring_the_fields_that_a_listing_may_leave_out(sandbox: Sandbox) -> None:
+    slack = sandbox.slack
+    token = slack.issue_token(["users:read", "users.profile:read"])
+    person = next(m for m in slack.members() if m["profile"].get("fields"))
+    slack.switches.fields_listed = False
+    listed = {m["id"]: m for m in call(sandbox, "users.list", token, limit=1000)["members"]}
+    assert "fields" not in listed[person["id"]]["profile"]
+    profile = call(sandbox, "users.profile.get", token, user=person["id"])["profile"]
+    assert profile["fields"] == person["profile"]["fields"]
+    assert "email" not in profile
+    labels = {each["id"] for each in call(sandbox, "team.profile.get", token)["profile"]["fields"]}
+    assert labels >= profile["fields"].keys()
+    assert refused(sandbox, "users.profile.get", token, user="U0NOBODY") == "user_not_found"
+    assert refused(sandbox, "users.profile.get", slack.token) == "missing_scope"
+    assert call(sandbox, "users.profile.get", slack.org_admin_token, user=next(iter(slack.grid[1].members)))["ok"]
+
+
+def test_analytics_are_a_file_a_day(shared: Sandbox) -> None:
+    slack = shared.slack
+    headers = {"Authorization": f"Bearer {slack.org_admin_token}"}
+
+    def ask(days_ago: int, **more: Any) -> requests.Response:
+        params = {"type": "member", "date": (today() - timedelta(days_ago)).isoformat(), **more}
+        return requests.get(f"{shared.slack_url}admin.analytics.getFile", params=params, headers=headers, timeout=10)
+
+    answer = ask(2)
+    assert answer.headers["Content-Type"] == "application/gzip"
+    lines = [json.loads(line) for line in gzip.decompress(answer.content).splitlines()]
+    assert len({line["user_id"] for line in lines}) == len(lines) > 20
+    assert {"is_billable_seat", "is_active", "messages_posted_count", "date"} <= lines[0].keys()
+    assert answer.content == ask(2).content, "a day does not change"
+    assert [ask(days).json()["error"] for days in (1, -5, 400)] == [
+        "file_not_yet_available",
+        "file_not_yet_available",
+        "file_not_found",
+    ]
+    assert ask(2, date="2019-12-31").json()["error"] == "data_not_available"
+    assert ask(2, date="soon").json()["error"] == "invalid_date"
+    assert ask(2, type="weather").json()["error"] == "invalid_type"
+    scope = ["admin.analytics:read"]
+    assert refused(shared, "admin.analytics.getFile", slack.token) == "missing_scope"
+    assert refused(shared, "admin.analytics.getFile", slack.issue_token(scope)) == "not_allowed_token_type"
+    assert refused(shared, "admin.analytics.getFile", slack.issue_token(scope, kind="user")) == "user_is_restricted"
+
+
+def test_pace_is_slacks(sandbox: Sandbox) -> None:
+    sandbox.slack.switches.pace = True
+    headers = {"Authorization": f"Bearer {sandbox.slack.admin_token}"}
+
+    def allowed(method: str) -> int:
+        answers = (requests.get(f"{sandbox.slack_url}{method}", headers=headers, timeout=10) for _ in range(150))
+        return next(number for number, answer in enumerate(answers) if answer.status_code == 429)
+
+    assert (allowed("users.list"), allowed("team.profile.get"), allowed("users.profile.get")) == (20, 50, 100)
+
+
+def test_access_log_without_numbers_has_cursors(sandbox: Sandbox) -> None:
+    sandbox.slack.switches.numbered_logs = False
+    sandbox.slack.place().logins *= 2
+    first = call(sandbox, "team.accessLogs", sandbox.slack.admin_token, count=1000, page=1)
+    assert "paging" not in first
+    assert len(first["logins"]) == 100
+    assert first["response_metadata"]["next_cursor"]
+    assert refused(sandbox, "team.accessLogs", sandbox.slack.admin_token, limit=1000) == "invalid_limit"
 
 
 def exchange(sandbox: Sandbox, **form: str) -> dict[str, Any]:
