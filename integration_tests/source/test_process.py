@@ -83,7 +83,7 @@ def test_read_broken_file_ends_with_a_sentence(tmp_path: Path, kind: str, conten
 
 
 def test_read_legacy_state_is_read(sandbox: Sandbox, tmp_path: Path) -> None:
-    newest = max(member.get("updated", 0) for member in sandbox.slack.members())
+    newest = max(int(member.get("updated", 0)) for member in sandbox.slack.members())
     catalog = {"streams": [CATALOG["streams"][0] | {"sync_mode": "incremental"}]}
     options = files(tmp_path, config=config(sandbox), catalog=catalog, state={"users": {"updated": newest}})
     output = Output(0, start("read", *options).stdout.decode())
