@@ -24,7 +24,7 @@ class Switches:
     """Filters compare texts with regard to case. (Unique values never do.)"""
     backslash_escapes: bool = False
     """A backslash escapes within a filter's texts."""
-    unsorted: Literal["created", "shuffled"] = "created"
+    unsorted: Literal["created", "shuffled"] = "shuffled"
     """The order of rows without `sortby`: that of their creation, or another one at each request."""
     max_page: int = 2000
     """The largest `limit`."""
@@ -84,7 +84,7 @@ class Switches:
 
     unknown_connector_status: Literal[200, 404] = 200
     """The answer to the mapping of a `connector_id` that does not exist: {}, or 404."""
-    saas_needs_connector: bool = False
+    saas_needs_connector: bool = True
     """A batch with SAAS needs `connector_id`."""
     run_by_uuid: bool = True
     """A run's log is read by the UUID, too, not only by `portion_id`."""

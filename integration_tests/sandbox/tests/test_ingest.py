@@ -167,7 +167,7 @@ def test_run_logs_are_listed_by_connector(api: Caller) -> None:
     for portion in portions[:2]:
         api("POST", "v3/bulk", json=batch(ADA, portion=portion))
     api("POST", "v3/bulk", json=batch(BOB, portion=portions[2], connector_name=..., connector_id=12))
-    named = api("GET", "v3/connector_run_logs/connector_CSV_users").json()
+    named = api("GET", "v3/connector_run_logs/connector_CSV_users?sortby=portion_id").json()
     assert [row["portion_correlation_id"] for row in named] == portions[:2]
     (row,) = api("GET", "v3/connector_run_logs/12").json()
     assert (row["connector"], row["portion_correlation_id"], row["status"]) == ("Slack", portions[2], "Processing")

@@ -17,7 +17,8 @@ def people(sandbox: Sandbox) -> list[str]:
 
 @pytest.fixture
 def slack(sandbox: Sandbox, people: list[str]) -> str:
-    """An application; the first three people are assigned to it."""
+    """An application; the first three people are assigned to it, and listed in that order."""
+    sandbox.oomnitza.switches.unsorted = "created"
     saas_id = sandbox.oomnitza.add_application("Slack")
     for number, user_id in enumerate(people[:3]):
         sandbox.oomnitza.assign(saas_id, user_id, f"U{number}")
