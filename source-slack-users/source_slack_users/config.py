@@ -159,8 +159,8 @@ def _unknown(raw: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
 
 def _unknown_of(given: Mapping[str, Any], known: Collection[str], prefix: str) -> Iterator[tuple[str, str | None]]:
     plain = {re.sub(r"[-_. ]", "", name).lower(): name for name in known}
-    for name in given:
-        if name in known or name.startswith("__"):  # the platform's own
+    for name, value in given.items():
+        if name in known or value is None or name.startswith("__"):  # the platform's own
             continue
         like = get_close_matches(re.sub(r"[-_. ]", "", name).lower(), plain, 1, SIMILAR)
         # A secret could stand in the place of a name.

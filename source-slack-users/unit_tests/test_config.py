@@ -136,7 +136,13 @@ def test_config_misspelt_setting_is_refused(change: dict[str, Any], sentence: st
 
 
 def test_config_unknown_setting_is_returned_for_a_warning() -> None:
-    raw = {"credentials": {**TOKEN, "note": 1}, "__injected_declarative_manifest": {}, "someone": "else", "k3y": "x"}
+    raw = {
+        "credentials": {**TOKEN, "note": 1},
+        "__injected_declarative_manifest": {},
+        "someone": "else",
+        "k3y": "x",
+        "none": None,
+    }
     assert parse_config(raw).credentials == ApiToken.model_validate(TOKEN)
     assert unknown_settings(raw) == ["someone", "a name that is no word", "credentials.note"]
 
