@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean python
+.PHONY: sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean python
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,9 +67,14 @@ lock: $(STAMP) ## pin constraints.txt anew, for every supported Python
 	@env -u PIP_CONSTRAINT $(BIN)/uv pip compile --native-tls --universal --python-version 3.10 --upgrade --quiet --no-emit-index-url \
 	  --no-annotate --no-header $(CONNECTORS:%=%/pyproject.toml) --group pyproject.toml:dev -o constraints.txt
 
-register: $(STAMP) ## put both connectors and the daily connection into an Airbyte (docs/airbyte-ui.md)
-	@$(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),,$(error Name both configurations: make register SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=--dry-run]))
-	@$(BIN)/python -m bundle "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)" $(FLAGS)
+# A recipe needs both configurations; quotes in it, so that their paths may have blanks.
+CONFIGS = $(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),"$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)",$(error Name both configurations: make $@ SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=...]))
+
+sync: $(STAMP) ## sync your own Slack into your own Oomnitza (FLAGS=--test-run: look, and write nothing)
+	@$(BIN)/python -m bundle sync $(CONFIGS) $(FLAGS)
+
+register: $(STAMP) ## put both connectors and their connections into an Airbyte (docs/airbyte-ui.md)
+	@$(BIN)/python -m bundle register $(CONFIGS) $(FLAGS)
 
 image-test: $(STAMP) ## build both images with buildah, look into them, sync from one into the other (root)
 	@$(BIN)/python -m integration_tests.tools.images

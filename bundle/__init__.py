@@ -1,1 +1,1 @@
-"""Put the bundle of the root metadata.yaml into an Airbyte workspace: `make register`."""
+"""The tool of the root metadata.yaml: `python -m bundle sync`, `probe` and `register`."""

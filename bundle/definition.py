@@ -1,18 +1,31 @@
-"""The bundle's schema: what the root metadata.yaml may say, and what the connectors' own metadata must agree to."""
+"""The schema of the root metadata.yaml, and what the connectors' own metadata must agree to."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from airbyte_api.models import ConnectionSyncModeEnum
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 
+from bundle.errors import DefinitionError
+
 BUNDLE_FILE = "metadata.yaml"
+DEFAULT_CONNECTION = "users"
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class BundleError(Exception):
-    """The bundle, or a connector's metadata, is not as it must be. The message is for whoever edits the file."""
+class SyncMode(str, Enum):
+    """The sync modes of Airbyte's public API (api_sdk.yaml, ConnectionSyncModeEnum) that both connectors support."""
+
+    FULL_REFRESH_APPEND = "full_refresh_append"
+    FULL_REFRESH_OVERWRITE = "full_refresh_overwrite"
+    INCREMENTAL_APPEND = "incremental_append"
+    INCREMENTAL_DEDUPED_HISTORY = "incremental_deduped_history"
+
+    @property
+    def incremental(self) -> bool:
+        """Whether a sync goes on from the state of the one before."""
+        return self in (SyncMode.INCREMENTAL_APPEND, SyncMode.INCREMENTAL_DEDUPED_HISTORY)
 
 
 def quartz_cron(expression: str) -> str:
@@ -41,14 +54,15 @@ def with_tag(image: str) -> str:
 
 
 class Strict(BaseModel):
-    """A part of the bundle: a key that is not known is a mistake."""
+    """A part of the bundle; an unknown key is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Connector(Strict):
-    """One connector: where it lies in this tree, and its image."""
+    """One connector: its name in Airbyte, its folder in this tree, and its image."""
 
+    name: Annotated[str, Field(min_length=1)]
     directory: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     image: Annotated[str, AfterValidator(with_tag)]
 
@@ -71,24 +85,23 @@ class Connectors(Strict):
 
 
 class Stream(Strict):
-    """A stream of the connection; the sync mode is one of Airbyte's API."""
+    """A stream of a connection, and its sync mode."""
 
     name: Annotated[str, Field(min_length=1)]
-    sync_mode: ConnectionSyncModeEnum
+    sync_mode: SyncMode
 
 
 class Schedule(Strict):
-    """When the connection runs: a Quartz cron expression, in UTC."""
+    """When a connection runs: a Quartz cron expression, in UTC."""
 
     cron: Annotated[str, AfterValidator(quartz_cron)]
 
 
 class Connection(Strict):
-    """The default connection, and the names of its parts in Airbyte."""
+    """A connection between the two connectors: its name in Airbyte, its streams and its schedule."""
 
     name: Annotated[str, Field(min_length=1)]
-    source: Annotated[str, Field(min_length=1)]
-    destination: Annotated[str, Field(min_length=1)]
+    enabled: bool = True
     streams: Annotated[list[Stream], Field(min_length=1)]
     schedule: Schedule
 
@@ -97,11 +110,11 @@ class Bundle(Strict):
     """The root metadata.yaml."""
 
     connectors: Connectors
-    connection: Connection
+    connections: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], Connection], Field(min_length=1)]
 
 
 class Metadata(BaseModel):
-    """What is needed of a connector's own metadata.yaml, which is in Airbyte's form and says much more."""
+    """The part of a connector's own metadata.yaml that registering needs."""
 
     name: str
     docker_repository: Annotated[str, Field(alias="dockerRepository")]
@@ -110,19 +123,19 @@ class Metadata(BaseModel):
 
 
 def load_bundle(root: Path) -> Bundle:
-    """Read the bundle of a tree. Raises BundleError with the file, the place in it and what is wrong there."""
+    """Read the bundle of a tree. Raises DefinitionError with the file, the place in it and the mistake."""
     file = root / BUNDLE_FILE
     return _parse(Bundle, _yaml(file), file)
 
 
 def load_metadata(root: Path, connector: Connector) -> Metadata:
-    """Read a connector's own metadata. Raises BundleError, also if its image is not the one that the bundle names."""
+    """Read a connector's own metadata. Raises DefinitionError, also if it names another image than the bundle."""
     file = root / connector.directory / "metadata.yaml"
     content = _yaml(file)
     metadata = _parse(Metadata, content.get("data", {}) if isinstance(content, dict) else {}, file)
     image = f"{metadata.docker_repository}:{metadata.docker_image_tag}"
     if image != connector.image:
-        raise BundleError(f"{file} names the image {image}, and {BUNDLE_FILE} {connector.image}: make them one.")
+        raise DefinitionError(f"{file} names the image {image}, and {BUNDLE_FILE} {connector.image}: make them one.")
     return metadata
 
 
@@ -130,9 +143,9 @@ def _yaml(file: Path) -> Any:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror}.") from error
+        raise DefinitionError(f"{file} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f"{file} is not YAML: {' '.join(str(error).split())}.") from error
+        raise DefinitionError(f"{file} is not YAML: {' '.join(str(error).split())}.") from error
 
 
 def _parse(model: type[Model], content: Any, file: Path) -> Model:
@@ -141,4 +154,4 @@ def _parse(model: type[Model], content: Any, file: Path) -> Model:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the whole"
-        raise BundleError(f"{file}, {place}: {first['msg']}.") from error
+        raise DefinitionError(f"{file}, {place}: {first['msg']}.") from error

@@ -1,191 +1,78 @@
-"""Bring an Airbyte workspace to what the bundle says: look, compare, and create or update only what differs."""
+"""`python -m bundle register`: both connectors and the connections of the bundle into an Airbyte workspace."""
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import UUID
 
-from bundle.airbyte import Airbyte, AirbyteError, Json, Side
-from bundle.definition import Bundle, Connector, Metadata
+from bundle.airbyte import Airbyte
+from bundle.configuration import read_configuration, secrets_of
+from bundle.definition import Bundle, Connector, load_bundle, load_metadata
+from bundle.errors import UsageError
+from bundle.reconcile import Mode, Wanted, reconcile
+from bundle.spec import read_spec, with_defaults
 
-CREDENTIALS = "credentials"  # where both connectors keep what is secret, and nowhere else
-ROTATED = f"{CREDENTIALS}.token_expiry_date"  # renewed together with a token, by a sync
-Action = Literal["create", "update", "unchanged"]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One side of the connection as it shall be: the connector, what it calls itself, and its configuration."""
-
-    connector: Connector
-    metadata: Metadata
-    name: str
-    configuration: Json
+VARIABLES = ("AIRBYTE_URL", "AIRBYTE_CLIENT_ID", "AIRBYTE_CLIENT_SECRET", "AIRBYTE_WORKSPACE_ID")
+DONE = {"create": "created", "update": "updated", "unchanged": "unchanged"}
+PLANNED = {"create": "would create", "update": "would update", "unchanged": "unchanged"}
 
 
-@dataclass(frozen=True)
-class Step:
-    """What was done, or in a dry run would be: to which thing, and what differs."""
-
-    action: Action
-    thing: str
-    name: str
-    details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Mode:
-    """How to go about it: only look (`dry_run`); send configurations although they look the same (`resend_secrets`)."""
-
-    dry_run: bool = False
-    resend_secrets: bool = False
-
-
-def register(airbyte: Airbyte, bundle: Bundle, source: Wanted, destination: Wanted, mode: Mode) -> Iterator[Step]:
-    """Create or update both definitions, the source, the destination and the connection, in this order.
-
-    Gives a step for each as soon as it is done. Nothing is ever deleted. Raises AirbyteError; run again, it goes on
-    where it stopped, because what exists is found by image (definitions) and by name (all others).
-    """
-    source_id = yield from _actor(airbyte.source, source, mode)
-    destination_id = yield from _actor(airbyte.destination, destination, mode)
-    yield _connection(airbyte, bundle, source_id, destination_id, mode)
-
-
-def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
-    """Name the places in which two configurations differ, never the values.
-
-    Airbyte shows a secret as asterisks: such a place is taken as the same. A null is the same as nothing.
-    """
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        keys = sorted(wanted.keys() | found.keys())
-        return [
-            place
-            for key in keys
-            for place in differences(wanted.get(key), found.get(key), f"{path}.{key}" if path else key)
-        ]
-    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        return [
-            place
-            for number, pair in enumerate(zip(wanted, found, strict=True))
-            for place in differences(*pair, f"{path}[{number}]")
-        ]
-    same = wanted == found and isinstance(wanted, bool) == isinstance(found, bool)
-    return [] if same or (isinstance(wanted, str) and wanted and _masked(found)) else [path]
-
-
-def _masked(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > 2 and set(value) == {"*"}
-
-
-def _actor(side: Side, wanted: Wanted, mode: Mode) -> Generator[Step, None, str | None]:
-    """Settle a definition and the source or destination made of it; its id is what the generator returns."""
-    step, definition_id = _definition(side, wanted, mode)
-    yield step
-    found = _only(
-        f"{side.kind}s named {wanted.name!r}", [actor for actor in side.actors() if actor["name"] == wanted.name]
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
+    parser.add_argument(
+        "--resend-secrets",
+        action="store_true",
+        help="send both configurations even if they look the same: Airbyte shows no secrets, so a new one goes unseen",
     )
-    if found is None:
-        created = None
-        if definition_id is not None and not mode.dry_run:
-            created = side.create_actor(
-                name=wanted.name, definition_id=definition_id, configuration=wanted.configuration
-            )
-        yield Step("create", side.kind, wanted.name)
-        return created[f"{side.kind}Id"] if created else None
-    if found["definitionId"] != definition_id:
-        raise AirbyteError(
-            f"There is a {side.kind} named {wanted.name!r} of another connector than {wanted.connector.repository}. "
-            "Rename it in Airbyte, or change the name in metadata.yaml."
+
+
+def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path) -> int:
+    """Register the bundle of `root`, and print each step; 0 if all is as the bundle says. Raises CommandError."""
+    missing = [name for name in VARIABLES if not environment.get(name, "").strip()]
+    if missing:
+        raise UsageError(
+            f"Set {' and '.join(missing)} in the environment; docs/airbyte-ui.md tells where they are found."
         )
-    changed = [place for place in differences(wanted.configuration, found["configuration"]) if place != ROTATED]
-    if changed or mode.resend_secrets:
-        if not mode.dry_run:
-            configuration = _sent(wanted.configuration, found["configuration"], changed, mode)
-            side.replace_actor(found[f"{side.kind}Id"], name=wanted.name, configuration=configuration)
-        yield Step("update", side.kind, wanted.name, tuple(changed) or ("secrets sent anew",))
-    else:
-        yield Step("unchanged", side.kind, wanted.name, ("as far as Airbyte shows it: secrets are hidden",))
-    return str(found[f"{side.kind}Id"])
+    workspace = _workspace(environment["AIRBYTE_WORKSPACE_ID"])
+    bundle = load_bundle(root)
+    source = _wanted(root, bundle.connectors.source, options.source_config)
+    destination = _wanted(root, bundle.connectors.destination, options.destination_config)
+    airbyte = Airbyte(
+        environment["AIRBYTE_URL"],
+        client_id=environment["AIRBYTE_CLIENT_ID"],
+        client_secret=environment["AIRBYTE_CLIENT_SECRET"],
+        workspace=workspace,
+        secrets=[*secrets_of(source.configuration), *secrets_of(destination.configuration)],
+    )
+    _print_steps(airbyte, bundle, source, destination, Mode(options.dry_run, options.resend_secrets))
+    return 0
 
 
-def _sent(wanted: Json, found: Json, changed: list[str], mode: Mode) -> Json:
-    """Give the configuration to send: with the credentials as Airbyte shows them, unless they are what changes.
-
-    Airbyte keeps a secret that comes back as its mask. So a refresh token that a sync has renewed is not replaced by
-    the spent one of our file.
-    """
-    ours = mode.resend_secrets or any(place.split(".")[0] == CREDENTIALS for place in changed)
-    return wanted if ours or CREDENTIALS not in found else {**wanted, CREDENTIALS: found[CREDENTIALS]}
-
-
-def _definition(side: Side, wanted: Wanted, mode: Mode) -> tuple[Step, str | None]:
-    thing, image, name = f"{side.kind} definition", wanted.connector, wanted.metadata.name
-    same = [definition for definition in side.definitions() if definition["dockerRepository"] == image.repository]
-    found = _only(f"{side.kind} definitions of the image {image.repository}", same)
-    if found is None:
-        created = None
-        if not mode.dry_run:
-            created = side.create_definition(
-                name=name,
-                repository=image.repository,
-                tag=image.tag,
-                documentation=str(wanted.metadata.documentation_url),
-            )
-        return Step("create", thing, name, (image.image,)), created["id"] if created else None
-    pairs = (("name", found["name"], name), ("image tag", found["dockerImageTag"], image.tag))
-    changed = tuple(f"{what} {old} -> {new}" for what, old, new in pairs if old != new)
-    if changed and not mode.dry_run:
-        side.update_definition(found["id"], name=name, tag=image.tag)
-    return Step("update" if changed else "unchanged", thing, name, changed), found["id"]
+def _print_steps(airbyte: Airbyte, bundle: Bundle, source: Wanted, destination: Wanted, mode: Mode) -> None:
+    words = PLANNED if mode.dry_run else DONE
+    sys.stdout.write(f"{airbyte.root}, workspace {airbyte.workspace}\n")
+    changes = 0
+    for step in reconcile(airbyte, bundle, source, destination, mode):
+        changes += step.action != "unchanged"
+        details = f" ({'; '.join(step.details)})" if step.details else ""
+        sys.stdout.write(f"  {words[step.action]:13}{step.thing:24}{step.name}{details}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{changes or 'Nothing'} {'would be changed' if mode.dry_run else 'changed'}.\n")
 
 
-def _connection(
-    airbyte: Airbyte, bundle: Bundle, source_id: str | None, destination_id: str | None, mode: Mode
-) -> Step:
-    wanted = bundle.connection
-    cron = wanted.schedule.cron
-    streams = [{"name": stream.name, "syncMode": stream.sync_mode.value} for stream in wanted.streams]
-    shown = (_streams_text(streams), f"{cron} UTC")
-    same = [connection for connection in airbyte.connections() if connection["name"] == wanted.name]
-    found = _only(f"connections named {wanted.name!r}", same)
-    if found is None:
-        if source_id is not None and destination_id is not None and not mode.dry_run:
-            airbyte.create_connection(
-                name=wanted.name, source_id=source_id, destination_id=destination_id, streams=streams, cron=cron
-            )
-        return Step("create", "connection", wanted.name, shown)
-    if (found["sourceId"], found["destinationId"]) != (source_id, destination_id):
-        raise AirbyteError(
-            f"There is a connection named {wanted.name!r} between another source and destination. "
-            "Rename it in Airbyte, or change the name in metadata.yaml."
-        )
-    whole = airbyte.connection(found["connectionId"])
-    before = (_streams_text(whole["configurations"].get("streams") or []), _schedule_text(whole["schedule"]))
-    other_streams, other_schedule = (old != new for old, new in zip(before, shown, strict=True))
-    if not (other_streams or other_schedule):
-        return Step("unchanged", "connection", wanted.name, shown)
-    if not mode.dry_run:
-        airbyte.update_connection(
-            found["connectionId"],
-            streams=streams if other_streams else None,
-            cron=cron if other_schedule else None,
-        )
-    changed = tuple(f"{old} -> {new}" for old, new in zip(before, shown, strict=True) if old != new)
-    return Step("update", "connection", wanted.name, changed)
+def _workspace(text: str) -> str:
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        raise UsageError(
+            f"AIRBYTE_WORKSPACE_ID is {text!r}, which is no UUID: in your browser, it is what stands behind "
+            "/workspaces/ in the address of the workspace."
+        ) from None
 
 
-def _streams_text(streams: list[Json]) -> str:
-    return ", ".join(sorted(f"{stream['name']} {stream.get('syncMode')}" for stream in streams)) or "no streams"
-
-
-def _schedule_text(schedule: Json) -> str:
-    """Say when a connection runs. Airbyte gives a cron expression with its time zone behind it ("0 17 5 * * ? UTC")."""
-    return str(schedule.get("cronExpression") or schedule.get("basicTiming") or schedule["scheduleType"])
-
-
-def _only(what: str, found: list[Json]) -> Json | None:
-    if len(found) > 1:
-        raise AirbyteError(
-            f"There are {len(found)} {what}, and which is meant cannot be told: rename or delete the others in Airbyte."
-        )
-    return found[0] if found else None
+def _wanted(root: Path, connector: Connector, file: Path) -> Wanted:
+    metadata = load_metadata(root, connector)
+    configuration = read_configuration(file)
+    return Wanted(connector, metadata, with_defaults(read_spec(connector.directory), configuration))

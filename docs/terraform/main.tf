@@ -21,9 +21,9 @@ provider "airbyte" {
 
 # Names, images, streams and the schedule stand in the bundle and in the connectors' own metadata, once.
 locals {
-  bundle     = yamldecode(file("${path.module}/../../metadata.yaml"))
-  connectors = local.bundle.connectors
-  connection = local.bundle.connection
+  bundle      = yamldecode(file("${path.module}/../../metadata.yaml"))
+  connectors  = local.bundle.connectors
+  connections = local.bundle.connections
 
   source_metadata      = yamldecode(file("${path.module}/../../${local.connectors.source.directory}/metadata.yaml")).data
   destination_metadata = yamldecode(file("${path.module}/../../${local.connectors.destination.directory}/metadata.yaml")).data
@@ -32,7 +32,6 @@ locals {
 resource "airbyte_source_definition" "slack_users" {
   docker_image_tag  = local.source_metadata.dockerImageTag
   docker_repository = local.source_metadata.dockerRepository
-  documentation_url = local.source_metadata.documentationUrl
   name              = local.source_metadata.name
   workspace_id      = var.workspace_id
 }
@@ -40,13 +39,12 @@ resource "airbyte_source_definition" "slack_users" {
 resource "airbyte_destination_definition" "oomnitza" {
   docker_image_tag  = local.destination_metadata.dockerImageTag
   docker_repository = local.destination_metadata.dockerRepository
-  documentation_url = local.destination_metadata.documentationUrl
   name              = local.destination_metadata.name
   workspace_id      = var.workspace_id
 }
 
 resource "airbyte_source" "slack_users" {
-  name          = local.connection.source
+  name          = local.connectors.source.name
   workspace_id  = var.workspace_id
   definition_id = airbyte_source_definition.slack_users.id
 
@@ -59,7 +57,7 @@ resource "airbyte_source" "slack_users" {
 }
 
 resource "airbyte_destination" "oomnitza" {
-  name          = local.connection.destination
+  name          = local.connectors.destination.name
   workspace_id  = var.workspace_id
   definition_id = airbyte_destination_definition.oomnitza.id
 
@@ -77,21 +75,24 @@ resource "airbyte_destination" "oomnitza" {
   })
 }
 
-resource "airbyte_connection" "slack_users_to_oomnitza" {
+# One for each connection of the bundle. One that is not enabled there is created, and does not run.
+resource "airbyte_connection" "this" {
+  for_each = local.connections
+
   configurations = {
     streams = [
-      for stream in local.connection.streams : {
+      for stream in each.value.streams : {
         name      = stream.name
         sync_mode = stream.sync_mode
       }
     ]
   }
   destination_id = airbyte_destination.oomnitza.destination_id
-  name           = local.connection.name
+  name           = each.value.name
   schedule = {
-    cron_expression = "${local.connection.schedule.cron} UTC"
+    cron_expression = "${each.value.schedule.cron} UTC"
     schedule_type   = "cron"
   }
   source_id = airbyte_source.slack_users.source_id
-  status    = "active"
+  status    = try(each.value.enabled, true) ? "active" : "inactive"
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bundle.definition import load_bundle, load_metadata
+from bundle.definition import DEFAULT_CONNECTION, load_bundle, load_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "airbyte-ui.md").read_text(encoding="utf-8")
@@ -55,8 +55,9 @@ def test_the_images_are_those_of_the_bundle(side: str) -> None:
 
 def test_the_connection_is_that_of_the_bundle() -> None:
     form = step("Connect them, once a day")
-    connection = BUNDLE.connection
-    for value in (connection.name, connection.source, connection.destination, connection.schedule.cron):
+    connection = BUNDLE.connections[DEFAULT_CONNECTION]
+    connectors = BUNDLE.connectors
+    for value in (connection.name, connectors.source.name, connectors.destination.name, connection.schedule.cron):
         assert f"`{value}`" in form
     assert all(f"Stream `{stream.name}` | On" in form for stream in connection.streams)
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bundle.definition import Bundle, BundleError, Schedule, load_bundle, load_metadata
+from bundle.definition import DEFAULT_CONNECTION, Bundle, Schedule, load_bundle, load_metadata
+from bundle.errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,16 +35,18 @@ def spoil(content: dict[str, Any], path: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        ("connection.schedule.cron", "0 5 * * *", "this has 5"),
-        ("connection.schedule.cron", "0 * * * * ?", "once an hour at most"),
-        ("connection.schedule.cron", "* 0 5 * * ?", "once an hour at most"),
-        ("connection.schedule.cron", "0 17 5 * * *", "must be ?"),
-        ("connection.schedule.cron", "0 17 5 ? * ?", "must be ?"),
-        ("connection.schedule.timezone", "Europe/Berlin", "Extra inputs"),
-        ("connection.streams", [], "at least 1 item"),
-        ("connection.streams.0.sync_mode", "append_dedup", "incremental_deduped_history"),
-        ("connection.streams.0.name", "", "at least 1 character"),
-        ("connection.name", None, "Field required"),
+        ("connections.users.schedule.cron", "0 5 * * *", "this has 5"),
+        ("connections.users.schedule.cron", "0 * * * * ?", "once an hour at most"),
+        ("connections.users.schedule.cron", "* 0 5 * * ?", "once an hour at most"),
+        ("connections.users.schedule.cron", "0 17 5 * * *", "must be ?"),
+        ("connections.users.schedule.cron", "0 17 5 ? * ?", "must be ?"),
+        ("connections.users.schedule.timezone", "Europe/Berlin", "Extra inputs"),
+        ("connections.users.streams", [], "at least 1 item"),
+        ("connections.users.streams.0.sync_mode", "append_dedup", "incremental_deduped_history"),
+        ("connections.users.streams.0.name", "", "at least 1 character"),
+        ("connections.users.name", None, "Field required"),
+        ("connections.users", {}, "Field required"),
+        ("connections.Users", {}, "match pattern"),
         ("connectors.source", None, "Field required"),
         ("connectors.destination.image", "airbyte-oomnitza/destination-oomnitza", "named with its tag"),
         ("connectors.destination.image", "registry.example.com:5000/destination-oomnitza", "named with its tag"),
@@ -54,7 +57,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, path: str, value: Any
     content = parts()
     spoil(content, path, value)
     (tmp_path / "metadata.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(BundleError) as error:
+    with pytest.raises(DefinitionError) as error:
         load_bundle(tmp_path)
     assert path in str(error.value)
     assert named in str(error.value)
@@ -64,13 +67,13 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, path: str, value: Any
 @pytest.mark.parametrize("text", ["connectors: [", "just text", "", "\x00"])
 def test_what_is_no_bundle_is_said_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "metadata.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(BundleError) as error:
+    with pytest.raises(DefinitionError) as error:
         load_bundle(tmp_path)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_bundle_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="cannot be read: No such file"):
+    with pytest.raises(DefinitionError, match="cannot be read: No such file"):
         load_bundle(tmp_path)
 
 
@@ -96,15 +99,24 @@ def test_no_text_crashes_the_schedule(text: str) -> None:
         assert error.error_count() == 1
 
 
-def test_ours_joins_the_two_connectors_incrementally_once_a_day() -> None:
-    bundle = load_bundle(ROOT)
-    (stream,) = bundle.connection.streams
-    assert (stream.name, stream.sync_mode.value) == ("users", "incremental_deduped_history")
-    second, minute, hour, *every_day = bundle.connection.schedule.cron.split()
+def test_default_connection_reads_all_people_once_a_day() -> None:
+    connection = load_bundle(ROOT).connections[DEFAULT_CONNECTION]
+    assert {stream.name: stream.sync_mode.value for stream in connection.streams} == {"users": "full_refresh_append"}
+    assert connection.enabled
+    second, minute, hour, *every_day = connection.schedule.cron.split()
     assert int(second) < 60
     assert int(minute) < 60
     assert int(hour) < 24
     assert every_day == ["*", "*", "?"]
+
+
+def test_second_connection_brings_activity_and_is_off() -> None:
+    connection = load_bundle(ROOT).connections["activity"]
+    assert {stream.name: stream.sync_mode.value for stream in connection.streams} == {
+        "last_logins": "incremental_append",
+        "billable_info": "full_refresh_append",
+    }
+    assert not connection.enabled
 
 
 def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
@@ -113,5 +125,5 @@ def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
     file = tmp_path / bundle.connectors.destination.directory / "metadata.yaml"
     original = (ROOT / bundle.connectors.destination.directory / "metadata.yaml").read_text(encoding="utf-8")
     file.write_text(original.replace("dockerImageTag: 0.1.0", "dockerImageTag: 9.9.9"), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"9\.9\.9.*make them one"):
+    with pytest.raises(DefinitionError, match=r"9\.9\.9.*make them one"):
         load_metadata(tmp_path, bundle.connectors.destination)

@@ -1,8 +1,9 @@
-"""`make register` against a strict stand-in of Airbyte's public API, through Airbyte's own SDK."""
+"""`make register` against a strict stand-in of Airbyte's public API."""
 
 import copy
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bundle.__main__ import main
-from bundle.airbyte import AirbyteError, api_root
-from bundle.register import differences
+from bundle.airbyte import api_root
+from bundle.configuration import Json
+from bundle.errors import AirbyteError
+from bundle.reconcile import differences
+from bundle.spec import read_spec, with_defaults
 from integration_tests.sandbox.airbyte_api import MASK, AirbyteStandIn, html_page
 
 SLACK_TOKEN, OOMNITZA_TOKEN = "made-up slack token 4711", 'made-up oomnitza token "quoted" 0815'
@@ -30,14 +34,18 @@ DESTINATION = {
 }
 BUNDLE = """
 connectors:
-  source: {directory: source-slack-users, image: 'airbyte-oomnitza/source-slack-users:0.1.0'}
-  destination: {directory: destination-oomnitza, image: 'airbyte-oomnitza/destination-oomnitza:0.1.0'}
-connection:
-  name: Slack users to Oomnitza
-  source: Slack users
-  destination: Oomnitza
-  streams: [{name: users, sync_mode: incremental_deduped_history}]
-  schedule: {cron: "0 17 5 * * ?"}
+  source: {name: Slack users, directory: source-slack-users, image: 'airbyte-oomnitza/source-slack-users:0.1.0'}
+  destination: {name: Oomnitza, directory: destination-oomnitza, image: 'airbyte-oomnitza/destination-oomnitza:0.1.0'}
+connections:
+  users:
+    name: Slack users to Oomnitza
+    streams: [{name: users, sync_mode: full_refresh_append}]
+    schedule: {cron: "0 17 5 * * ?"}
+  activity:
+    name: Slack activity to Oomnitza
+    enabled: false
+    streams: [{name: last_logins, sync_mode: incremental_append}, {name: billable_info, sync_mode: full_refresh_append}]
+    schedule: {cron: "0 47 5 * * ?"}
 """
 METADATA = """
 data:
@@ -46,6 +54,19 @@ data:
   dockerImageTag: 0.1.0
   documentationUrl: https://example.com/docs/{connector}.md
 """
+
+
+specs = cache(read_spec)
+
+
+def complete(connector: str, configuration: Json) -> Json:
+    """What Airbyte should hold: the configuration with the defaults of the connector's form."""
+    return with_defaults(specs(connector), configuration)
+
+
+@pytest.fixture(autouse=True)
+def _run_spec_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundle.register.read_spec", specs)
 
 
 @pytest.fixture
@@ -79,8 +100,9 @@ class Registration:
     def run(self, *flags: str) -> tuple[int, str, str]:
         for name, configuration in (("source", self.source), ("destination", self.destination)):
             (self.root / f"{name}.json").write_text(json.dumps(configuration))
+            (self.root / f"{name}.json").chmod(0o600)
         files = [str(self.root / "source.json"), str(self.root / "destination.json")]
-        status = main([*files, *flags], self.environment, self.root)
+        status = main(["register", *files, *flags], self.environment, self.root)
         out, err = self._capsys.readouterr()
         for secret in (SLACK_TOKEN, OOMNITZA_TOKEN, json.dumps(OOMNITZA_TOKEN)[1:-1], self.airbyte.client_secret):
             assert secret not in out + err
@@ -122,18 +144,24 @@ def test_a_fresh_workspace_gets_everything_joined_and_scheduled(
     assert definition["documentationUrl"] == "https://example.com/docs/source-slack-users.md"
     source = only(airbyte.actors["source"], "Slack users")
     assert source["definitionId"] == definition["id"]
-    assert source["configuration"] == SOURCE
+    assert source["configuration"] == complete("source-slack-users", SOURCE)
     destination = only(airbyte.actors["destination"], "Oomnitza")
     assert destination["definitionId"] == only(airbyte.definitions["destination"], "Oomnitza")["id"]
-    assert destination["configuration"] == DESTINATION
+    assert destination["configuration"] == complete("destination-oomnitza", DESTINATION)
     connection = only(airbyte.connections, "Slack users to Oomnitza")
     assert (connection["sourceId"], connection["destinationId"]) == (source["sourceId"], destination["destinationId"])
     assert connection["schedule"] == {"scheduleType": "cron", "cronExpression": "0 17 5 * * ? UTC"}
     (stream,) = connection["configurations"]["streams"]
-    assert (stream["name"], stream["syncMode"]) == ("users", "incremental_deduped_history")
+    assert (stream["name"], stream["syncMode"]) == ("users", "full_refresh_append")
     assert connection["status"] == "active"
-    assert out.count("created") == 5
-    assert out.endswith("5 changed.\n")
+    activity = only(airbyte.connections, "Slack activity to Oomnitza")
+    assert activity["status"] == "inactive"
+    assert {each["name"]: each["syncMode"] for each in activity["configurations"]["streams"]} == {
+        "last_logins": "incremental_append",
+        "billable_info": "full_refresh_append",
+    }
+    assert out.count("created") == 6
+    assert out.endswith("6 changed.\n")
 
 
 def test_running_it_again_changes_nothing(registration: Registration, airbyte: AirbyteStandIn) -> None:
@@ -145,7 +173,7 @@ def test_running_it_again_changes_nothing(registration: Registration, airbyte: A
 
     assert airbyte.writes == writes
     assert (airbyte.definitions, airbyte.actors, airbyte.connections) == before
-    assert out.count("unchanged") == 5
+    assert out.count("unchanged") == 6
     assert out.endswith("Nothing changed.\n")
 
 
@@ -161,9 +189,9 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(
     out = registration.ok("--dry-run")
 
     assert airbyte.writes == writes
-    assert out.count("would create") == (0 if first else 5)
+    assert out.count("would create") == (0 if first else 6)
     assert ("source                  Slack users (include_bots)" in out) == first
-    assert out.endswith("1 would be changed.\n" if first else "5 would be changed.\n")
+    assert out.endswith("1 would be changed.\n" if first else "6 would be changed.\n")
 
 
 def test_a_new_version_updates_the_definition_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
@@ -190,11 +218,14 @@ def test_a_changed_setting_is_replaced_and_the_secret_kept(registration: Registr
 
     out = registration.ok()
 
-    assert source["configuration"] == {
-        "credentials": {"auth_type": "api_token", "api_token": "renewed by a sync"},
-        "include_bots": False,
-        "page_size": 200,
-    }
+    assert source["configuration"] == complete(
+        "source-slack-users",
+        {
+            "credentials": {"auth_type": "api_token", "api_token": "renewed by a sync"},
+            "include_bots": False,
+            "page_size": 200,
+        },
+    )
     assert "(page_size; team_ids)" in out
 
 
@@ -253,11 +284,12 @@ def test_it_finds_its_own_among_many(registration: Registration, airbyte: Airbyt
     registration.ok()
     others = [airbyte.actors["source"], airbyte.actors["destination"], airbyte.connections]
     for things in others:
-        ((identity, ours),) = list(things.items())
+        kept = dict(things)
+        ours = next(iter(kept.values()))
         things.clear()
         # Three pages, ours on the last.
         things.update({str(number): {**copy.deepcopy(ours), "name": f"Other {number}"} for number in range(230)})
-        things[identity] = ours
+        things.update(kept)
 
     assert registration.ok().endswith("Nothing changed.\n")
 
@@ -269,7 +301,7 @@ def test_it_goes_on_where_it_stopped(registration: Registration, airbyte: Airbyt
 
     out = registration.ok()
 
-    assert out.count("created") == 2
+    assert out.count("created") == 3
     assert len(airbyte.actors["source"]) == 1
 
 
@@ -338,7 +370,7 @@ def test_a_configuration_that_is_none_is_named(
     registration.run("--dry-run")
     file = tmp_path / "source.json"
     file.unlink() if content is None else file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert main([str(file), str(tmp_path / "destination.json")], registration.environment, tmp_path) == 1
+    assert main(["register", str(file), str(tmp_path / "destination.json")], registration.environment, tmp_path) == 1
     error = capsys.readouterr().err
     assert sentence in error
     assert str(file) in error
@@ -355,7 +387,7 @@ def test_a_configuration_that_is_none_is_named(
         ),
         (JSONResponse({"title": "t", "detail": f"bad value {SLACK_TOKEN}"}, 422), "answered 422, bad value ******"),
         (JSONResponse({"data": {"message": json.dumps(DESTINATION)}}, 400), "answered 400"),
-        (html_page(502), "answered 502, no reason given. Airbyte's own log tells more."),
+        (html_page(502), "answered 502, no reason given. See Airbyte's own log."),
     ],
 )
 def test_a_strange_answer_is_a_sentence_without_secrets(

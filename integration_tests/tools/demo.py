@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from integration_tests.harness.engine import LOGS, Engine, Outcome
+from integration_tests.harness.engine import LOG, Engine, Outcome
 from integration_tests.sandbox import Sandbox
 
 HOME = Path(".sandbox/demo")
@@ -87,7 +87,7 @@ nobody is created for those.
 Where to look next:
   make playground              the same with pages: change somebody in Slack, press "Sync now", and see
   {HOME}/oomnitza.sqlite  the Oomnitza instance, as the syncs left it, for any SQLite browser
-  {LOGS}                what both connectors logged: the mapping in force, and the sync reports
+  {HOME / LOG}    what both connectors logged: the mapping in force, and the sync reports
   README.md                    a first sync with your own Slack and Oomnitza
 """
     )

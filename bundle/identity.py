@@ -1,0 +1,54 @@
+"""Names the pair that a sync joins: a Slack workspace or organization, and an Oomnitza instance."""
+
+import re
+from urllib.parse import urlsplit
+
+from bundle.configuration import CREDENTIALS, Json
+from bundle.errors import ServiceError
+from bundle.http import Http, HttpProblem, is_private
+
+SLACK_API = "https://slack.com/api/"
+ANSWER_SECONDS = 60.0
+
+
+def slack_identity(configuration: Json) -> str:
+    """Return the id of the workspace, or of the organization of an organization-wide token (`auth.test`).
+
+    Raises ServiceError. It does not depend on the token, so that a new token finds the state of the old one.
+    """
+    url = str(configuration.get("api_url") or SLACK_API)
+    credentials = configuration.get(CREDENTIALS)
+    names = ("api_token", "access_token")
+    token = next((credentials[name] for name in names if name in credentials), "") if credentials else ""
+    if not is_private(url):
+        raise ServiceError("The source's Slack API address (`api_url`) must be https, or http on this machine.")
+    http = Http(url if url.endswith("/") else f"{url}/", seconds=ANSWER_SECONDS)
+    try:
+        answer = http.request("GET", "auth.test", credentials={"Authorization": f"Bearer {token}"}).json()
+    except HttpProblem as problem:
+        raise ServiceError(f"{urlsplit(url).netloc} {problem}, so the workspace is unknown. Try again later.") from None
+    if not isinstance(answer, dict) or answer.get("ok") is not True:
+        code = str(answer.get("error")) if isinstance(answer, dict) else "no JSON"
+        raise ServiceError(f"Slack's auth.test failed ({code[:100]}), so the workspace is unknown. Check the token.")
+    name = "enterprise_id" if answer.get("is_enterprise_install") is True else "team_id"
+    return str(answer.get(name))
+
+
+def oomnitza_identity(configuration: Json) -> str:
+    """Return the host of the instance, with its port if the address has one.
+
+    >>> oomnitza_identity({"instance_url": "ACME"})
+    'acme.oomnitza.com'
+    """
+    text = str(configuration.get("instance_url", "")).strip().lower()
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    host = parts.hostname or ""
+    if "." not in host and ":" not in host and host != "localhost":
+        host = f"{host}.oomnitza.com"
+    return f"{host}:{parts.port}" if parts.port else host
+
+
+def pair_name(configuration_of_source: Json, configuration_of_destination: Json) -> str:
+    """Return the name of the pair as a file name. Raises ServiceError."""
+    names = slack_identity(configuration_of_source), oomnitza_identity(configuration_of_destination)
+    return "--".join(re.sub(r"[^A-Za-z0-9.-]+", "_", name) for name in names)

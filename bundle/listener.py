@@ -1,0 +1,46 @@
+"""Hears what the connectors log during a sync: keeps it, shows what a person needs, finds the sync report."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+LEVELS = ("FATAL", "ERROR", "WARN")
+REPORT = '{"sync_report": '
+
+
+@dataclass
+class Listener:
+    """Shows the destination's lines and the source's warnings on `screen`, and writes all of both to `file`.
+
+    `report` is the sync report, by stream; `errors` are the sentences of connectors that failed.
+    """
+
+    screen: TextIO
+    file: TextIO | None = None
+    report: dict[str, Any] | None = None
+    errors: list[str] = field(default_factory=list)
+    checking: bool = True
+    """During the checks only warnings are shown: the mapping comes again, and exact, with the sync."""
+
+    def log(self, connector: str, level: str, text: str) -> None:
+        """Take a log line of a connector."""
+        self._write(connector, level, text)
+        before, found, rest = text.partition(REPORT)
+        if found and not before.strip():
+            self.report = json.loads(REPORT + rest)["sync_report"]
+        elif level in LEVELS or (connector.startswith("destination-") and level == "INFO" and not self.checking):
+            self.screen.write(f"{text}\n")
+            self.screen.flush()
+
+    def error(self, connector: str, text: str) -> None:
+        """Take the sentence with which a connector failed."""
+        self._write(connector, "ERROR", text)
+        if text not in self.errors:
+            self.errors.append(text)
+
+    def _write(self, connector: str, level: str, text: str) -> None:
+        if self.file is not None:
+            now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self.file.write(f"{now} {connector} {level} {text}\n")
+            self.file.flush()

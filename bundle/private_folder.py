@@ -1,0 +1,110 @@
+"""The one folder that a sync writes to: of the user alone, below XDG_STATE_HOME."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bundle.errors import UsageError
+
+NAME = "airbyte-oomnitza"
+
+
+def private_folder(environment: Mapping[str, str]) -> Path:
+    """Create the folder if it is absent, and close it to other users. Raises UsageError."""
+    # XDG Base Directory Specification: a relative path is to be ignored.
+    named = Path(environment.get("XDG_STATE_HOME", ""))
+    base = named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / ".local" / "state"
+    folder = base / NAME
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {folder} for state and temporary files cannot be used: {error.strerror}. "
+            "Set XDG_STATE_HOME to a folder that you can write to."
+        ) from None
+    return folder
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder below the private one, with its parents, for the user alone."""
+    for each in (*reversed(folder.parents), folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(private: Path) -> Iterator[Path]:
+    """Make a folder for the files of one sync, and remove it; removes what a killed sync left, too.
+
+    PyAirbyte lets every user of the machine read the configurations that it hands to the connectors as files
+    (as_temp_files), so the folder around them must be closed.
+    """
+    for old in private.glob("sync-*"):
+        with _locked(old / "lock") as free:
+            if free:
+                shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="sync-", dir=private))
+    with _locked(folder / "lock"):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def exclusive(file: Path, what: str) -> Iterator[None]:
+    """Hold the lock of a file. Raises UsageError if another process holds it."""
+    with _locked(file) as free:
+        if not free:
+            raise UsageError(f"Another sync of {what} is running. Wait until it has ended.")
+        yield
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[bool]:
+    """Try to lock a file until the end of the block, and report whether it was free."""
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:  # its folder was removed meanwhile
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = True
+    except BlockingIOError:
+        free = False
+    try:
+        yield free
+    finally:
+        os.close(descriptor)
+
+
+def save(file: Path, content: Any) -> None:
+    """Replace a JSON file in one step, readable by its owner alone."""
+    make_private(file.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)  # 0600 by itself
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+            json.dump(content, new)
+            new.flush()
+            os.fsync(new.fileno())
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(file: Path) -> Any:
+    """Read a JSON file that `save` wrote; None if there is none. Raises UsageError if it is damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read ({type(error).__name__}). Remove it to start over.") from None

@@ -1,0 +1,31 @@
+"""Keeps a Slack token that a sync has renewed: a refresh token is spent once it was used."""
+
+import hashlib
+from pathlib import Path
+
+from bundle.configuration import CREDENTIALS, Json
+from bundle.private_folder import load, save
+
+
+class RotatedCredentials:
+    """The newest credentials of one configuration file, in the private folder.
+
+    They are found by the refresh token of the file, so that a new pair in the file takes their place.
+    """
+
+    def __init__(self, folder: Path, configuration: Json) -> None:
+        credentials = configuration.get(CREDENTIALS)
+        token = credentials.get("refresh_token") if isinstance(credentials, dict) else None
+        name = hashlib.sha256(str(token).encode()).hexdigest()[:32] if token else None
+        self._file = folder / "credentials" / f"{name}.json" if name else None
+        self._configuration = configuration
+
+    def newest(self) -> Json:
+        """Return the configuration with the newest credentials. Raises UsageError if their file is damaged."""
+        kept = load(self._file) if self._file else None
+        return {**self._configuration, CREDENTIALS: kept} if isinstance(kept, dict) else self._configuration
+
+    def keep(self, configuration: Json) -> None:
+        """Save the credentials of a configuration that the source sent back."""
+        if self._file is not None and CREDENTIALS in configuration:
+            save(self._file, configuration[CREDENTIALS])

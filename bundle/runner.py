@@ -1,0 +1,178 @@
+"""Runs one connection of the bundle with PyAirbyte.
+
+PyAirbyte reads its settings from the environment when it is imported: only `bundle.engine` imports this module.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from airbyte import logs
+from airbyte._executors.local import PathExecutor
+from airbyte.caches import CacheBase
+from airbyte.destinations.base import Destination
+from airbyte.exceptions import AirbyteConnectorCheckFailedError, PyAirbyteError
+from airbyte.sources.base import Source
+from airbyte.strategies import WriteStrategy
+from airbyte_protocol.models import (
+    AirbyteMessage,
+    ConfiguredAirbyteCatalog,
+    TraceType,
+    Type,
+)
+from airbyte_protocol.models import (
+    SyncMode as ReadMode,
+)
+
+from bundle.configuration import Json
+from bundle.definition import Connection, Connectors, SyncMode
+from bundle.errors import SyncFailed, UsageError
+from bundle.listener import Listener
+from bundle.state import StateFile
+
+logs.AIRBYTE_LOGGING_ROOT = None  # its documented value for no log files
+
+WRITE = {
+    SyncMode.FULL_REFRESH_APPEND: WriteStrategy.APPEND,
+    SyncMode.FULL_REFRESH_OVERWRITE: WriteStrategy.REPLACE,
+    SyncMode.INCREMENTAL_APPEND: WriteStrategy.APPEND,
+    SyncMode.INCREMENTAL_DEDUPED_HISTORY: WriteStrategy.MERGE,
+}
+
+
+class _Source(Source):
+    """A source that reads as the connection says, and whose messages are heard whole."""
+
+    listener: Listener
+    modes: dict[str, SyncMode]
+
+    def get_configured_catalog(
+        self, streams: Literal["*"] | list[str] | None = None, *, force_full_refresh: bool = False
+    ) -> ConfiguredAirbyteCatalog:
+        catalog = super().get_configured_catalog(streams, force_full_refresh=force_full_refresh)
+        for stream in catalog.streams:
+            mode = self.modes[stream.stream.name]
+            stream.sync_mode = ReadMode.incremental if mode.incremental else ReadMode.full_refresh
+            # As the platform does: only overwrite begins a new generation. PyAirbyte's default is always a new one.
+            stream.generation_id, stream.sync_id = 1, 1
+            stream.minimum_generation_id = 1 if mode is SyncMode.FULL_REFRESH_OVERWRITE else 0
+        return catalog
+
+    def _peek_airbyte_message(self, message: AirbyteMessage, *, raise_on_error: bool = True) -> None:
+        hear(self.listener, self.name, message)
+        if message.type is Type.CONTROL:
+            super()._peek_airbyte_message(message, raise_on_error=raise_on_error)
+
+
+class _Destination(Destination):
+    """A destination whose messages are heard whole."""
+
+    listener: Listener
+
+    def _peek_airbyte_message(self, message: AirbyteMessage, *, raise_on_error: bool = True) -> None:
+        hear(self.listener, self.name, message)
+
+
+def hear(listener: Listener, connector: str, message: AirbyteMessage) -> None:
+    """Pass logs and errors of a connector on. PyAirbyte itself would drop their levels."""
+    if message.type is Type.LOG and message.log:
+        listener.log(connector, message.log.level.value, message.log.message)
+    elif message.type is Type.TRACE and message.trace and message.trace.type is TraceType.ERROR and message.trace.error:
+        listener.error(connector, message.trace.error.message)
+
+
+class Runner:
+    """Both connectors, set up for one connection."""
+
+    def __init__(
+        self,
+        connectors: Connectors,
+        *,
+        connection: Connection,
+        source: Json,
+        destination: Json,
+        listener: Listener,
+        keep_configuration: Callable[[Json], None],
+    ) -> None:
+        """`keep_configuration` receives the source's configuration each time that a sync has renewed its token."""
+        self._connection = connection
+        self._strategy = _write_strategy(connection)
+        self._listener = listener
+        self._keep = keep_configuration
+        with redirect_stderr(StringIO()):  # it announces each connector
+            self._source = _Source(
+                _executor(connectors.source.directory),
+                connectors.source.directory,
+                source,
+                config_change_callback=self._renewed,
+            )
+            self._destination = _Destination(
+                _executor(connectors.destination.directory), connectors.destination.directory, destination
+            )
+        self._source.listener = self._destination.listener = listener
+        self._source.modes = {stream.name: stream.sync_mode for stream in connection.streams}
+
+    def check_source(self) -> None:
+        """Let the source prove its access. Raises SyncFailed, in the connector's words."""
+        self._check(self._source)
+
+    def check_destination(self) -> None:
+        """Let the destination prove its access. Raises SyncFailed, in the connector's words."""
+        self._check(self._destination)
+
+    def run(self, state_file: Path, *, full_refresh: bool = False) -> None:
+        """Run one sync. Raises SyncFailed, in the connectors' words.
+
+        `state_file` is read and written if a stream is incremental; with `full_refresh` it is forgotten before.
+        """
+        streams = [stream.name for stream in self._connection.streams]
+        if missing := set(streams) - set(self._source.get_available_streams()):
+            raise UsageError(f"The source has no stream {', '.join(sorted(missing))}: correct metadata.yaml.")
+        state = StateFile(state_file)
+        if full_refresh:
+            state.forget()
+        incremental = any(stream.sync_mode.incremental for stream in self._connection.streams)
+        states = cast("CacheBase | Literal[False]", state if incremental else False)
+        live = "NO_LIVE_PROGRESS" not in os.environ
+        try:
+            with nullcontext() if live else redirect_stderr(StringIO()):  # without, it prints a line that it has ended
+                self._destination.write(
+                    self._source, streams=streams, cache=False, state_cache=states, write_strategy=self._strategy
+                )
+        except PyAirbyteError as error:
+            raise SyncFailed("\n".join(self._listener.errors) or str(error)) from error
+
+    def source_configuration(self) -> Json:
+        """Return the source's configuration, with a token that was renewed meanwhile."""
+        return self._source.get_config()
+
+    def _check(self, connector: Source | Destination) -> None:
+        try:
+            with redirect_stderr(StringIO()):
+                connector.check()
+        except AirbyteConnectorCheckFailedError as error:
+            reason = (error.context or {}).get("failure_reason") or "\n".join(self._listener.errors) or str(error)
+            raise SyncFailed(f"{connector.name}: {reason}") from error
+
+    def _renewed(self, configuration: dict[str, Any]) -> None:
+        self._keep(configuration)
+        self._source.set_config(configuration, validate=False)
+
+
+def _write_strategy(connection: Connection) -> WriteStrategy:
+    """Return how PyAirbyte is to write: it has one way for all streams. Raises UsageError."""
+    strategies = {WRITE[stream.sync_mode] for stream in connection.streams}
+    if len(strategies) > 1:
+        raise UsageError(
+            f"The streams of the connection {connection.name!r} are written in different modes, which PyAirbyte cannot: "
+            "give them one mode in metadata.yaml, or a connection each."
+        )
+    return strategies.pop()
+
+
+def _executor(connector: str) -> PathExecutor:
+    return PathExecutor(connector, path=Path(sys.executable).with_name(connector))
