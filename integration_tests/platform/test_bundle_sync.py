@@ -1,4 +1,7 @@
-"""`python -m bundle sync` as a process: what it prints, its exit status, its state, and the privacy of its files."""
+"""`python -m bundle sync`: what it prints, its exit status, its state, and the privacy of its files.
+
+In the process of the test where that makes no difference: PyAirbyte takes seconds to import.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,21 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airbyte_protocol.models import AirbyteStateMessage
 
+from bundle.__main__ import main
+from bundle.errors import UsageError
+from bundle.identity import oomnitza_identity
+from bundle.private_folder import exclusive
+from bundle.state import StateFile
 from integration_tests.sandbox import Fault, Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,21 +48,24 @@ class Command:
 
     home: Path
     sandbox: Sandbox
+    capsys: pytest.CaptureFixture[str]
     source: dict[str, Any] = field(default_factory=dict)
     destination: dict[str, Any] = field(default_factory=dict)
 
-    def start(self, *flags: str) -> subprocess.Popen[str]:
-        (self.home / "tmp").mkdir(exist_ok=True)
+    def arguments(self, *flags: str) -> list[str]:
         for name, configuration in (("source", self.source), ("destination", self.destination)):
             file = self.home / f"{name}.json"
             file.write_text(json.dumps(configuration))
             file.chmod(0o600)
-        files = [str(self.home / "source.json"), str(self.home / "destination.json")]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
+        return ["sync", str(self.home / "source.json"), str(self.home / "destination.json"), *flags]
+
+    def start(self, *flags: str) -> subprocess.Popen[str]:
+        """Start it as a process, with a folder for temporary files that must stay empty."""
+        (self.home / "tmp").mkdir()
         return subprocess.Popen(
-            [sys.executable, "-m", "bundle", "sync", *files, *flags],
+            [sys.executable, "-m", "bundle", *self.arguments(*flags)],
             cwd=ROOT,
-            env=environment,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -60,12 +73,11 @@ class Command:
         )
 
     def run(self, *flags: str) -> Run:
-        process = self.start(*flags)
-        out, err = process.communicate(timeout=120)
-        assert "Traceback" not in err
-        assert self.sandbox.slack.token not in out + err
+        status = main(self.arguments(*flags), {"HOME": str(self.home)})
+        out, err = self.capsys.readouterr()
+        assert self.sandbox.slack.admin_token not in out + err
         assert self.sandbox.oomnitza.token not in out + err
-        return Run(process.returncode, out, err)
+        return Run(status, out, err)
 
     @property
     def private(self) -> Path:
@@ -81,114 +93,144 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def command_for(sandbox: Sandbox, home: Path) -> Command:
-    return Command(
-        home,
-        sandbox,
-        {
-            "credentials": {"auth_type": "api_token", "api_token": sandbox.slack.admin_token},
-            "api_url": sandbox.slack_url,
-        },
-        {
-            "credentials": {"auth_type": "api_token", "api_token": sandbox.oomnitza.token},
-            "instance_url": sandbox.oomnitza_url,
-            "default_role": "Employee",
-        },
-    )
+@pytest.fixture(autouse=True)
+def _environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets the environment of its process, for PyAirbyte and the connectors."""
+    for name in ("AIRBYTE_OFFLINE_MODE", "DO_NOT_TRACK", "AIRBYTE_LOGGING_ROOT", "TMPDIR", "NO_LIVE_PROGRESS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
 
 
 @pytest.fixture
-def command(tmp_path: Path, sandbox: Sandbox) -> Command:
-    return command_for(sandbox, tmp_path)
+def set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Sandbox], Command]:
+    """Makes the command for a sandbox; its home is the same each time."""
+
+    def make(sandbox: Sandbox) -> Command:
+        slack = {"auth_type": "api_token", "api_token": sandbox.slack.admin_token}
+        oomnitza = {"auth_type": "api_token", "api_token": sandbox.oomnitza.token}
+        return Command(
+            tmp_path,
+            sandbox,
+            capsys,
+            {"credentials": slack, "api_url": sandbox.slack_url},
+            {"credentials": oomnitza, "instance_url": sandbox.oomnitza_url, "default_role": "Employee"},
+        )
+
+    return make
 
 
-def test_sync_prints_mapping_and_counts(tmp_path: Path) -> None:
-    """The first sync of a fresh instance, and what it leaves on the disk."""
+@pytest.fixture
+def command(set_up: Callable[[Sandbox], Command], sandbox: Sandbox) -> Command:
+    return set_up(sandbox)
+
+
+def test_sync_reports_and_finds_another_instance_new(set_up: Callable[[Sandbox], Command]) -> None:
+    """A test run, a sync, and a sync after the configuration names another instance: everybody is there as well."""
     with Sandbox(people=PEOPLE) as sandbox:
-        command = command_for(sandbox, tmp_path)
-        test_run = command.run("--test-run")
+        test_run = set_up(sandbox).run("--test-run")
         assert test_run.status == 0
         assert "TEST RUN: nothing was written" in test_run.out
         assert "email: (empty) -> " in test_run.out
         assert sandbox.oomnitza.changes() == []
-
-        done = command.run()
-        added = sum(change["action"] == "added" for change in sandbox.oomnitza.changes())
-
-    assert (done.status, done.err) == (0, "")
-    assert "Mapping of users" in done.out
-    assert added > 10
-    assert re.search(rf"added +{added}\n", done.out)
-    assert "TEST RUN" not in done.out
-    assert command.files() - {"source.json", "destination.json"} <= {
-        str(path.relative_to(command.home)) for path in command.private.rglob("*.lock")
-    }
-
-
-def test_sync_without_state_sees_another_instance_whole(tmp_path: Path) -> None:
-    """The configuration of the destination changes: everybody is there after the next sync."""
     for _ in range(2):
         with Sandbox(people=PEOPLE) as sandbox:
-            command = command_for(sandbox, tmp_path)
-            assert command.run().status == 0
-            assert len(sandbox.oomnitza.people()) > 10
+            done = set_up(sandbox).run()
+            added = sum(change["action"] == "added" for change in sandbox.oomnitza.changes())
+        assert (done.status, done.err) == (0, "")
+        assert "Mapping of users" in done.out
+        assert "TEST RUN" not in done.out
+        assert added > 10
+        assert re.search(rf"added +{added}\n", done.out)
 
 
-def test_incremental_connection_keeps_state_per_pair(command: Command, sandbox: Sandbox) -> None:
-    command.run()
-    assert command.run("--connection", "activity").status in (0, 1)
-    (state,) = command.private.glob("state/*/activity.json")
-    assert "last_logins" in state.read_text()
-    first = sandbox.requests.count(service="slack", path=r".*accessLogs")
-    before = json.loads(state.read_text())
-
-    sandbox.requests.clear()
+def test_incremental_connection_goes_on_from_its_state(command: Command, sandbox: Sandbox) -> None:
+    command.destination["sync_keys"] = ["username"]
+    command.destination["write_mode"] = "update_only"
+    command.destination["field_mapping"] = [{"field": "username", "value": "username"}]
     command.run("--connection", "activity")
-    again = sandbox.requests.count(service="slack", path=r".*accessLogs")
-    assert json.loads(state.read_text())[0]["stream"] == before[0]["stream"]
-    assert again <= first
+    (file,) = command.private.glob("state/*/activity.json")
+    assert re.fullmatch(r"T[A-Z0-9]+--127\.0\.0\.1_\d+", file.parent.name)
+    first = json.loads(file.read_text())
 
-    command.destination["instance_url"] = command.destination["instance_url"].replace("127.0.0.1", "localhost")
     command.run("--connection", "activity")
-    assert len(list(command.private.glob("state/*/activity.json"))) == 2
+    assert [each["stream"] for each in json.loads(file.read_text())] == [each["stream"] for each in first]
+    again = command.run("--connection", "activity", "--full-refresh", "--log", "/proc/nowhere/log")
+    assert again.status == 1
+    assert file.exists()  # a command that cannot begin forgets nothing
 
 
-def test_files_are_private_and_temporary_ones_go(command: Command) -> None:
+def test_state_is_kept_and_forgotten(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "state" / "activity.json")
+    message = AirbyteStateMessage.model_validate(
+        {
+            "type": "STREAM",
+            "stream": {"stream_descriptor": {"name": "last_logins"}, "stream_state": {"last_login_at": "2026"}},
+        }
+    )
+    file.get_state_writer(source_name="s").write_state(message)
+    assert stat.S_IMODE(file.file.stat().st_mode) == 0o600
+    assert StateFile(file.file).get_state_provider(source_name="s").known_stream_names == {"last_logins"}
+    file.forget()
+    assert file.messages() == []
+    file.file.write_text('{"no": "state"}')
+    with pytest.raises(UsageError, match="--full-refresh"):
+        file.messages()
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("ACME", "acme.oomnitza.com"),
+        ("https://acme.oomnitza.com/", "acme.oomnitza.com"),
+        ("acme.oomnitza.com", "acme.oomnitza.com"),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+    ],
+)
+def test_oomnitza_identity_is_the_host(address: str, name: str) -> None:
+    assert oomnitza_identity({"instance_url": address}) == name
+
+
+def test_process_leaves_private_files_only(command: Command) -> None:
+    """As a process, so that whatever PyAirbyte and the connectors write is seen."""
     log = command.home / "sync.log"
     log.write_text("before\n")
     log.chmod(0o644)
-    assert command.run("--connection", "activity", "--log", str(log)).status in (0, 1)
+    process = command.start("--connection", "activity", "--log", str(log))
+    out, err = process.communicate(timeout=240)
 
-    assert "source-slack-users INFO" in log.read_text()
+    assert process.returncode in (0, 1), out + err
+    assert "Traceback" not in err
+    assert re.search(r"^before\n.* source-slack-users INFO .*", log.read_text())
     assert "destination-oomnitza INFO" in log.read_text()
-    assert log.read_text().startswith("before\n")
-    ours = [log, *(path for path in [command.private, *command.private.rglob("*")])]
-    for path in ours:
+    for path in [log, command.private, *command.private.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     assert list(command.private.glob("sync-*")) == []
-    assert list((command.home / "tmp").iterdir()) == []
+    assert command.files() - {"source.json", "destination.json", "sync.log"} == {
+        str(path.relative_to(command.home)) for path in command.private.glob("state/*/activity.*")
+    }
 
 
 def test_sigterm_ends_the_sync_and_removes_secrets(command: Command, sandbox: Sandbox) -> None:
-    """Ended in the middle, as systemd does: no configuration is left behind, no connector runs on."""
+    """Ended in the middle, as systemd does: no configuration is left behind."""
     sandbox.faults.add(Fault("timeout_after", service="slack", path=r".*users\.list", times=1000))
     try:
         process = command.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not list(command.private.glob("sync-*/*.json")) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     finally:
         sandbox.faults.clear()
     assert process.returncode == 128 + signal.SIGTERM
     assert list(command.private.glob("sync-*")) == []
+    assert list((command.home / "tmp").iterdir()) == []
 
 
-def test_refused_record_is_status_2(tmp_path: Path) -> None:
+def test_refused_record_is_status_2(set_up: Callable[[Sandbox], Command]) -> None:
     with Sandbox(people=PEOPLE) as sandbox:
         sandbox.slack.join(real_name="Two Quotes", email="two'\"quotes@acme.example")
-        done = command_for(sandbox, tmp_path).run()
+        done = set_up(sandbox).run()
     assert done.status == 2, done.out + done.err
     assert re.search(r"failed +1\n", done.out)
     assert "Refused: users" in done.out
@@ -225,26 +267,24 @@ def test_wrong_usage_is_status_1(command: Command, flags: list[str], sentence: s
     assert done.err.count("\n") == 1
 
 
-def test_open_configuration_is_warned_of(command: Command) -> None:
-    process = command.start("--connection", "other")
-    process.communicate(timeout=60)
+def test_readable_configuration_is_warned_of(command: Command) -> None:
+    arguments = command.arguments("--log", "/proc/nowhere/log")
     (command.home / "source.json").chmod(0o644)
-    files = [str(command.home / "source.json"), str(command.home / "destination.json")]
-    done = subprocess.run(
-        [sys.executable, "-m", "bundle", "sync", *files, "--log", "/proc/nowhere/log"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(command.home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert f"chmod 600 {files[0]}" in done.stderr
+    assert main(arguments, {"HOME": str(command.home)}) == 1
+    assert f"chmod 600 {command.home / 'source.json'}" in command.capsys.readouterr().err
 
 
-def test_rotated_token_is_kept_for_the_next_sync(tmp_path: Path) -> None:
+def test_two_syncs_at_once_are_not(command: Command) -> None:
+    """Cron starts the next one although the last has not ended."""
+    held, second = (exclusive(command.home / "lock", "these two") for _ in range(2))
+    with held, pytest.raises(UsageError, match="Another sync of these two"), second:
+        pass
+
+
+def test_rotated_token_is_kept_for_the_next_sync(set_up: Callable[[Sandbox], Command]) -> None:
     """A refresh token is spent once it was used: the new pair is in the private folder, and the next sync takes it."""
     with Sandbox(people=PEOPLE) as sandbox:
-        command = command_for(sandbox, tmp_path)
+        command = set_up(sandbox)
         command.source["credentials"] = {
             "auth_type": "oauth2.0",
             "client_id": sandbox.slack.client_id,
