@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class _Parser(argparse.ArgumentParser):
-    """Fails with status 1: argparse's own 2 is that of a sync with refused records."""
+    """Fails with status 1: argparse's own 2 is that of a sync with rejected records."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}. Add --help for the options.")
@@ -23,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
     """Run one command on the bundle of `root`, and return its exit status.
 
-    0 is success, 2 a sync that refused records; 1 is failure, with a sentence on standard error.
+    0 is success, 2 a sync that rejected records; 1 is failure, with a sentence on standard error.
     """
     try:
         options = _parser().parse_args(arguments)

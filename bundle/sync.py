@@ -23,8 +23,8 @@ from bundle.sync_report import failed, report_table
 if TYPE_CHECKING:
     from bundle.runner import Runner
 
-REFUSED = 2
-"""The exit status of a sync that succeeded, and refused records."""
+REJECTED = 2
+"""The exit status of a sync that succeeded, and rejected records."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path) -> int:
-    """Sync, and print what became of the records; 0, or 2 if records were refused. Raises CommandError."""
+    """Sync, and print what became of the records; 0, or 2 if records were rejected. Raises CommandError."""
     bundle = load_bundle(root)
     connection = _connection(bundle, options.connection)
     source, destination = read_configuration(options.source_config), read_configuration(options.destination_config)
@@ -99,7 +99,7 @@ def _conclude(listener: Listener, destination: Json) -> int:
     _print(f"\n{heading} in {oomnitza_identity(destination)}:\n{report_table(listener.report)}")
     if destination.get("test_run"):
         _print("\nTEST RUN: nothing was written.")
-    return REFUSED if failed(listener.report) else 0
+    return REJECTED if failed(listener.report) else 0
 
 
 def _connection(bundle: Bundle, name: str) -> Connection:

@@ -36,7 +36,7 @@ def report_table(report: dict[str, Any]) -> str:
 
 
 def failed(report: dict[str, Any]) -> int:
-    """Return the number of refused records."""
+    """Return the number of rejected records."""
     return sum(int(counts.get("failed", 0)) for counts in report.values())
 
 

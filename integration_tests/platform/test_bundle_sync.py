@@ -227,13 +227,13 @@ def test_sigterm_ends_the_sync_and_removes_secrets(command: Command, sandbox: Sa
     assert list((command.home / "tmp").iterdir()) == []
 
 
-def test_refused_record_is_status_2(set_up: Callable[[Sandbox], Command]) -> None:
+def test_rejected_record_is_status_2(set_up: Callable[[Sandbox], Command]) -> None:
     with Sandbox(people=PEOPLE) as sandbox:
         sandbox.slack.join(real_name="Two Quotes", email="two'\"quotes@acme.example")
         done = set_up(sandbox).run()
     assert done.status == 2, done.out + done.err
     assert re.search(r"failed +1\n", done.out)
-    assert "Refused: users" in done.out
+    assert "Rejected: users" in done.out
 
 
 @pytest.mark.parametrize(
