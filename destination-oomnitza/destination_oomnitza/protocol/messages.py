@@ -11,6 +11,7 @@ import os
 import re
 import select
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -58,6 +59,11 @@ class BrokenRecord(ValueError):
 _ENVELOPE = {name: re.compile(rf'"{name}"\s*:\s*"([^"\\]+)"') for name in ("type", "stream", "namespace")}
 """What can be read of a line that was cut; the namespace may have come after the cut."""
 
+_DIGITS = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
+_LARGE = b"0" * 19
+"""What a number of so many digits is, once every digit is a zero: the fastest way to see that a line has none."""
+_MOST = Decimal(10) ** 400
+
 _KINDS = frozenset(
     {"RECORD", "STATE", "LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "TRACE", "DESTINATION_CATALOG"}
 )
@@ -80,7 +86,11 @@ def read_message(line: bytes) -> tuple[str, dict[str, Any]]:
     kind = _kind(message)
     if kind is None:
         raise InvalidMessage("a line that is not a message of the Airbyte protocol")
-    return kind, _exact(line) if kind == "STATE" else message
+    if kind == "STATE":
+        return kind, _exact(line)
+    if kind == "RECORD" and _LARGE in line.translate(_DIGITS):
+        return kind, _with_large_numbers(line, message)
+    return kind, message
 
 
 def _kind(message: Any) -> str | None:
@@ -98,6 +108,20 @@ def _exact(line: bytes) -> Any:
         return json.loads(line, parse_float=number, parse_int=number)
     except RecursionError:
         raise InvalidMessage("a state that is nested too deeply to be kept") from None
+
+
+def _with_large_numbers(line: bytes, message: dict[str, Any]) -> dict[str, Any]:
+    """Read a record whose whole numbers keep every digit: beyond 64 bits, orjson makes floats of them."""
+
+    def number(digits: str) -> int | float:
+        value = Decimal(digits)
+        return int(value) if value == value.to_integral_value() and abs(value) < _MOST else float(digits)
+
+    try:
+        exact: dict[str, Any] = json.loads(line, parse_float=number)
+    except (ValueError, ArithmeticError, RecursionError):  # Python reads no number of thousands of digits
+        return message
+    return exact
 
 
 def _read_broken(line: bytes) -> Any:

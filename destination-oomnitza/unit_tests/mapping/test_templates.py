@@ -433,6 +433,7 @@ STEPS = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, of a template such as `1[1:]`
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PIECES), st.lists(st.sampled_from(STEPS), min_size=1, max_size=10))
 def test_chains_of_steps_end_in_bounded_text_or_in_a_reason(piece: str, steps: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -52,6 +53,31 @@ def test_read_message_of_a_broken_record_knows_its_stream(line: str) -> None:
     with pytest.raises(BrokenRecord) as caught:
         read_message(line.encode())
     assert (caught.value.record["namespace"], caught.value.record["stream"]) == ("hr", "users")
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        ("108086391056891904001", 108086391056891904001),
+        ("-9223372036854775809", -9223372036854775809),
+        ("12345678901234567890.0", 12345678901234567890),
+        ("1234567890123456789012345678901234567890", 1234567890123456789012345678901234567890),
+        ("18446744073709551615", 18446744073709551615),
+        ("0.12345678901234567890123", 0.12345678901234567890123),
+        ("-1.5e-30000000000000000000", 0.0),
+    ],
+)
+def test_read_message_keeps_every_digit_of_a_record(number: str, value: float) -> None:
+    kind, message = read_message((RECORD % number).encode())
+    assert kind == "RECORD" and message["record"]["data"]["title"] == value
+    assert type(message["record"]["data"]["title"]) is type(value)
+
+
+@given(st.integers() | st.integers(-(10**60), 10**60), st.text())
+def test_read_message_of_a_record_is_what_python_reads(number: int, text: str) -> None:
+    record = {"stream": "users", "data": {"n": [number, {"n": number}], "text": text}}
+    line = json.dumps({"type": "RECORD", "record": record}).encode()
+    assert read_message(line) == ("RECORD", {"type": "RECORD", "record": record})
 
 
 # -- lines ---------------------------------------------------------------------------------------------------------------------------
