@@ -1,4 +1,4 @@
-"""A Slack workspace and an Oomnitza instance on this machine, speaking the HTTP of the real ones, and as strict.
+"""A simulated Slack and a simulated Oomnitza run on this machine, with the HTTP of the real ones, and as strict.
 
     with Sandbox(people=250, seed=7, latency=0.0, path=None) as sandbox:
         sandbox.slack_url       # "http://127.0.0.1:PORT/api/"
@@ -6,7 +6,8 @@
 
 or, in a process of its own, `python -m integration_tests.sandbox [--people N] [--latency S] [--path DIR] [--seed N]`,
 which prints the addresses and tokens as one line of JSON and serves until SIGTERM. The same seed gives the same people,
-ids and tokens. Written from the contracts and from what is known of the services, never from the connectors' code.
+ids and tokens. Written from what is known of the services
+(docs/oomnitza-api.md; Slack's method pages), never from the connectors' code.
 
 `sandbox.slack` (`slack/web_api.py`; errors are HTTP 200 with `ok: false`)
     token                     bot of the first workspace: users:read, users:read.email
@@ -27,7 +28,7 @@ ids and tokens. Written from the contracts and from what is known of the service
     Grid: its first person is deactivated in the first workspace and active in the second, its second person the other
     way round, its third deactivated in all three.
 
-`sandbox.oomnitza` (`oomnitza/instance.py`; errors are {"error": "..."} with a status, or as `rejections` says)
+`sandbox.oomnitza` (`oomnitza/instance.py`; errors are {"error": "..."} with a status, or in the shape of the switch `rejections`)
     token, username, password, issue_token(denied=["users:write", ...]) -> token, revoke_token(), deny("saas", ...)
     people(), person(email=...), add_person(twin=False, **fields) -> user_id, edit_person(user_id, **fields),
     archive(user_id), changes(), workflows: [("users", user_id), ...] that changes started,

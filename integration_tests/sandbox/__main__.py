@@ -14,7 +14,7 @@ from integration_tests.sandbox import Sandbox
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.sandbox", description=__doc__)
     parser.add_argument("--people", type=int, default=250, help="members of the Slack workspace")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that every request takes longer")

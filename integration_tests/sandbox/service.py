@@ -69,7 +69,7 @@ class Sandbox:
 
     @property
     def crashes(self) -> list[str]:
-        """Tracebacks of errors of the sandbox's own. Leaving the `with` block raises if there are any."""
+        """Return tracebacks of errors of the sandbox's own. Leaving the `with` block raises if there are any."""
         return [crash for gate in self._gates for crash in gate.crashes]
 
     @contextmanager
@@ -109,7 +109,7 @@ class Sandbox:
             raise RuntimeError("The sandbox itself failed:\n" + "\n".join(self.crashes))
 
     def addresses(self) -> dict[str, Any]:
-        """All that a process elsewhere needs to use it."""
+        """Return all that a process elsewhere needs to use it."""
         return {
             "slack_url": self.slack_url,
             "oomnitza_url": self.oomnitza_url,

@@ -1,4 +1,4 @@
-"""The door of Oomnitza's API, and what its endpoints have in common: tokens, errors, listings, bodies.
+"""Admits requests to Oomnitza's API, and does what its endpoints have in common: errors, listings, bodies.
 
 `docs/oomnitza-api.md` says how each point is known. A switch (`switches.py`) decides the points that are open.
 """
@@ -30,7 +30,7 @@ def answer(content: Any, status: int = 200, **headers: str) -> Response:
 
 
 class Api:
-    """What all routes of an instance have in common. Every handler begins with `admit`."""
+    """Serves all routes of an instance. Every handler begins with `admit`."""
 
     def __init__(self, oomnitza: Oomnitza) -> None:
         self.oomnitza = oomnitza
@@ -112,7 +112,7 @@ class Api:
         return word == "1"
 
     def changed(self, request: Request, what: str, ident: str) -> None:
-        """Start the workflows of a change, unless the request says otherwise."""
+        """Start the workflows of a change, unless a header forbids it."""
         if not self.flag(request, "Oomnitza-Not-Trigger-WF"):
             self.oomnitza.workflows.append((what, ident))
 

@@ -10,7 +10,7 @@ from integration_tests.sandbox.service import Sandbox
 
 
 class Caller:
-    """Requests with the good token, unless told otherwise."""
+    """Sends requests, with the good token by default."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -22,7 +22,7 @@ class Caller:
         return requests.request(method, url, headers=headers, timeout=10, allow_redirects=False, **more)
 
     def error(self, status: int, method: str, path: str, **more: Any) -> str:
-        """The error of a request that must be refused with a status."""
+        """Return the error of a request that must be rejected with a status."""
         answer = self(method, path, **more)
         assert answer.status_code == status, answer.text
         return str(answer.json()["error"])

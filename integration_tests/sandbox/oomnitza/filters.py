@@ -32,12 +32,12 @@ _TOKEN, _ESCAPED_TOKEN = (re.compile(rf"\s*(?:(?P<text>{text}){_REST})", re.VERB
 
 
 class FilterError(ValueError):
-    """The expression is no filter, or names a field that there is not."""
+    """Rejects an expression that is no filter, or names an unknown field."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """How a field is compared: its SQL column, its kind ("text", "integer", "boolean", "date").
+    """A field to compare: its SQL column, its kind ("text", "integer", "boolean", "date").
 
     `exact`: texts are ids, and always compared with regard to case.
     """
@@ -58,7 +58,7 @@ class Where:
 def parse(
     expression: str, columns: Mapping[str, Column], case_sensitive: bool = False, backslash_escapes: bool = False
 ) -> Where:
-    """The condition that an expression stands for. Raises FilterError with what is wrong and where."""
+    """Return the condition that an expression stands for. Raises FilterError with what is wrong and where."""
     return _Parser(_tokens(expression, backslash_escapes), columns, case_sensitive).whole()
 
 

@@ -1,6 +1,6 @@
-"""Holds requests and answers of a sync against Oomnitza's published OpenAPI document, where it is at hand.
+"""Holds requests and answers of a sync against Oomnitza's OpenAPI document, if it is at hand.
 
-    contract = Contract.find()            # None where the document is not there
+    contract = Contract.find()            # None if the document is not there
     assert contract.problems(sandbox.requests) == []
 
 The document has quirks, and is read as it is meant:
@@ -8,7 +8,7 @@ The document has quirks, and is read as it is meant:
 - `nullable` is OpenAPI's word, not JSON Schema's: null joins the types;
 - the metadata's key is literally `{external_id}`: every key is meant;
 - the answer to `POST /saas` is filed under 200, by a reference to 201: any 2xx takes the first that is described;
-- the body of `POST /saas` is the whole SaaS object, keys that only the server knows required: `saas_name` is meant;
+- the body of `POST /saas` is the whole SaaS object, keys of the server itself required: `saas_name` is meant;
 - `DELETE .../roles/users` has no body: it takes that of POST;
 - the `error` of activate and deactivate is a string, its own example has null: null is taken;
 - `roles` of a SaaS user is one object, plural by name: an object or a list is taken;
@@ -40,11 +40,11 @@ BASE = "urn:oomnitza"
 
 
 class Contract:
-    """The document, ready to judge exchanges."""
+    """Judges exchanges by the document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = _meant(document)
-        _mend(self._document)
+        _correct(self._document)
         resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
         self._registry: Any = Registry().with_resource(BASE, resource)
         self._paths = [
@@ -56,12 +56,12 @@ class Contract:
 
     @classmethod
     def find(cls) -> Contract | None:
-        """The contract beside the checkout (`../shared/contracts`); None where there is none."""
+        """Return the document beside the checkout (`../shared/contracts`); None if it is not there."""
         path = Path(__file__).parents[4] / "shared" / "contracts" / NAME
         return cls(json.loads(path.read_text())) if path.exists() else None
 
     def problems(self, exchanges: Iterable[Exchange]) -> list[str]:
-        """What is wrong with requests to Oomnitza and their answers, in one sentence each; empty if nothing is.
+        """Return what is wrong with requests to Oomnitza and their answers, a sentence each; empty if nothing is.
 
         Answers that a fault forged, or that the log cut, are passed over; so are answers with an error status, which
         the document does not describe.
@@ -145,7 +145,7 @@ def _judged(exchange: Exchange) -> bool:
 
 
 def _meant(node: Any) -> Any:
-    """A copy in which every schema is JSON Schema."""
+    """Return a copy in which every schema is JSON Schema."""
     if isinstance(node, list):
         return [_meant(entry) for entry in node]
     if not isinstance(node, dict):
@@ -164,8 +164,8 @@ def _meant(node: Any) -> Any:
     return meant
 
 
-def _mend(document: dict[str, Any]) -> None:
-    """The quirks of single places."""
+def _correct(document: dict[str, Any]) -> None:
+    """Correct the quirks of single places."""
     for action in ("activate", "deactivate"):
         answer = document["paths"][f"/api/v3/saas_users/{action}"]["patch"]["responses"]["200"]
         items = answer["content"]["application/json"]["schema"]["items"]

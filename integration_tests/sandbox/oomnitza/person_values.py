@@ -16,7 +16,7 @@ from integration_tests.sandbox.oomnitza.switches import Switches
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a request's headers allow: fields that are edit-only elsewhere, and unknown ones (which are left out)."""
+    """Fields that a request's headers allow: edit-only ones, and unknown ones (which are left out)."""
 
     restricted: bool = False
     unknown: bool = False

@@ -43,7 +43,7 @@ class Run:
     objects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     logs: dict[str, list[str]] = field(default_factory=lambda: {outcome: [] for outcome in OUTCOMES})
     payload: list[Row] = field(default_factory=list)
-    """What a test run would have written."""
+    """The records that a test run would have written."""
 
     def note(self, outcome: str, line: str) -> None:
         """Count one record."""

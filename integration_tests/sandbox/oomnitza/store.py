@@ -1,4 +1,4 @@
-"""What Oomnitza keeps, in SQLite: people, applications and their users, runs, and who was changed when.
+"""Keeps an instance in SQLite: people, applications and their users, runs, and every change.
 
 Every method takes the lock, so that a test may look while requests come in. Rows are plain dicts.
 """
@@ -53,7 +53,7 @@ class Store:
         self.lock = threading.RLock()
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        self._db.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
+        self._db.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own is for ASCII only
         self._db.create_function("matches", 2, _matches, deterministic=True)
         self._db.create_function("mixed", 2, _mixed, deterministic=True)
         # A sandbox may lose its last writes with the machine, and so waits for no disk.
@@ -82,7 +82,7 @@ class Store:
             self._db.execute(f'CREATE INDEX IF NOT EXISTS "people_{field.name}" ON people ({expression})')
 
     def add_field(self, field: Field) -> None:
-        """A custom field; everybody's value is not set at first. Nothing happens if it is there."""
+        """Add a custom field, set for nobody. Does nothing if it is there."""
         with self.lock:
             if field.name in self.fields:
                 return
@@ -94,24 +94,24 @@ class Store:
     # SQL
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
-        """All rows of a statement."""
+        """Return all rows of a statement."""
         with self.lock:
             return [dict(row) for row in self._db.execute(sql, tuple(parameters))]
 
     def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        """The first value of the first row; None without one."""
+        """Return the first value of the first row; None without one."""
         with self.lock:
             row = self._db.execute(sql, tuple(parameters)).fetchone()
         return row[0] if row is not None else None
 
     def run(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Execute a statement; how many rows it touched."""
+        """Execute a statement, and return how many rows it touched."""
         with self.lock:
             return self._db.execute(sql, tuple(parameters)).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All within it at once, which is faster."""
+        """Execute all within it at once, which is faster."""
         with self.lock:
             self._db.execute("BEGIN")
             try:
@@ -127,30 +127,30 @@ class Store:
             self._db.executemany(sql, [tuple(p) for p in parameters])
 
     def insert(self, sql: str, parameters: Iterable[Any]) -> int:
-        """Execute an INSERT; the new row's number."""
+        """Execute an INSERT, and return the new row's number."""
         with self.lock:
             return int(self._db.execute(sql, tuple(parameters)).lastrowid or 0)
 
     def close(self) -> None:
-        """No more."""
+        """Close the database."""
         with self.lock:
             self._db.close()
 
     # People
 
     def columns(self) -> dict[str, Column]:
-        """The fields of people, for a filter."""
+        """Return the fields of people, for a filter."""
         return {name: Column(f'"{name}"', field.kind, name == "user_id") for name, field in self.fields.items()}
 
     def person(self, user_id: str) -> Row | None:
-        """One person by the server's key."""
+        """Return one person by the server's key."""
         found = self.rows("SELECT * FROM people WHERE user_id = ?", (user_id,))
         return found[0] if found else None
 
     def people(self, where: Where, order: str, limit: int, skip: int) -> tuple[list[Row], int]:
         """Return a page of those for whom a condition holds, and how many they are in all.
 
-        A look-up misses the people in `unseen` as many times as it says there.
+        A look-up misses the people in `unseen` as many times as it holds.
         """
         with self.lock:
             if self.unseen:
@@ -176,12 +176,12 @@ class Store:
         return Where(f"({where.sql}) AND user_id NOT IN ({', '.join('?' * len(missed))})", (*where.parameters, *missed))
 
     def find(self, name: str, value: Any) -> list[str]:
-        """The ids of those who have a value, compared without regard to case."""
+        """Return the ids of those who have a value, compared without regard to case."""
         column, value = (f'lower("{name}")', value.lower()) if isinstance(value, str) else (f'"{name}"', value)
         return [row["user_id"] for row in self.rows(f"SELECT user_id FROM people WHERE {column} = ?", (value,))]
 
     def create(self, values: Row, by: str, twin: bool = False) -> Row:
-        """A new person. Raises DuplicateValue, unless they may be a twin."""
+        """Create a person, and return them whole. Raises DuplicateValue, unless they may be a twin."""
         with self.lock:
             if not twin:
                 self._reject_duplicates(values, None)
@@ -211,7 +211,7 @@ class Store:
         return {**dict.fromkeys(self.fields), **row}
 
     def update(self, user_id: str, values: Row, by: str) -> Row:
-        """Change a person who exists; the whole of the person afterwards. Raises DuplicateValue."""
+        """Change a person who exists, and return them whole. Raises DuplicateValue."""
         with self.lock:
             before = self.person(user_id)
             if before is None:
@@ -245,7 +245,7 @@ class Store:
 
 
 def ident(*parts: object) -> str:
-    """An id of 32 digits, made from what it is the id of."""
+    """Return an id of 32 digits, made from what it is the id of."""
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 

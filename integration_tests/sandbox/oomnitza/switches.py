@@ -1,4 +1,7 @@
-"""What is not known of Oomnitza, or differs from instance to instance: a connector must work with every setting."""
+"""Switches for what is not known of Oomnitza, or differs from instance to instance.
+
+A connector must work with every setting. docs/oomnitza-api.md, "Open points", has a row for each.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ TotalCount = Literal["exact", "absent", "page", "text", "unfiltered"]
 
 @dataclass(slots=True)
 class Switches:
-    """One attribute for each point that the contracts call open, and a few more.
+    """One attribute for each open point.
 
     A name or a word that does not exist raises AttributeError or ValueError.
     """
@@ -46,11 +49,11 @@ class Switches:
     empty: Literal["empty", "null", "absent"] = "empty"
     """A text that is not set comes as "", as null, or not at all."""
     username_edits: Literal["taken", "ignored", "rejected"] = "taken"
-    """What becomes of a user name in the edit of a person."""
+    """A user name in the edit of a person is taken, ignored, or rejected."""
     dropdowns: Literal["either", "keys", "values"] = "either"
     """A drop-down takes keys and values of its list, or only keys, or only values; it keeps what it is given."""
     normalized: frozenset[str] = frozenset()
-    """What is kept otherwise than sent: "phone" (digits only), "blanks", "title_case" (position), "cut" (to the length)."""
+    """Values that are kept otherwise than sent: "phone" (digits only), "blanks", "title_case" (position), "cut" (to the length)."""
     creation_answer: Literal["person", "no_user_id", "empty", "nothing"] = "person"
     """The answer to a creation: the person, the person without `user_id`, {}, or no body."""
     duplicate_status: int = 400
@@ -72,7 +75,7 @@ class Switches:
     saas_roles: Literal["object", "list"] = "object"
     """`roles` of an application's user: one role (as in the OpenAPI document), or a list."""
     saas_activity: Literal["deactivated", "active", "is_active", "status"] | None = "deactivated"
-    """The field that says whether a SaaS user is active."""
+    """The field that shows whether a SaaS user is active."""
     saas_user_id: bool = True
     """Rows have `saas_user_id`; without it, activation takes the `user_id`."""
     saas_users_paging: bool = True
@@ -89,7 +92,7 @@ class Switches:
     run_by_uuid: bool = True
     """A run's log is read by the UUID, too, not only by `portion_id`."""
     run_polls: int = 2
-    """How many times a finalized run is asked for before it has ended; -1: it never ends."""
+    """The times that a finalized run is asked for before it has ended; -1: it never ends."""
     run_words: tuple[str, str, str] = ("Processing", "Completed", "Completed with errors")
     """The status of a run before its end, after it, and after one with failed records."""
     run_objects: Literal["all", "nonzero"] = "all"

@@ -27,7 +27,7 @@ def people(sandbox: Sandbox) -> int:
     return len(sandbox.oomnitza.people())
 
 
-def test_a_status_with_its_headers(api: Caller) -> None:
+def test_fault_status_has_its_headers(api: Caller) -> None:
     api.sandbox.faults.add(Fault("status", status=429, retry_after=7, times=2))
     api.sandbox.faults.add(Fault("status", status=503, body="down", headers={"Content-Type": "text/plain"}, nth=3))
     answers = [api("GET", "v3/users") for _ in range(4)]
@@ -47,7 +47,7 @@ def test_a_status_with_its_headers(api: Caller) -> None:
     ],
     ids=lambda fault: f"{fault.kind} {fault.status}",
 )
-def test_before_the_service_sees_it(api: Caller, fault: Fault) -> None:
+def test_fault_before_leaves_the_service_alone(api: Caller, fault: Fault) -> None:
     api.sandbox.faults.add(fault)
     if fault.kind == "reset_before":
         with pytest.raises(requests.ConnectionError, match="reset by peer"):
@@ -69,7 +69,7 @@ def test_before_the_service_sees_it(api: Caller, fault: Fault) -> None:
     [(Fault("reset_after"), "reset by peer"), (Fault("truncated"), "IncompleteRead|Connection broken")],
     ids=["reset_after", "truncated"],
 )
-def test_after_the_service_has_acted(api: Caller, fault: Fault, error: str) -> None:
+def test_fault_after_lets_the_service_act(api: Caller, fault: Fault, error: str) -> None:
     api.sandbox.faults.add(fault)
     with pytest.raises(requests.RequestException, match=error):
         api("POST", "v3/users", json=ADA)
@@ -79,14 +79,14 @@ def test_after_the_service_has_acted(api: Caller, fault: Fault, error: str) -> N
     assert api("POST", "v3/users", json=ADA).status_code == 400
 
 
-def test_an_error_after_the_service_has_acted(api: Caller) -> None:
+def test_fault_status_after_lets_the_service_act(api: Caller) -> None:
     api.sandbox.faults.add(Fault("status", status=500, processed=True))
     assert api("POST", "v3/users", json=ADA).status_code == 500
     assert people(api.sandbox) == 1
 
 
 @pytest.mark.parametrize(("kind", "number"), [("timeout_before", 0), ("timeout_after", 1)])
-def test_time_outs(api: Caller, kind: str, number: int) -> None:
+def test_fault_timeout_holds_the_answer(api: Caller, kind: str, number: int) -> None:
     api.sandbox.faults.add(Fault(kind, seconds=30))
     url = f"{api.sandbox.oomnitza_url}/api/v3/users"
     with pytest.raises(requests.ReadTimeout):
@@ -100,7 +100,7 @@ def test_time_outs(api: Caller, kind: str, number: int) -> None:
     assert time.monotonic() - started >= 0.05
 
 
-def test_a_token_is_echoed_in_every_spelling(api: Caller) -> None:
+def test_fault_echoes_the_token_in_every_spelling(api: Caller) -> None:
     token = api.sandbox.oomnitza.token
     api.sandbox.faults.add(Fault("echo_token", service="oomnitza"))
     answer = api("GET", "v3/users")
@@ -117,7 +117,7 @@ def test_a_token_is_echoed_in_every_spelling(api: Caller) -> None:
     assert (echoed.status_code, api.sandbox.slack.token in echoed.text) == (500, True)
 
 
-def test_which_request_is_struck(api: Caller) -> None:
+def test_fault_strikes_the_nth_request(api: Caller) -> None:
     faults = api.sandbox.faults
     on_edit = faults.add(Fault("status", method="PATCH", path=r"/users/\w+$"))
     on_ada = faults.add(Fault("status", status=501, request_body='"ada"', times=None))
@@ -132,7 +132,7 @@ def test_which_request_is_struck(api: Caller) -> None:
     assert api("POST", "v3/users", json={**ADA, "email": "x@y"}).status_code == 200
 
 
-def test_the_random_mode_is_the_same_for_the_same_seed(sandbox: Sandbox) -> None:
+def test_random_faults_are_the_same_for_a_seed(sandbox: Sandbox) -> None:
     def struck(seed: int) -> list[tuple[int, str | None]]:
         found = []
         sandbox.faults.random(seed, 0.5)
@@ -153,7 +153,7 @@ def test_the_random_mode_is_the_same_for_the_same_seed(sandbox: Sandbox) -> None
     assert fault.kind == "html"
 
 
-def test_a_client_that_retries_gets_through_random_faults(api: Caller) -> None:
+def test_random_faults_are_transient(api: Caller) -> None:
     api.sandbox.faults.random(seed=11, rate=0.3)
     for number in range(30):
         body = {**ADA, "username": f"u{number}", "email": f"u{number}@acme.example"}
@@ -169,12 +169,12 @@ def test_a_client_that_retries_gets_through_random_faults(api: Caller) -> None:
     assert kinds <= KINDS
 
 
-def test_a_kind_that_there_is_not_is_refused() -> None:
+def test_fault_of_an_unknown_kind_is_rejected() -> None:
     with pytest.raises(ValueError, match="No such fault: 'explosion'"):
         Fault("explosion")
 
 
-def test_the_log_keeps_what_was_asked_and_answered() -> None:
+def test_log_keeps_requests_and_answers() -> None:
     with Sandbox(people=10, body_limit=100) as sandbox:
         api = Caller(sandbox)
         api("POST", "v3/users", json=ADA)
@@ -191,14 +191,14 @@ def test_the_log_keeps_what_was_asked_and_answered() -> None:
         assert sandbox.requests.count() == 0
 
 
-def test_a_service_that_is_down_refuses_connections_and_comes_back(api: Caller) -> None:
+def test_service_down_refuses_connections(api: Caller) -> None:
     assert api("POST", "v3/users", json=ADA).status_code == 200
     with api.sandbox.down("oomnitza"), pytest.raises(requests.ConnectionError, match="refused"):
         api("GET", "v3/users")
     assert len(api("GET", "v3/users").json()) == 1
 
 
-def test_how_many_requests_were_under_way_at_once(api: Caller) -> None:
+def test_log_counts_requests_under_way_at_once(api: Caller) -> None:
     api.sandbox.latency = 0.1
     with ThreadPoolExecutor(5) as workers:
         assert [answer.status_code for answer in workers.map(lambda _: api("GET", "v3/users"), range(5))] == [200] * 5
@@ -209,7 +209,7 @@ def test_how_many_requests_were_under_way_at_once(api: Caller) -> None:
     assert api.sandbox.requests.most_at_once(service="slack") == 0
 
 
-def test_latency_is_added_to_each_request_and_shared(api: Caller) -> None:
+def test_latency_is_added_to_each_request(api: Caller) -> None:
     api.sandbox.latency = 0.05
     started = time.monotonic()
     assert api("GET", "v3/users").status_code == 200

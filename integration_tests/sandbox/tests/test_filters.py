@@ -69,7 +69,7 @@ def found(db: sqlite3.Connection, expression: str, **switches: bool) -> str:
         ("role IN [1, 30]", "bd"),
     ],
 )
-def test_what_a_filter_finds(database: sqlite3.Connection, expression: str, initials: str) -> None:
+def test_filter_finds_people(database: sqlite3.Connection, expression: str, initials: str) -> None:
     assert found(database, expression) == initials
 
 
@@ -77,7 +77,7 @@ def test_what_a_filter_finds(database: sqlite3.Connection, expression: str, init
     ("expression", "initials"),
     [('username eq "BOB"', ""), ('email LIKE "Ada%"', "a"), ('email LIKE "ada%"', ""), ('email IN ["Ada@Acme.example"]', "a")],
 )  # fmt: skip
-def test_case_counts_where_it_is_switched_on(database: sqlite3.Connection, expression: str, initials: str) -> None:
+def test_filter_case_sensitive_if_switched_on(database: sqlite3.Connection, expression: str, initials: str) -> None:
     assert found(database, expression, case_sensitive=True) == initials
 
 
@@ -112,26 +112,26 @@ def test_case_counts_where_it_is_switched_on(database: sqlite3.Connection, expre
         'username eq "bob"; DROP TABLE people',
     ],
 )
-def test_what_is_no_filter(expression: str) -> None:
+def test_filter_that_is_none_is_rejected(expression: str) -> None:
     with pytest.raises(FilterError):
         parse(expression, COLUMNS)
 
 
-def test_a_backslash_escapes_where_it_is_switched_on(database: sqlite3.Connection) -> None:
+def test_filter_backslash_escapes_if_switched_on(database: sqlite3.Connection) -> None:
     assert found(database, r"email eq 'o\'brien@acme.example'", backslash_escapes=True) == "c"
     with pytest.raises(FilterError):
         parse('username eq "bob\\"', COLUMNS, backslash_escapes=True)
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters='"')))
-def test_every_text_without_the_mark_is_one_value(text: str) -> None:
+def test_filter_text_without_its_mark_is_one_value(text: str) -> None:
     where = parse(f'username eq "{text}"', COLUMNS, case_sensitive=True)
     assert where.parameters == (text,)
     assert where.sql == "username = ?"
 
 
 @given(st.text(max_size=60))
-def test_nothing_else_can_happen_than_a_filter_or_an_error(text: str) -> None:
+def test_filter_parses_or_raises_filter_error(text: str) -> None:
     try:
         where = parse(text, COLUMNS)
     except FilterError:

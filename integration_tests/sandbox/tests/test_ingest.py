@@ -36,7 +36,7 @@ def finish(api: Caller) -> dict[str, Any]:
     raise AssertionError("the run never ended")
 
 
-def test_a_run(api: Caller) -> None:
+def test_run_counts_each_outcome(api: Caller) -> None:
     sent = [batch(ADA, BOB), batch({**ADA, "EMAIL": "ADA@acme.example"}, {**BOB, "POSITION": "Architect"}), batch(BOB)]
     for body in sent:
         assert api("POST", "v3/bulk", json=body).json() == {}
@@ -50,7 +50,7 @@ def test_a_run(api: Caller) -> None:
     assert api("POST", "v3/bulk", json=batch(ADA)).status_code == 400, "a finalized portion took a batch"
 
 
-def test_the_modes(api: Caller) -> None:
+def test_run_modes_skip_people(api: Caller) -> None:
     api.sandbox.oomnitza.add_person(username="ada", email="ada@acme.example", first_name="Ada")
     portions = [str(uuid.uuid4()) for _ in range(3)]
     api("POST", "v3/bulk", json=batch(ADA, BOB, update_only=True, portion=portions[0]))
@@ -62,7 +62,7 @@ def test_the_modes(api: Caller) -> None:
     api.error(400, "POST", "v3/bulk", json=batch(ADA, portion=portions[0]))
 
 
-def test_records_that_fail_say_why(api: Caller) -> None:
+def test_failed_record_is_logged_with_the_reason(api: Caller) -> None:
     oomnitza = api.sandbox.oomnitza
     oomnitza.add_person(username="taken")
     oomnitza.add_person(username="t1", email="twin@acme.example")
@@ -86,7 +86,7 @@ def test_records_that_fail_say_why(api: Caller) -> None:
     assert len(oomnitza.people()) == 3
 
 
-def test_custom_fields_and_several_sync_fields(api: Caller) -> None:
+def test_sync_fields_find_in_their_order(api: Caller) -> None:
     internal = api.sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
     api.sandbox.oomnitza.add_person(username="ada", email="old@acme.example", slack_user_id="U1")
     record = {**ADA, internal: "U1"}
@@ -192,7 +192,7 @@ def test_run_log_by_uuid_can_be_switched_off(api: Caller) -> None:
     assert api("GET", path).json()["objects"] == {"added": 1}
 
 
-def test_an_administrator_cancels(api: Caller) -> None:
+def test_canceled_run_writes_nothing_more(api: Caller) -> None:
     api.sandbox.oomnitza.cancel_runs(after_batches=1)
     assert api("GET", f"v3/bulk/{PORTION}").json() == {"canceled": False}
     api("POST", "v3/bulk", json=batch(ADA))
@@ -202,7 +202,7 @@ def test_an_administrator_cancels(api: Caller) -> None:
     assert finish(api)["objects"]["canceled"] == 1
 
 
-def test_a_log_that_never_ends_and_a_portion_that_there_is_not(api: Caller) -> None:
+def test_run_log_may_never_end(api: Caller) -> None:
     api.error(404, "GET", LOG)
     api.error(404, "POST", f"v3/bulk/{PORTION}/finalize", json={})
     api.sandbox.oomnitza.switches.run_polls = -1
@@ -237,7 +237,7 @@ def test_a_log_that_never_ends_and_a_portion_that_there_is_not(api: Caller) -> N
         {"connector_version": 1},
     ],
 )
-def test_a_lot_of_another_shape_is_refused(api: Caller, changes: dict[str, Any]) -> None:
+def test_batch_of_another_shape_is_rejected(api: Caller, changes: dict[str, Any]) -> None:
     api.error(400, "POST", "v3/bulk", json=batch(ADA, **changes))
     assert api.sandbox.oomnitza.people() == []
     assert api("POST", "v3/bulk", json=batch(ADA, connector_name=..., connector_id=12)).status_code == 200

@@ -13,7 +13,7 @@ from integration_tests.sandbox.oomnitza.caller import Caller
 ADA = {"username": "ada", "email": "ada@acme.example", "first_name": "Ada", "last_name": "Lovelace", "role": 25}
 
 
-def test_one_header_opens_the_door(api: Caller) -> None:
+def test_token_in_another_header_is_rejected(api: Caller) -> None:
     token = api.sandbox.oomnitza.token
     probe = "v2/mappings?name=AuthTest"
     assert api("GET", probe).status_code == 200
@@ -25,7 +25,7 @@ def test_one_header_opens_the_door(api: Caller) -> None:
     api.error(400, "GET", "v2/mappings")
 
 
-def test_a_revoked_token_and_a_role_without_access(api: Caller) -> None:
+def test_token_revoked_or_without_access_is_rejected(api: Caller) -> None:
     oomnitza = api.sandbox.oomnitza
     reader = {"Authorization2": oomnitza.issue_token(denied=["users:write", "saas"])}
     assert api("GET", "v3/users", headers=reader).status_code == 200
@@ -37,7 +37,7 @@ def test_a_revoked_token_and_a_role_without_access(api: Caller) -> None:
     api.error(401, "GET", "v3/users")
 
 
-def test_a_password_is_exchanged_for_a_token(api: Caller) -> None:
+def test_password_is_exchanged_for_a_token(api: Caller) -> None:
     oomnitza = api.sandbox.oomnitza
     good = {"login": oomnitza.username, "password": oomnitza.password}
     token = api("POST", "request_token", headers={}, data=good).json()["token"]
@@ -47,7 +47,7 @@ def test_a_password_is_exchanged_for_a_token(api: Caller) -> None:
     api.error(400, "POST", "request_token", headers={}, data={"login": "x"})
 
 
-def test_the_csrf_token_is_offered_and_can_be_demanded(api: Caller) -> None:
+def test_csrf_token_demanded_but_missing_is_rejected(api: Caller) -> None:
     api.sandbox.oomnitza.switches.csrf = "demanded"
     csrf = api("GET", "v3/users").headers["X-CSRF-Token"]
     api.error(403, "POST", "v3/users", json=ADA)
@@ -57,7 +57,7 @@ def test_the_csrf_token_is_offered_and_can_be_demanded(api: Caller) -> None:
     assert "X-CSRF-Token" not in api("GET", "v3/users").headers
 
 
-def test_create_read_edit(api: Caller) -> None:
+def test_person_is_created_read_and_edited(api: Caller) -> None:
     created = api("POST", "v3/users", json=ADA).json()
     assert created["full_name"] == "Ada Lovelace"
     assert ADA.items() <= created.items()
@@ -93,14 +93,14 @@ def test_create_read_edit(api: Caller) -> None:
         ({"role": None}, "role: is required"),
     ],
 )
-def test_what_is_refused_of_a_person(api: Caller, change: dict[str, Any], reason: str) -> None:
+def test_person_with_a_wrong_value_is_rejected(api: Caller, change: dict[str, Any], reason: str) -> None:
     user_id = api.sandbox.oomnitza.add_person(username="bob")
     assert reason in api.error(400, "POST", "v3/users", json={**ADA, **change})
     assert reason in api.error(400, "PATCH", f"v3/users/{user_id}", json=change)
     assert [person["username"] for person in api.sandbox.oomnitza.people()] == ["bob"]
 
 
-def test_required_and_unique(api: Caller) -> None:
+def test_person_without_required_or_unique_is_rejected(api: Caller) -> None:
     for name in ("username", "email", "role"):
         assert f"{name}: is required" in api.error(400, "POST", "v3/users", json={k: ADA[k] for k in ADA if k != name})
     api.sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
@@ -118,7 +118,7 @@ def test_required_and_unique(api: Caller) -> None:
     assert twin != user_id
 
 
-def test_custom_fields_have_types_and_edit_only_ones_a_header(api: Caller) -> None:
+def test_custom_field_of_another_type_is_rejected(api: Caller) -> None:
     oomnitza = api.sandbox.oomnitza
     oomnitza.add_field("floor", "Floor", "integer")
     oomnitza.add_field("is_admin", "Is Admin?", "boolean")
@@ -140,14 +140,14 @@ def test_custom_fields_have_types_and_edit_only_ones_a_header(api: Caller) -> No
     ]
 
 
-def test_bodies_must_be_json_objects(api: Caller) -> None:
+def test_body_that_is_no_json_object_is_rejected(api: Caller) -> None:
     json_type = {**api.headers, "Content-Type": "application/json"}
     api.error(415, "POST", "v3/users", data="username=ada")
     api.error(400, "POST", "v3/users", headers=json_type, data="{")
     api.error(400, "POST", "v3/users", headers=json_type, data="[]")
 
 
-def test_the_metadata(api: Caller) -> None:
+def test_metadata_describes_every_field(api: Caller) -> None:
     oomnitza = api.sandbox.oomnitza
     internal = oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
     meta = api("GET", "v3/users/meta").json()
@@ -165,7 +165,7 @@ def test_the_metadata(api: Caller) -> None:
         api.error(status, "GET", "v3/users/meta")
 
 
-def test_listing_pages_sorts_and_picks(api: Caller) -> None:
+def test_listing_pages_sorts_and_picks_fields(api: Caller) -> None:
     for number in range(130):
         api.sandbox.oomnitza.add_person(username=f"u{number:03}", last_name="A" if number % 2 else "B")
     first = api("GET", "v3/users")
@@ -184,21 +184,21 @@ def test_listing_pages_sorts_and_picks(api: Caller) -> None:
         api.error(400, "GET", "v3/users", params=bad)
 
 
-def test_a_long_address_is_refused(api: Caller) -> None:
+def test_url_too_long_is_rejected(api: Caller) -> None:
     answer = api("GET", "v3/users", params={"filter": f'username eq "{"x" * 8000}"'})
     assert (answer.status_code, answer.headers["Content-Type"]) == (414, "text/html; charset=utf-8")
     assert api("GET", "v3/users", params={"filter": f'username eq "{"x" * 7800}"'}).json() == []
 
 
 @pytest.mark.parametrize(("word", "shown"), [("empty", {"position": ""}), ("null", {"position": None}), ("absent", {})])
-def test_how_a_value_that_is_not_set_comes(api: Caller, word: str, shown: dict[str, Any]) -> None:
+def test_empty_value_comes_in_each_shape(api: Caller, word: str, shown: dict[str, Any]) -> None:
     api.sandbox.oomnitza.switches.empty = word
     api.sandbox.oomnitza.add_person(username="ada")
     (person,) = api("GET", "v3/users").json()
     assert {name: person[name] for name in ("position",) if name in person} == shown
 
 
-def test_case_counts_where_it_is_switched_on(api: Caller) -> None:
+def test_filter_case_sensitive_if_switched_on(api: Caller) -> None:
     api.sandbox.oomnitza.add_person(username="Ada")
     assert len(api("GET", "v3/users", params={"filter": 'username eq "ada"'}).json()) == 1
     api.sandbox.oomnitza.switches.case_sensitive = True
@@ -206,7 +206,7 @@ def test_case_counts_where_it_is_switched_on(api: Caller) -> None:
     assert len(api("GET", "v3/users", params={"filter": 'username IN ["Ada"]'}).json()) == 1
 
 
-def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_store_keeps_everything_after_a_restart(tmp_path: Path) -> None:
     with Sandbox(people=10, path=tmp_path) as sandbox:
         sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
         assert Caller(sandbox)("POST", "v3/users", json={**ADA, "slack_user_id": "U1"}).ok

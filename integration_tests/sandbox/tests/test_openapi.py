@@ -23,7 +23,7 @@ def contract() -> Contract:
 
 
 def everything(api: Caller) -> None:
-    """Every call that the contracts tell of, each of which must succeed."""
+    """Make every documented call, each of which must succeed."""
     portion = batch()["portion"]
 
     def ask(method: str, path: str, **more: Any) -> Any:
@@ -66,7 +66,7 @@ def everything(api: Caller) -> None:
 
 
 @pytest.mark.parametrize("switched", [False, True], ids=["as usual", "switched"])
-def test_all_that_is_documented_is_answered_as_documented(sandbox: Sandbox, contract: Contract, switched: bool) -> None:
+def test_answers_fit_the_openapi_document(sandbox: Sandbox, contract: Contract, switched: bool) -> None:
     sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True, editable=False)
     sandbox.oomnitza.add_field("is_admin", "Is Admin?", "boolean")
     if switched:
@@ -95,7 +95,7 @@ def test_all_that_is_documented_is_answered_as_documented(sandbox: Sandbox, cont
         ("PATCH", "v3/saas_users/activate", {"json": {"saas_user_ids": [1]}}, "1 is not of type 'string'"),
     ],
 )
-def test_the_checker_sees_a_bad_request(
+def test_contract_finds_a_bad_request(
     api: Caller, contract: Contract, *, method: str, path: str, more: dict[str, Any], problem: str
 ) -> None:
     api(method, path, **more)
@@ -119,7 +119,7 @@ def test_the_checker_sees_a_bad_request(
         ("v3/connector_run_logs/connectors/1", '{"objects": {"added": "1"}}', "objects/added"),
     ],
 )
-def test_the_checker_sees_a_bad_answer(api: Caller, contract: Contract, path: str, body: str, problem: str) -> None:
+def test_contract_finds_a_bad_answer(api: Caller, contract: Contract, path: str, body: str, problem: str) -> None:
     api("GET", path)
     exchange = api.sandbox.requests[0]
     exchange.status, exchange.answer = 200, body.encode()

@@ -25,7 +25,7 @@ def slack(sandbox: Sandbox, people: list[str]) -> str:
     return saas_id
 
 
-def test_applications(api: Caller) -> None:
+def test_application_is_created_and_listed(api: Caller) -> None:
     created = api("POST", "v3/saas", json={"saas_name": "Slack"})
     assert (created.status_code, created.json()) == (201, {"saas_id": "1"})
     api.sandbox.oomnitza.switches.saas_created_status = 200
@@ -40,7 +40,7 @@ def test_applications(api: Caller) -> None:
         api.error(404, "GET", path)
 
 
-def test_assigning_is_for_many_and_repeatable(api: Caller, slack: str, people: list[str]) -> None:
+def test_assignment_of_many_is_repeatable(api: Caller, slack: str, people: list[str]) -> None:
     path = f"v3/saas/{slack}/users"
     answer = api("POST", path, json=[{"user_id": user_id, "assign": True} for user_id in people])
     assert (answer.status_code, answer.content) == (200, b"")
@@ -61,7 +61,7 @@ def test_assigning_is_for_many_and_repeatable(api: Caller, slack: str, people: l
         api.error(400, "POST", path, json=bad)  # fmt: skip
 
 
-def test_the_list_in_every_shape_that_is_open(api: Caller, slack: str, people: list[str]) -> None:
+def test_saas_users_come_in_each_shape(api: Caller, slack: str, people: list[str]) -> None:
     switches, path = api.sandbox.oomnitza.switches, f"v3/saas/{slack}/users"
     row = api("GET", path).json()[0]
     assert (row["user_id"], row["user_external_id"], row["deactivated"]) == (people[0], "U0", False)
@@ -76,7 +76,7 @@ def test_the_list_in_every_shape_that_is_open(api: Caller, slack: str, people: l
     assert not {"saas_user_id", "deactivated", "active", "is_active", "status"} & set(row)
 
 
-def test_pages_of_the_list(api: Caller, slack: str, people: list[str]) -> None:
+def test_saas_users_paged_unless_switched_off(api: Caller, slack: str, people: list[str]) -> None:
     def page(**params: Any) -> list[str]:
         return [row["user_id"] for row in api("GET", f"v3/saas/{slack}/users", params=params).json()]
 
@@ -89,7 +89,7 @@ def test_pages_of_the_list(api: Caller, slack: str, people: list[str]) -> None:
     assert [row["user_external_id"] for row in everywhere] == ["U1"]
 
 
-def test_the_external_id(api: Caller, slack: str, people: list[str]) -> None:
+def test_external_id_of_an_unassigned_user_is_an_error(api: Caller, slack: str, people: list[str]) -> None:
     path = f"v3/saas/{slack}/users/{people[0]}"
     assert api("POST", path, json={"user_external_id": "U9"}).json() == {"user_external_id": "U9", "errors": []}
     assert api.sandbox.oomnitza.saas_users("Slack")[0]["user_external_id"] == "U9"
@@ -100,7 +100,7 @@ def test_the_external_id(api: Caller, slack: str, people: list[str]) -> None:
         api.error(400, "POST", path, json=bad)
 
 
-def test_roles(api: Caller, slack: str, people: list[str]) -> None:
+def test_roles_are_given_and_taken(api: Caller, slack: str, people: list[str]) -> None:
     path, given = f"v3/saas/{slack}/roles", f"v3/saas/{slack}/roles/users"
     made = api("POST", path, json={"role_external_label": "Member"})
     assert made.status_code == 201
@@ -127,7 +127,7 @@ def test_roles(api: Caller, slack: str, people: list[str]) -> None:
         api.error(400, "POST", path, json=bad)
 
 
-def test_roles_can_be_overwritten_and_come_twice(api: Caller, slack: str, people: list[str]) -> None:
+def test_roles_are_overwritten_and_may_come_twice(api: Caller, slack: str, people: list[str]) -> None:
     path = f"v3/saas/{slack}/roles/users"
     for label in ("Admin", "Guest"):
         role = {"role_external_id": label.lower(), "role_external_label": label}
@@ -145,7 +145,7 @@ def test_roles_can_be_overwritten_and_come_twice(api: Caller, slack: str, people
     assert len(api.sandbox.oomnitza.applications()) == 3
 
 
-def test_activity_with_an_error_for_each_user(api: Caller, slack: str, people: list[str]) -> None:
+def test_activity_reports_an_error_for_each_user(api: Caller, slack: str, people: list[str]) -> None:
     oomnitza = api.sandbox.oomnitza
     ids = [row["saas_user_id"] for row in oomnitza.saas_users("Slack")]
     oomnitza.refuse_activity[people[2]] = "The last administrator stays."

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 KINDS = frozenset(
     {
         "status",  # HTTP `status` with `headers` and `body`; `processed=True`: after the service has acted
-        "html",  # a page of HTML with `status` (200 unless told)
+        "html",  # a page of HTML with `status` (200 by default)
         "slack_error",  # HTTP 200 with {"ok": false, "error": code}
         "invalid_cursor",  # the same with that code
         "limit_required",  # the same with that code
@@ -24,8 +24,8 @@ KINDS = frozenset(
         "truncated",  # the service has acted; fewer bytes than Content-Length arrive
         "timeout_before",  # nothing happens for `seconds`; then, if the client still waits, the request is processed
         "timeout_after",  # the service has acted; the answer comes after `seconds`
-        "redirect",  # `status` (302 unless told) to `location`
-        "echo_token",  # `status` (400 unless told) with the request's secrets in the error, plain, escaped, URL-encoded
+        "redirect",  # `status` (302 by default) to `location`
+        "echo_token",  # `status` (400 by default) with the request's secrets in the error, plain, escaped, URL-encoded
     }
 )
 AFTER = frozenset({"reset_after", "truncated", "timeout_after"})
@@ -68,11 +68,11 @@ class Fault:
 
     @property
     def after(self) -> bool:
-        """Whether the service acts on the request all the same."""
+        """Return whether the service acts on the request all the same."""
         return self.processed or self.kind in AFTER
 
     def matches(self, service: str, method: str, path: str, query: str, body: bytes) -> bool:
-        """Whether it is about this request."""
+        """Return whether it is about this request."""
         return (
             self.service in (None, service)
             and self.method in (None, method)
@@ -82,7 +82,7 @@ class Fault:
         )
 
     def due(self) -> bool:
-        """Count one more matching request, and say whether it is struck."""
+        """Count one more matching request, and return whether it is struck."""
         self.seen += 1
         struck = self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
         self.fired += struck
@@ -102,7 +102,7 @@ PASSING = (
     Fault("html", service="slack"),
     Fault("slack_error", service="slack", code="internal_error"),
 )
-"""What passes by itself: the kinds that the random mode draws from, of those for the service."""
+"""Transient faults: the kinds that the random mode draws from, of those for the service."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Faults:
         self.history: list[tuple[str, str, str, str]] = []
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in force; the same object is given back, and counts."""
+        """Put a fault in force, and return the same object, which counts."""
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -140,7 +140,7 @@ class Faults:
             self._occurrences.clear()
 
     def clear(self) -> None:
-        """No more faults."""
+        """Take all faults away."""
         with self._lock:
             self._faults.clear()
             self._random = None
@@ -148,7 +148,7 @@ class Faults:
             self.history.clear()
 
     def strike(self, service: str, method: str, path: str, query: str, body: bytes) -> Fault | None:
-        """The fault that this request meets, if any. Every matching one counts it; the first that is due strikes."""
+        """Return the fault that this request meets, if any. Every matching one counts it; the first that is due strikes."""
         if not self._faults and self._random is None:
             return None
         with self._lock:

@@ -1,4 +1,4 @@
-"""What was asked of the sandbox and what it answered, in the order of arrival."""
+"""Logs requests to the sandbox and their answers, in the order of arrival."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import orjson
 class Exchange:
     """One request and its answer.
 
-    `body` and `answer` are bytes, cut at the log's limit (`truncated` says so); `query` holds the last value of each
-    parameter. `status` is None where no answer was sent (reset, time-out). `processed` tells whether the service acted
+    `body` and `answer` are bytes, cut at the log's limit (`truncated` is set); `query` holds the last value of each
+    parameter. `status` is None if no answer was sent (reset, time-out). `processed`: whether the service acted
     on the request, whatever the client saw of it. `fault` is the kind of the fault that struck, or None. `started` is
     `time.monotonic()` at the arrival, `seconds` how long the answer took.
     """
@@ -41,22 +41,22 @@ class Exchange:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters, decoded."""
+        """Return the query's parameters, decoded."""
         return dict(parse_qsl(self.raw_query, keep_blank_values=True))
 
     @property
     def json(self) -> Any:
-        """The request's body, parsed; None where there was none."""
+        """Return the request's body, parsed; None if there was none."""
         return orjson.loads(self.body) if self.body else None
 
     @property
     def form(self) -> dict[str, str]:
-        """The request's body as a form."""
+        """Return the request's body as a form."""
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
     @property
     def answer_json(self) -> Any:
-        """The answer's body, parsed; None where there was none."""
+        """Return the answer's body, parsed; None if there was none."""
         return orjson.loads(self.answer) if self.answer else None
 
 
@@ -90,7 +90,7 @@ class RequestLog:
     def matching(
         self, service: str | None = None, method: str | None = None, path: str | None = None, **having: Any
     ) -> list[Exchange]:
-        """The exchanges of a service and a method, whose path holds the regular expression `path`.
+        """Return the exchanges of a service and a method, whose path matches the regular expression `path`.
 
         Further names are compared with attributes of the exchange: `status=200`, `fault=None`, `processed=True`.
         """
@@ -109,11 +109,11 @@ class RequestLog:
     def count(
         self, service: str | None = None, method: str | None = None, path: str | None = None, **having: Any
     ) -> int:
-        """How many exchanges match (see `matching`)."""
+        """Return how many exchanges match (see `matching`)."""
         return len(self.matching(service, method, path, **having))
 
     def most_at_once(self, service: str | None = None, method: str | None = None, path: str | None = None) -> int:
-        """How many of the matching exchanges were under way at the same time, at most."""
+        """Return how many of the matching exchanges were under way at the same time, at most."""
         steps = []
         for exchange in self.matching(service, method, path):
             steps += [(exchange.started, 1), (exchange.started + exchange.seconds, -1)]

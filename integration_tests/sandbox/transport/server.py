@@ -82,7 +82,7 @@ class Gate:
     async def _answer(
         self, scope: Scope, receive: Receive, body: bytes, exchange: Exchange, fault: Fault | None
     ) -> Answer | None:
-        """What to send; None for nothing."""
+        """Return what to send; None for nothing."""
         kind = fault.kind if fault else ""
         if fault and kind == "timeout_before" and await _client_left(receive, fault.seconds):
             return None
@@ -137,7 +137,7 @@ class Gate:
 
 
 def forged(fault: Fault, exchange: Exchange) -> Answer:
-    """The answer that a fault puts in the place of the service's."""
+    """Return the answer that a fault puts in the place of the service's."""
     headers = dict(fault.headers)
     if fault.retry_after is not None:
         headers["Retry-After"] = str(fault.retry_after)
@@ -161,7 +161,7 @@ def forged(fault: Fault, exchange: Exchange) -> Answer:
 
 
 def _echo(exchange: Exchange) -> bytes:
-    """An error that repeats the caller's secrets in every spelling: as they are, JSON-escaped, URL-encoded."""
+    """Return an error that repeats the caller's secrets in every spelling: plain, JSON-escaped, URL-encoded."""
     header = exchange.headers.get("authorization2") or exchange.headers.get("authorization", "").removeprefix("Bearer ")
     form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
     secrets = [header, *(form[name] for name in ("password", "client_secret", "refresh_token") if name in form)]
@@ -173,7 +173,7 @@ def _echo(exchange: Exchange) -> bytes:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The body; None if the client left before it was sent."""
+    """Return the body; None if the client left before it was sent."""
     chunks = []
     while True:
         message = await receive()
@@ -203,7 +203,7 @@ async def _reset(scope: Scope) -> None:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, but it ends when told and not at the next tenth of a second, and waits for nobody."""
+    """uvicorn, but it ends at once and not at the next tenth of a second, and waits for nobody."""
 
     async def main_loop(self) -> None:
         self.loop, self.ended = asyncio.get_running_loop(), asyncio.Event()
@@ -252,7 +252,7 @@ class Server:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def start(self) -> None:
-        """Serve; comes back when requests are accepted."""
+        """Serve. Returns when requests are accepted."""
         self._thread.start()
         while not hasattr(self._server, "ended"):
             if not self._thread.is_alive():
