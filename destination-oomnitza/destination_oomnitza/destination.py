@@ -27,6 +27,7 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.mappings import read_mappings
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
@@ -181,7 +182,7 @@ class DestinationOomnitza(Destination):
 
     def _plans(self, client: Client, config: Config, schema: PersonSchema) -> list[StreamPlan]:
         try:
-            return plan_check(config, schema)
+            return plan_check(config, schema, read_mappings(client, config.integrations))
         except AirbyteTracedException:
             if not schema.known:  # most often the address is wrong, and the configuration is right
                 client.get_list(_ANYBODY)

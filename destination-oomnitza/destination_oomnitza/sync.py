@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.mappings import read_mappings
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config, IngestWriting, RestWriting
 from destination_oomnitza.errors import config_error
-from destination_oomnitza.mapping.rules import table
 from destination_oomnitza.normalize import folded
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
@@ -21,6 +21,7 @@ from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
+from destination_oomnitza.planning.mapping_table import mapping_table
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import entries_without_stream, plan_streams
 from destination_oomnitza.protocol.catalog import Stream, StreamKey
@@ -82,7 +83,7 @@ def _write(
 ) -> None:
     client.sign_in()
     schema = read_person_schema(client)
-    plans = plan_streams(config, schema, streams)
+    plans = plan_streams(config, schema, streams, read_mappings(client, config.integrations))
     for warning in entries_without_stream(config, streams):
         logger.warning(warning)
     for plan in plans:
@@ -140,7 +141,7 @@ def read_person_schema(client: Client) -> PersonSchema:
 def log_mapping(plan: StreamPlan) -> None:
     """Log the mapping in force as a table, so that nobody has to guess."""
     if plan.mapping.rules:
-        logger.info(f"Mapping of {plan.stream.title}:\n{table(plan.mapping.rules.values(), plan.mapping.defaults)}")
+        logger.info(f"Mapping of {plan.stream.title}:\n{mapping_table(plan)}")
     for remark in plan.remarks:
         logger.info(remark)
     for warning in plan.warnings:

@@ -594,6 +594,12 @@ class Config(StreamSettings):
         return named.get(namespace) or named.get(None)
 
     @property
+    def integrations(self) -> list[int]:
+        """The ids of the integrations whose mappings are used, each once."""
+        given = [each.integration_mapping for each in (self, *self.streams)]
+        return list(dict.fromkeys(each for each in given if each is not None))
+
+    @property
     def deactivates_missing(self) -> bool:
         """Whether SaaS users that are missing from a complete stream are deactivated."""
         return isinstance(self.write_method, RestWriting) and self.write_method.deactivate_missing

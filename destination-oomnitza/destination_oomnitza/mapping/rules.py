@@ -33,6 +33,7 @@ SLACK_LABELS = {
     "Skype": "skype",
     "Team ID": "team_id",
 }
+SMART_MAPPING = "smart mapping"
 # Differs in every sync, and so would cost a write a person: only mapped where the configuration says so.
 NEVER_SMART = "connector_sync_time"
 
@@ -51,7 +52,7 @@ class Rule:
     newest: bool = False
     reads: frozenset[str] = frozenset()
     """The paths of the record that the value is made from; "" is the whole record."""
-    origin: str = "smart mapping"
+    origin: str = SMART_MAPPING
 
     @property
     def empty(self) -> Any:
@@ -156,19 +157,3 @@ def explicit_rule(entry: FieldMapping, metadata: PersonSchema) -> Rule:
         frozenset() if entry.value is None else paths_read(entry.value),
         origin="your field mapping",
     )
-
-
-def table(rules: Iterable[Rule], defaults: Mapping[str, Any]) -> str:
-    """Return the mapping in force as a table, for the log: one line a field, its value, and who says so."""
-    rows = [("Oomnitza field", "value", "set by")]
-    for rule in rules:
-        value = rule.expression if rule.expression is not None else f"always {rule.default!r}"
-        if rule.expression is not None and rule.default is not None:
-            value += f", else {rule.default!r}"
-        value += ", only if empty" if rule.if_empty_only else ""
-        value += ", empty values too" if rule.write_empty else ""
-        value += ", only if newer" if rule.newest else ""
-        rows.append((rule.field.id, value, rule.origin))
-    rows += [(name, f"{value!r}, new people only", f"default_{name}") for name, value in defaults.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return "\n".join(f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}" for a, b, c in rows)

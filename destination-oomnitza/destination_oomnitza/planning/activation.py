@@ -12,7 +12,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.mapping.expressions import field_value
 from destination_oomnitza.mapping.record_mapping import MappedRecord, Record, RecordMapping, RecordRejected, SaasRules
 from destination_oomnitza.mapping.rules import Rule, field_fit
-from destination_oomnitza.person_schema import REQUIRED, Kind, PersonField, PersonSchema
+from destination_oomnitza.person_schema import Kind, PersonField, PersonSchema
 from destination_oomnitza.planning.capabilities import capabilities
 from destination_oomnitza.planning.model import ExistingPeople, PeoplePlan, SaasPlan, StreamPlan
 from destination_oomnitza.planning.new_people import defaults, prove_complete
@@ -136,8 +136,7 @@ def destination_catalog(metadata: PersonSchema, has_default_role: bool) -> dict[
     """
     fields = {each.id: each for each in metadata.fields.values() if each.editable}
     unique = [each for each in metadata.fields.values() if each.unique]
-    needed = [name for name in REQUIRED if name in fields and (name != "role" or not has_default_role)]
-    needed += [name for name, each in fields.items() if not each.optional and name not in REQUIRED]
+    needed = [each.id for each in metadata.mandatory() if each.id != "role" or not has_default_role]
     user = {name: _property(each) for name, each in fields.items()}
     known_user = {**{each.id: _property(each) for each in unique}, **user}
     saas_user = {

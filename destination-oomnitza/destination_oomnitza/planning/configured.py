@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from destination_oomnitza.config.models import Config, FieldMapping, StreamSettings
 from destination_oomnitza.mapping.expressions import Condition, compile_condition, compile_value
 from destination_oomnitza.mapping.record_mapping import RecordMapping, SaasRules
-from destination_oomnitza.mapping.rules import Rule, explicit_rule, smart_rules
+from destination_oomnitza.mapping.rules import SMART_MAPPING, Rule, explicit_rule, smart_rules
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.capabilities import Capabilities, capabilities
+from destination_oomnitza.planning.capabilities import capabilities
+from destination_oomnitza.planning.integration_mapping import DrawnMapping
 from destination_oomnitza.planning.model import ExistingPeople, PeoplePlan, SaasPlan, StreamPlan
 from destination_oomnitza.planning.new_people import defaults, prove_complete
 from destination_oomnitza.planning.problems import Problems, unknown_field
 from destination_oomnitza.protocol.catalog import Stream
 
 
-def plan_configured(config: Config, schema: PersonSchema, stream: Stream, problems: Problems) -> StreamPlan:
-    """Return how a stream is written. `config` holds the settings of this stream."""
+def plan_configured(
+    config: Config, schema: PersonSchema, stream: Stream, drawn: DrawnMapping | None, problems: Problems
+) -> StreamPlan:
+    """Return how a stream is written. `config` holds the settings of this stream, `drawn` its mapping drawn in Oomnitza."""
     method = capabilities(config.write_method)
-    rules = _rules(config, schema, stream, method, problems)
+    rules = {rule.field.id: rule for rule in _rules(config, schema, stream, drawn, problems)}
+    if method.names_fields_by_internal_id:
+        # What smart mapping offers without an internal id is left out; what was asked for is a problem.
+        rules = {name: each for name, each in rules.items() if each.field.internal_id or not _is_offered(each, config)}
+    if config.existing_values == "fill_empty":
+        rules = {name: replace(rule, if_empty_only=True) for name, rule in rules.items()}
     people = _people(config, schema)
     new = defaults(config, schema, problems) if people.creates else {}
     if people.creates:
@@ -40,6 +48,7 @@ def plan_configured(config: Config, schema: PersonSchema, stream: Stream, proble
         people=people,
         saas=_saas(config, stream),
         write_method=method,
+        remarks=tuple(drawn.remarks()) if drawn is not None else (),
     )
 
 
@@ -57,22 +66,21 @@ def plan_skipped(config: Config, stream: Stream) -> StreamPlan:
 
 
 def _rules(
-    config: StreamSettings, schema: PersonSchema, stream: Stream, method: Capabilities, problems: Problems
-) -> Mapping[str, Rule]:
-    """Return the rule of each field: the administrator's own wins over smart mapping."""
-    rules: dict[str, Rule] = {}
+    config: StreamSettings, schema: PersonSchema, stream: Stream, drawn: DrawnMapping | None, problems: Problems
+) -> Iterator[Rule]:
+    """Yield the rules: of a field that has several, the last one wins."""
     if config.smart_mapping:
-        rules = {rule.field.id: rule for rule in smart_rules(schema, stream.properties or {})}
-    if method.names_fields_by_internal_id:
-        # What smart mapping offers without an internal id is left out; what was asked for is a problem.
-        rules = {name: rule for name, rule in rules.items() if rule.field.internal_id or name in config.sync_keys}
+        yield from smart_rules(schema, stream.properties or {})
+    if drawn is not None:
+        yield from drawn.rules({entry.field for entry in config.field_mapping}, problems)
     for entry in config.field_mapping:
         rule = _explicit(entry, schema, problems)
         if rule is not None:
-            rules[entry.field] = rule
-    if config.existing_values == "fill_empty":
-        rules = {name: replace(rule, if_empty_only=True) for name, rule in rules.items()}
-    return rules
+            yield rule
+
+
+def _is_offered(rule: Rule, config: StreamSettings) -> bool:
+    return rule.origin == SMART_MAPPING and rule.field.id not in config.sync_keys
 
 
 def _explicit(entry: FieldMapping, schema: PersonSchema, problems: Problems) -> Rule | None:

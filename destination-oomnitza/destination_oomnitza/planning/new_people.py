@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from typing import Any
 
 from destination_oomnitza.config.models import StreamSettings
@@ -33,12 +33,10 @@ def defaults(settings: StreamSettings, schema: PersonSchema, problems: Problems)
 
 def prove_complete(filled: Set[str], schema: PersonSchema, problems: Problems) -> None:
     """Add a problem that names every field that a new person needs, and that nothing fills."""
-    missing = list(_missing(filled, schema))
+    missing = [each for each in schema.mandatory() if each.id not in filled]
+    missing.sort(key=lambda each: each.id not in REQUIRED)
     if missing:
-        names = ", ".join(missing[:-1]) + " and " + missing[-1] if len(missing) > 1 else missing[0]
-        role = " or give a role of new people (default_role)" if _NAMES["role"] in missing else ""
-        problems.add(f"To add people, Oomnitza needs {names}: add it to the field mapping (field_mapping){role}.")
-
-
-def _missing(filled: Set[str], schema: PersonSchema) -> Iterator[str]:
-    yield from (_NAMES[name] for name in REQUIRED if name not in filled)
+        names = [_NAMES.get(each.id) or f"{each.label} ({each.id})" for each in missing]
+        listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+        role = " or give a role of new people (default_role)" if any(each.id == "role" for each in missing) else ""
+        problems.add(f"To add people, Oomnitza needs {listed}: add it to the field mapping (field_mapping){role}.")

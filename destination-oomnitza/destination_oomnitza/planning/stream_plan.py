@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.person_schema import REQUIRED, PersonSchema
+from destination_oomnitza.planning import advice
 from destination_oomnitza.planning.activation import plan_activation
 from destination_oomnitza.planning.configured import plan_configured, plan_skipped
+from destination_oomnitza.planning.integration_mapping import DRAWN, DrawnMapping
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.problems import Problems, unknown_field
-from destination_oomnitza.planning.unsupported import remarks, unsupported
+from destination_oomnitza.planning.unsupported import method_remarks, unsupported
 from destination_oomnitza.protocol.catalog import Stream
 
 _EVERY_STREAM = "every stream, before its fields are known"
 _MAX_NAMES = 20
 
 
-def plan_streams(config: Config, schema: PersonSchema, streams: Sequence[Stream]) -> list[StreamPlan]:
+def plan_streams(
+    config: Config, schema: PersonSchema, streams: Sequence[Stream], mappings: Mapping[int, Any] | None = None
+) -> list[StreamPlan]:
     """Return how each stream of the catalog is written.
 
-    Raises AirbyteTracedException (config_error) with a sentence for everything that is wrong with the configuration.
+    Args:
+        config: The configuration.
+        schema: The person fields of the instance.
+        streams: The streams of the catalog.
+        mappings: Of each integration that the configuration names, the mapping drawn in Oomnitza, as its API has it.
+
+    Raises:
+        AirbyteTracedException: A config_error with a sentence for everything that is wrong with the configuration.
     """
     problems = Problems()
-    plans = [_plan(config, schema, stream, problems) for stream in streams]
+    drawn = {integration: DrawnMapping(integration, each, schema) for integration, each in (mappings or {}).items()}
+    plans = [_plan(config, schema, stream, drawn, problems) for stream in streams]
     for sentence in _entries_of_several_streams(config, streams):
         problems.add(sentence)
     problems.raise_if_any()
-    return plans
+    return [_advised(plan, config.for_stream(plan.stream.name, plan.stream.namespace)) for plan in plans]
 
 
 def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamPlan:
@@ -38,10 +51,10 @@ def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamP
     return plan
 
 
-def plan_check(config: Config, schema: PersonSchema) -> list[StreamPlan]:
+def plan_check(config: Config, schema: PersonSchema, mappings: Mapping[int, Any] | None = None) -> list[StreamPlan]:
     """Return what is planned without a catalog: all streams, and each that has settings of its own. Raises as `plan_streams`."""
     single = [Stream(entry.stream, entry.namespace) for entry in config.streams if not entry.skip]
-    return plan_streams(config, schema, [Stream(_EVERY_STREAM), *single])
+    return plan_streams(config, schema, [Stream(_EVERY_STREAM), *single], mappings)
 
 
 def entries_without_stream(config: Config, streams: Sequence[Stream]) -> Iterator[str]:
@@ -68,16 +81,28 @@ def _entries_of_several_streams(config: Config, streams: Sequence[Stream]) -> It
             )
 
 
-def _plan(config: Config, schema: PersonSchema, stream: Stream, problems: Problems) -> StreamPlan:
+def _plan(
+    config: Config, schema: PersonSchema, stream: Stream, drawn: Mapping[int, DrawnMapping], problems: Problems
+) -> StreamPlan:
     entry = config.entry(stream.name, stream.namespace)
     problems.place = f"Settings of single streams (streams), {entry.stream}: " if entry is not None else ""
     if entry is not None and entry.skip:
         return plan_skipped(config, stream)
     settings = config.for_stream(stream.name, stream.namespace)
-    plan = (plan_activation if stream.object_name else plan_configured)(settings, schema, stream, problems)
+    if stream.object_name:
+        plan = plan_activation(settings, schema, stream, problems)
+    else:
+        plan = plan_configured(settings, schema, stream, drawn.get(settings.integration_mapping or 0), problems)
     for problem in [*_wrong_rules(plan), *_wrong_keys(plan, schema), *unsupported(plan, settings)]:
         problems.add(problem)
-    return replace(plan, remarks=tuple(remarks(plan)))
+    return plan
+
+
+def _advised(plan: StreamPlan, settings: Config) -> StreamPlan:
+    if not plan.mapping.rules:
+        return plan
+    remarks = (*plan.remarks, *method_remarks(plan), *advice.remarks(plan))
+    return replace(plan, remarks=remarks, warnings=tuple(advice.warnings(plan, settings)))
 
 
 def _wrong_rules(plan: StreamPlan) -> Iterator[str]:
@@ -85,7 +110,12 @@ def _wrong_rules(plan: StreamPlan) -> Iterator[str]:
         # They may find a person all the same, and add none.
         only_finds = rule.field.id in plan.mapping.sync_keys and not (plan.creates and rule.field.id in REQUIRED)
         if rule.field.system_kept and not only_finds:
-            yield f"Field mapping (field_mapping): {rule.field.id} is kept by Oomnitza itself and cannot be written."
+            where = (
+                "Field mapping (field_mapping)"
+                if not rule.origin.startswith(DRAWN)
+                else "Mapping drawn in Oomnitza (integration_mapping)"
+            )
+            yield f"{where}: {rule.field.id} is kept by Oomnitza itself and cannot be written."
 
 
 def _wrong_keys(plan: StreamPlan, schema: PersonSchema) -> Iterator[str]:

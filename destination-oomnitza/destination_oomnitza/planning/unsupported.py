@@ -28,7 +28,7 @@ def unsupported(plan: StreamPlan, config: Config) -> Iterator[str]:
         yield f"The stream {plan.stream.title} writes the object saas_user of data activation, {_ONLY_REST}"
 
 
-def remarks(plan: StreamPlan) -> Iterator[str]:
+def method_remarks(plan: StreamPlan) -> Iterator[str]:
     """Yield a sentence for each thing that the write method does otherwise than one may expect."""
     if plan.must_know_people and not plan.write_method.reads_people:
         names = " and ".join(f"default_{name}" for name in plan.mapping.defaults)

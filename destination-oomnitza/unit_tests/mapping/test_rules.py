@@ -163,26 +163,3 @@ def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], tol
     instance = metadata(office={"data_type": "dropdown", "searchhelp": offices}, position={"length": "128"})
     with pytest.raises(ValueError, match=told):
         explicit_rule(FieldMapping(**{"field": "position", **entry}), instance)
-
-
-def test_the_table_says_what_is_in_force() -> None:
-    entries = [
-        {"field": "email", "value": "email"},
-        {"field": "position", "value": "title", "default": "Employee", "if_empty_only": True},
-        {"field": "address", "default": "HQ"},
-        {"field": "phone_number", "value": "phone", "write_empty": True},
-    ]
-    smart = smart_rules(metadata(), {})[:1]
-    lines = table(
-        [*smart, *(explicit_rule(FieldMapping(**each), metadata()) for each in entries)], {"role": 25}
-    ).splitlines()
-    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
-    assert cells == [
-        ["Oomnitza field", "value", "set by"],
-        ["username", "name", "smart mapping"],
-        ["email", "email", "your field mapping"],
-        ["position", "title, else 'Employee', only if empty", "your field mapping"],
-        ["address", "always 'HQ'", "your field mapping"],
-        ["phone_number", "phone, empty values too", "your field mapping"],
-        ["role", "25, new people only", "default_role"],
-    ]

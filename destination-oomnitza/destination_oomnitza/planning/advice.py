@@ -1,0 +1,52 @@
+"""Advice on a plan: what is probably not meant, and what an administrator would like to know. Nothing of it ends a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from destination_oomnitza.config.models import Config
+from destination_oomnitza.mapping.expressions import paths_read
+from destination_oomnitza.mapping.rules import SMART_MAPPING
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.planning.stream_fields import lacking
+
+
+def warnings(plan: StreamPlan, config: Config) -> Iterator[str]:
+    """Yield a sentence for each setting that does nothing for this stream."""
+    yield from _lacking_fields(plan, config)
+    if config.deactivates_missing and (plan.saas is None or not plan.saas.deactivates_missing):
+        yield (
+            f"Deactivate SaaS users that are missing (write_method.deactivate_missing) does nothing for {plan.stream.title}: it "
+            "needs User plus SaaS user (record_type) and the sync mode Full refresh | Overwrite."
+        )
+
+
+def remarks(plan: StreamPlan) -> Iterator[str]:
+    """Yield a sentence for each thing that a first reader of the log may wonder about."""
+    first, *further = plan.mapping.sync_keys
+    stays = [key for key in further if key in plan.mapping.rules]
+    if stays and plan.people is not None and plan.people.existing == "write" and not plan.people.update_sync_keys:
+        yield (
+            f"People who are found by {first} keep their {' and '.join(stays)}, even if the record has another one; to write it "
+            "too, switch on Update sync keys (update_sync_keys)."
+        )
+
+
+def _lacking_fields(plan: StreamPlan, config: Config) -> Iterator[str]:
+    """Yield a warning for each setting that reads what the catalog says the stream does not have."""
+    properties, stream = plan.stream.properties, plan.stream.title
+    for rule in plan.mapping.rules.values():
+        missing = " and ".join(lacking(rule.reads, properties))
+        if missing and rule.field.id in plan.mapping.sync_keys:
+            yield f"Sync keys (sync_keys): {rule.field.id} is filled from {missing}, which the stream {stream} lacks."
+        elif missing and rule.origin != SMART_MAPPING:
+            yield f"The mapping of {rule.field.id} ({rule.origin}) reads {missing}, which the stream {stream} lacks."
+    if plan.stream.object_name:  # its records are mapped already
+        return
+    for title, text in (
+        ("Record filter (record_filter)", config.record_filter),
+        ("Account is inactive when (inactive_when)", config.inactive_when),
+    ):
+        missing = " and ".join(lacking(paths_read(text), properties)) if text else ""
+        if missing:
+            yield f"{title} reads {missing}, which the stream {stream} lacks."

@@ -1,0 +1,92 @@
+"""What the log says of a plan that works, and probably does not do what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.protocol.catalog import Stream
+
+Plan = Callable[..., StreamPlan]
+USERS = Stream("users", properties={name: {} for name in ("id", "name", "mail", "deleted", "profile", "is_bot")})
+SAAS = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
+DEACTIVATE = {"write_method": {"method": "rest", "deactivate_missing": True}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentences"),
+    [
+        ({}, ["Sync keys (sync_keys): email is filled from email, which the stream users lacks."]),
+        ({"field_mapping": [{"field": "email", "value": "mail"}]}, []),
+        (
+            {"field_mapping": [{"field": "email", "value": "{{ mial | lower }}"}]},
+            ["Sync keys (sync_keys): email is filled from mial, which the stream users lacks."],
+        ),
+        (
+            {
+                "field_mapping": [
+                    {"field": "email", "value": "mail"},
+                    {"field": "position", "value": "job"},
+                    {"field": "address", "default": "HQ"},
+                ]
+            },
+            ["The mapping of position (your field mapping) reads job, which the stream users lacks."],
+        ),
+        (
+            {
+                "field_mapping": [{"field": "email", "value": "mail"}],
+                "record_filter": "{{ not record['is_bott'] and status == 'x' }}",
+                "inactive_when": "gone",
+            },
+            [
+                "Record filter (record_filter) reads is_bott and status, which the stream users lacks.",
+                "Account is inactive when (inactive_when) reads gone, which the stream users lacks.",
+            ],
+        ),
+    ],
+)
+def test_path_that_the_stream_lacks_is_warned_of(plan: Plan, settings: dict[str, Any], sentences: list[str]) -> None:
+    assert list(plan(USERS, **settings).warnings) == sentences
+
+
+def test_stream_without_schema_is_not_warned_of(plan: Plan) -> None:
+    assert plan(Stream("users"), record_filter="is_bott").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("modes", "settings", "warned"),
+    [
+        (("full_refresh", "append"), {**SAAS, **DEACTIVATE}, True),
+        (("incremental", "append_dedup"), {**SAAS, **DEACTIVATE}, True),
+        (("full_refresh", "overwrite"), DEACTIVATE, True),
+        (("full_refresh", "overwrite"), {**SAAS, **DEACTIVATE}, False),
+        (("full_refresh", "append"), SAAS, False),
+    ],
+)
+def test_mode_that_cannot_deactivate_missing_is_warned_of(
+    plan: Plan, modes: tuple[str, str], settings: dict[str, Any], warned: bool
+) -> None:
+    warnings = plan(Stream("users", None, *modes), **settings).warnings
+    assert [each.partition(" does nothing for users")[0] for each in warnings] == [
+        "Deactivate SaaS users that are missing (write_method.deactivate_missing)"
+    ] * warned
+
+
+@pytest.mark.parametrize(
+    ("settings", "remarked"),
+    [
+        ({"sync_keys": ["slack_user_id", "email"]}, True),
+        ({"sync_keys": ["slack_user_id", "email"], "update_sync_keys": True}, False),
+        ({"sync_keys": ["slack_user_id", "email"], "write_mode": "create_only"}, False),
+        ({"sync_keys": ["slack_user_id", "email"], "existing_values": "keep"}, False),
+        ({"sync_keys": ["slack_user_id"]}, False),
+        ({}, False),
+    ],
+)
+def test_further_keys_that_stay_are_remarked(plan: Plan, settings: dict[str, Any], remarked: bool) -> None:
+    """In the set-up by Slack User Id, addresses are never updated unless update_sync_keys is on."""
+    remarks = [each for each in plan(**settings).remarks if "update_sync_keys" in each]
+    assert bool(remarks) == remarked
+    assert all(each.startswith("People who are found by slack_user_id keep their email") for each in remarks)

@@ -1,0 +1,44 @@
+"""Which paths a stream cannot have, by its JSON schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from destination_oomnitza.planning.stream_fields import lacking
+
+PROPERTIES: dict[str, Any] = {
+    "email": {"type": ["null", "string"]},
+    "anything": {},
+    "custom_fields": {"type": "object"},
+    "profile": {"type": "object", "properties": {"phones": {"type": "array", "items": {"properties": {"number": {}}}}}},
+    "open": {"type": "object", "properties": {"a": {}}, "additionalProperties": True},
+    "either": {"oneOf": [{"type": "object"}, {"type": "string"}]},
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["email", "anything.x", "custom_fields.Cost Centre", "profile", "profile.phones.number", "open.b", "either.x", ""],
+)
+def test_path_that_may_be_there_is_not_lacking(path: str) -> None:
+    assert lacking([path], PROPERTIES) == []
+
+
+@pytest.mark.parametrize("path", ["mail", "email.x", "profile.phone", "profile.phones.numbr", "Email"])
+def test_path_that_cannot_be_there_is_lacking(path: str) -> None:
+    assert lacking([path], PROPERTIES) == [path]
+
+
+@pytest.mark.parametrize("properties", [None, {}])
+def test_stream_without_schema_lacks_nothing(properties: Any) -> None:
+    assert lacking(["email"], properties) == []
+
+
+def test_lacking_paths_come_in_order() -> None:
+    assert lacking({"z", "email", "a"}, PROPERTIES) == ["a", "z"]
+
+
+@pytest.mark.parametrize("odd", ["text", 5, None, ["x"], {"properties": "x"}, {"type": 7}, {"items": {"items": 5}}])
+def test_odd_schema_lacks_nothing_within(odd: Any) -> None:
+    assert lacking(["x.y"], {"x": odd}) == []
