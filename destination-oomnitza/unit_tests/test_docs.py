@@ -12,7 +12,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.mapping.rules import SLACK_LABELS, SMART_FIELDS
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_stream, plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from jsonschema import Draft7Validator
 
@@ -94,11 +94,13 @@ def test_every_example_fits_the_form_and_compiles(config: dict[str, Any]) -> Non
     instance = PersonSchema.parse(
         {"role": roles, "employee_no": unique, "slack_user_id": {**unique, "label": "Slack User Id"}}
     )
-    assert plan_stream(Config.parse(config), instance, Stream("users")).mapping.rules
+    mappings = {268: {"POSITION": {"type": "attribute", "value": "title"}}}
+    (plan,) = plan_streams(Config.parse(config), instance, [Stream("users")], mappings)
+    assert plan.mapping.rules
 
 
 def test_the_examples_say_what_they_are_for() -> None:
-    assert len(RULES) == 10 and len(EXAMPLES) == 5
+    assert len(RULES) == 10 and len(EXAMPLES) == 6
     (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
     assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "skipped_because", "saas"]
     made = plan_stream(

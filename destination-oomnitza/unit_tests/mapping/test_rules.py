@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from destination_oomnitza.config.models import FieldMapping
 from destination_oomnitza.mapping.record_mapping import RecordMapping
-from destination_oomnitza.mapping.rules import SLACK_LABELS, Rule, explicit_rule, smart_rules, table
+from destination_oomnitza.mapping.rules import SLACK_LABELS, Rule, explicit_rule, smart_rules
 from destination_oomnitza.person_schema import PersonSchema
 
 SLACK_STREAM = [
