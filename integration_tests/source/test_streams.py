@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.source_process import config, read
+from integration_tests.harness.source_process import config, read, run
 from integration_tests.sandbox import Fault, Sandbox
 from integration_tests.sandbox.slack.analytics import day_activity, today
 from integration_tests.sandbox.slack.members import is_bot
@@ -144,7 +144,10 @@ def test_custom_fields_keep_slacks_pace(sandbox: Sandbox) -> None:
     assert "about 1 minute," in logged
 
 
-def test_custom_fields_without_the_scope_are_told(sandbox: Sandbox) -> None:
+def test_custom_fields_without_the_scope_fail_check_and_read(sandbox: Sandbox) -> None:
+    status, message = run("check", config(sandbox, include_custom_fields=True)).connection_status()
+    assert status == "FAILED"
+    assert "lacks the scope users.profile:read" in message
     output = read(config(sandbox, include_custom_fields=True))
     (error,) = output.errors("users")
     assert error["failure_type"] == "config_error"

@@ -5,8 +5,7 @@ from typing import Any
 
 from source_slack_users.coercion import iso, mapping, record_builder, text, whole
 from source_slack_users.error_handler import Answer
-from source_slack_users.listing import listed
-from source_slack_users.slack_api import by_cursor
+from source_slack_users.listing import Listing, by_cursor
 from source_slack_users.streams import Record, SlackStream, State
 from source_slack_users.workspaces import Workspace
 
@@ -48,9 +47,9 @@ class LastLogins(SlackStream):
 
     def _logins(self, workspace: Workspace, since: int) -> Iterator[Login]:
         """Yield the entries of one log from `since` on; without it those of the log's last 13 months."""
-        for logins in listed(
-            self._api, "team.accessLogs", "logins", LogPages(), _identify, team_id=workspace.parameter
-        ):
+        params = {"team_id": workspace.parameter}
+        listing = Listing(self._api, "team.accessLogs", "logins", _versioned, LogPages(), params=params)
+        for logins in listing.pages():
             since = since or max(map(_last, logins), default=0) - FIRST_READ
             recent = [login for login in logins if not 0 < _last(login) < since]
             yield from recent
@@ -81,7 +80,7 @@ class LogPages:
         return {"count": limit, "page": page + 1, "before": self._before}
 
 
-def _identify(login: Any) -> tuple[tuple[Any, ...] | None, int]:
+def _versioned(login: Any) -> tuple[tuple[Any, ...] | None, int]:
     if mapping(login) is None:
         return None, 0
     return tuple(text(login.get(name)) for name in ("user_id", "ip", "user_agent", "date_first", "date_last")), 0

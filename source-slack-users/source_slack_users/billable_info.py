@@ -6,8 +6,7 @@ from typing import Any
 from airbyte_cdk.sources.streams.core import NO_CURSOR_STATE_KEY
 
 from source_slack_users.coercion import flag, mapping
-from source_slack_users.listing import listed
-from source_slack_users.slack_api import by_cursor
+from source_slack_users.listing import Listing
 from source_slack_users.streams import Record, SlackStream, State
 
 
@@ -20,15 +19,9 @@ class BillableInfo(SlackStream):
         """List all workspaces, and yield one record a person: active if in any workspace."""
         active: dict[str, bool] = {}
         for workspace in self.workspaces():
-            for people in listed(
-                self._api,
-                "team.billableInfo",
-                "billable_info",
-                by_cursor,
-                _identify,
-                kind=dict,
-                team_id=workspace.parameter,
-            ):
+            params = {"team_id": workspace.parameter}
+            listing = Listing(self._api, "team.billableInfo", "billable_info", _versioned, kind=dict, params=params)
+            for people in listing.pages():
                 for person, info in people:
                     billed = flag((mapping(info) or {}).get("billing_active")) or False
                     active[person] = active.get(person, False) or billed
@@ -40,6 +33,6 @@ class BillableInfo(SlackStream):
         return {NO_CURSOR_STATE_KEY: True}
 
 
-def _identify(entry: tuple[str, Any]) -> tuple[str, int]:
+def _versioned(entry: tuple[str, Any]) -> tuple[str, int]:
     person, _ = entry
     return person, 0

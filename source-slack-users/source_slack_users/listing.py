@@ -2,53 +2,109 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.http.page_size_reduction_exception import PageSizeReductionRequiredException
+from airbyte_cdk.sources.streams.http.pagination_reset_exception import PaginationResetRequiredException
 
-from source_slack_users.error_handler import logger
-from source_slack_users.errors import failure
-from source_slack_users.slack_api import Paging, SlackApi
+from source_slack_users.error_handler import SMALLEST_PAGE, Answer, logger
+from source_slack_users.errors import failure, transient_error
+from source_slack_users.slack_api import SlackApi
 
 # An item's key (None if it has none and is to be left out), and its version: a later copy counts only if it is newer.
-Identify = Callable[[Any], tuple[Hashable, int]]
+Versioned = Callable[[Any], tuple[Hashable, int]]
+Paging = Callable[[int, Answer | None], Answer | None]
 
+MOST_RESTARTS = 5
 STALLED_PAGES = 10
 BUCKETS = 4096
 
 
-def listed(
-    api: SlackApi, method: str, key: str, paging: Paging, identify: Identify, *, kind: type = list, **params: Any
-) -> Iterator[list[Any]]:
-    """List with `method` and yield, page by page, the items that are new, or newer than their last copy.
+def by_cursor(limit: int, answer: Answer | None) -> Answer | None:
+    """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
+    if answer is None:
+        return {"limit": limit}
+    cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+    return {"limit": limit, "cursor": cursor} if cursor else None
 
-    Args:
+
+@dataclass(frozen=True)
+class Listing:
+    """A listing with one of Slack's methods.
+
+    Attributes:
         api: The client of the stream.
         method: The method, such as users.list.
         key: The field of its answers that holds the items.
+        versioned: Returns an item's key and version; items with the key None are left out, with a warning.
         paging: Returns the parameters of the next page.
-        identify: Returns an item's key and version; those with the key None are left out, with a warning.
         kind: dict if the field holds an object: its items are the pairs of it.
         params: Further parameters of each request.
-
-    Raises:
-        AirbyteTracedException: system_error if the listing does not end, and what `SlackApi.pages` raises.
     """
-    progress = Progress(method, key, identify)
-    for answer in api.pages(method, key, paging, kind, on_restart=progress.restart, **params):
-        content = answer[key]
-        yield progress.take(list(content.items()) if isinstance(content, dict) else content)
-        content.clear()  # before the next page is there, so that memory holds one at a time
+
+    api: SlackApi
+    method: str
+    key: str
+    versioned: Versioned
+    paging: Paging = by_cursor
+    kind: type = list
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def pages(self) -> Iterator[list[Any]]:
+        """Yield, page by page, the items that are new, or newer than their last copy.
+
+        If Slack forgets the cursor, or wants smaller pages, the listing starts again. Raises AirbyteTracedException:
+        system_error if it does not end, transient_error if it is not whole after several starts or if an answer has no
+        list, and what `SlackApi.call` raises.
+        """
+        progress = Progress(self.method, self.key, self.versioned)
+        restarts = 0
+        while restarts < MOST_RESTARTS:
+            try:
+                for content in self._contents():
+                    yield progress.take(list(content.items()) if isinstance(content, dict) else content)
+                    content.clear()  # before the next page is there, so that memory holds one at a time
+                return
+            except PaginationResetRequiredException:
+                restarts += 1
+            except PageSizeReductionRequiredException:
+                self.api.page_size = max(SMALLEST_PAGE, self.api.page_size // 2)
+                logger.info(f"Listing {self.method} from its start, {self.api.page_size} a page.")
+            progress.restart()
+        raise transient_error(
+            f"Slack's {self.method} was listed from its start {MOST_RESTARTS} times, and was never whole. Gave up; a "
+            "later attempt may succeed. Lower People per request (page_size) if it does not."
+        )
+
+    def _contents(self) -> Iterator[Any]:
+        asked: list[Answer] = []
+        page = self.paging(self.api.page_size, None)
+        while page is not None:
+            if page in asked:  # Slack leads in a circle
+                raise PaginationResetRequiredException
+            asked.append(page)
+            answer, _ = self.api.call(self.method, **page, **self.params)
+            content = answer.get(self.key)
+            # Taken for an empty page, an answer without a list would end a listing that is not whole.
+            if not isinstance(content, (list, self.kind)):  # PHP, in which Slack is written, has [] for an empty {}
+                raise transient_error(
+                    f"Slack's {self.method} gave an answer without {self.key}, so the listing is not whole. The next "
+                    "attempt reads it again."
+                )
+            page = self.paging(self.api.page_size, answer)
+            yield content
 
 
 class Progress:
     """Drops copies that are not newer, and gives a listing up after ten pages in a row without a new item."""
 
-    def __init__(self, method: str, key: str, identify: Identify) -> None:
+    def __init__(self, method: str, key: str, versioned: Versioned) -> None:
         self._method = method
         self._key = key
-        self._identify = identify
+        self._versioned = versioned
         self._versions = Versions()
         self.restart()
 
@@ -60,10 +116,10 @@ class Progress:
     def take(self, items: list[Any]) -> list[Any]:
         """Return the items of a page that are new or newer. Raises system_error if the listing does not end."""
         known = len(self._versions)
-        identify, advance = self._identify, self._versions.advance
+        versioned, advance = self._versioned, self._versions.advance
         kept, nameless = [], 0
         for item in items:
-            key, version = identify(item)
+            key, version = versioned(item)
             if key is None:
                 nameless += 1
             elif advance(key, version):

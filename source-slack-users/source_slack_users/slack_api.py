@@ -1,24 +1,18 @@
-"""Slack's Web API over HTTP: one call, one file, one listing."""
+"""Slack's Web API over HTTP: one call, one file."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.http_client import HttpClient
-from airbyte_cdk.sources.streams.http.page_size_reduction_exception import PageSizeReductionRequiredException
-from airbyte_cdk.sources.streams.http.pagination_reset_exception import PaginationResetRequiredException
 from requests.auth import AuthBase
 
-from source_slack_users.error_handler import SMALLEST_PAGE, Answer, Renewable, SlackErrorHandler, logger
-from source_slack_users.errors import config_error, transient_error
+from source_slack_users.error_handler import Answer, Renewable, SlackErrorHandler, logger
+from source_slack_users.errors import config_error
 from source_slack_users.retries import Patience
 from source_slack_users.transport import SlackSession
-
-Paging = Callable[[int, Answer | None], Answer | None]
-
-MOST_RESTARTS = 5
 
 
 class SlackApi:
@@ -36,7 +30,7 @@ class SlackApi:
     ) -> None:
         """`name` is the stream's, for its status, if it is for one; `unknown` the failure type of an error code without a rule."""
         self._api_url = api_url
-        self._page_size = page_size
+        self.page_size = page_size
         self._errors = SlackErrorHandler(
             urlsplit(api_url).netloc,
             patience,
@@ -90,59 +84,3 @@ class SlackApi:
                 "environment of this connector."
             ) from error
         return response
-
-    def pages(
-        self,
-        method: str,
-        key: str,
-        paging: Paging,
-        kind: type = list,
-        *,
-        on_restart: Callable[[], None] = lambda: None,
-        **params: Any,
-    ) -> Iterator[Answer]:
-        """List with `method`, page by page; `key` is the field of the list, or of what `kind` is.
-
-        If Slack forgets the cursor, or wants smaller pages, the listing starts again, after a call of `on_restart`. Raises
-        transient_error if it has started again too often, or if an answer has no list: taken for an empty page, it
-        would end a listing that is not whole.
-        """
-        restarts = 0
-        while restarts < MOST_RESTARTS:
-            try:
-                yield from self._listing(method, key, paging, kind, params)
-                return
-            except PaginationResetRequiredException:
-                restarts += 1
-            except PageSizeReductionRequiredException:
-                self._page_size = max(SMALLEST_PAGE, self._page_size // 2)
-                logger.info(f"Listing {method} from its start, {self._page_size} a page.")
-            on_restart()
-        raise transient_error(
-            f"Slack's {method} was listed from its start {MOST_RESTARTS} times, and was never whole. Gave up; a later "
-            "attempt may succeed. Lower People per request (page_size) if it does not."
-        )
-
-    def _listing(self, method: str, key: str, paging: Paging, kind: type, params: Answer) -> Iterator[Answer]:
-        asked: list[Answer] = []
-        page = paging(self._page_size, None)
-        while page is not None:
-            if page in asked:  # Slack leads in a circle
-                raise PaginationResetRequiredException
-            asked.append(page)
-            answer, _ = self.call(method, **page, **params)
-            if not isinstance(answer.get(key), (list, kind)):  # PHP, in which Slack is written, has [] for an empty {}
-                raise transient_error(
-                    f"Slack's {method} gave an answer without {key}, so the listing is not whole. The next attempt "
-                    "reads it again."
-                )
-            page = paging(self._page_size, answer)
-            yield answer
-
-
-def by_cursor(limit: int, answer: Answer | None) -> Answer | None:
-    """Give the parameters of the page after `answer`, of the first without one, and None after the last."""
-    if answer is None:
-        return {"limit": limit}
-    cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-    return {"limit": limit, "cursor": cursor} if cursor else None

@@ -24,6 +24,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.access_logs import LastLogins
 from source_slack_users.billable_info import BillableInfo
 from source_slack_users.config import given_settings, parse_config, unknown_settings
+from source_slack_users.custom_fields import CustomFields
 from source_slack_users.errors import config_error, failure, surprise, transient_error
 from source_slack_users.input_files import CONFIGURATION, read_catalog, read_json, read_states
 from source_slack_users.member_activity import MemberActivity
@@ -150,6 +151,8 @@ def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     workspaces = workspaces_to_read(api, identity, config.team_ids)
     # The scopes of classic apps have other names, so names alone do not show whether a token may list people.
     api.call("users.list", limit=1, team_id=workspaces[0].parameter)
+    if config.include_custom_fields:
+        CustomFields(api, workspaces)
     logger.info(f"The token sees {', '.join(f'{workspace.name} ({workspace.id})' for workspace in workspaces)}.")
 
 

@@ -7,7 +7,7 @@ from airbyte_cdk.sources.streams.core import NO_CURSOR_STATE_KEY
 
 from source_slack_users.coercion import mapping, record_builder, text
 from source_slack_users.error_handler import Answer
-from source_slack_users.listing import listed
+from source_slack_users.listing import Listing
 from source_slack_users.streams import Record, SlackStream, State
 
 _to_record = record_builder("user_groups")
@@ -22,12 +22,9 @@ class UserGroups(SlackStream):
         """List the groups of each workspace; a group of several workspaces comes once."""
         emitted: set[str] = set()
         for workspace in self.workspaces():
-            parameters: dict[str, Any] = {
-                "include_users": "true",
-                "include_count": "true",
-                "team_id": workspace.parameter,
-            }
-            for groups in listed(self._api, "usergroups.list", "usergroups", _one_page, _identify, **parameters):
+            params = {"include_users": "true", "include_count": "true", "team_id": workspace.parameter}
+            listing = Listing(self._api, "usergroups.list", "usergroups", _versioned, _one_page, params=params)
+            for groups in listing.pages():
                 for record in map(_to_record, groups):
                     if record["id"] not in emitted:
                         emitted.add(record["id"])
@@ -42,5 +39,5 @@ def _one_page(limit: int, answer: Answer | None) -> Answer | None:
     return {} if answer is None else None
 
 
-def _identify(group: Any) -> tuple[str | None, int]:
+def _versioned(group: Any) -> tuple[str | None, int]:
     return text((mapping(group) or {}).get("id")), 0

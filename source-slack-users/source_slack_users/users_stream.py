@@ -8,8 +8,7 @@ from source_slack_users.coercion import iso
 from source_slack_users.custom_fields import CustomFields
 from source_slack_users.errors import transient_error
 from source_slack_users.grid import Membership
-from source_slack_users.listing import listed
-from source_slack_users.slack_api import by_cursor
+from source_slack_users.listing import Listing
 from source_slack_users.streams import Record, SlackStream, State
 from source_slack_users.users import GUESTS, last_change, member_id, to_record
 from source_slack_users.workspaces import Workspace, workspaces_to_read
@@ -67,8 +66,8 @@ class Users(SlackStream):
         """List a workspace, and note in `membership` whom it lists. Raises transient_error if it lists nobody."""
         membership.begin_listing(index)
         found = False
-        parameters: dict[str, Any] = {"include_locale": "true", "team_id": workspace.parameter}
-        for members in listed(self._api, "users.list", "members", by_cursor, _identify, **parameters):
+        params = {"include_locale": "true", "team_id": workspace.parameter}
+        for members in Listing(self._api, "users.list", "members", _versioned, params=params).pages():
             found = found or bool(members)
             self._largest = max(self._largest, *map(last_change, members), 0)
             for member in members:
@@ -90,7 +89,7 @@ class Users(SlackStream):
         )
 
 
-def _identify(member: Any) -> tuple[str | None, int]:
+def _versioned(member: Any) -> tuple[str | None, int]:
     return (member_id(member) or None, last_change(member)) if isinstance(member, dict) else (None, 0)
 
 

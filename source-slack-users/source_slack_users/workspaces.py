@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from source_slack_users.errors import config_error, scope_advice, transient_error
-from source_slack_users.listing import listed
-from source_slack_users.slack_api import SlackApi, by_cursor
+from source_slack_users.listing import Listing
+from source_slack_users.slack_api import SlackApi
 
 NEEDED_SCOPES = ("users:read", "users:read.email")
 EMAIL_SCOPE = NEEDED_SCOPES[1]
@@ -74,7 +74,7 @@ def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str
     if identity.is_organization:
         seen = {
             team["id"]: Workspace(team["id"], team.get("name", ""), parameter=team["id"])
-            for teams in listed(api, "auth.teams.list", "teams", by_cursor, lambda team: (team["id"], 0))
+            for teams in Listing(api, "auth.teams.list", "teams", lambda team: (team["id"], 0)).pages()
             for team in teams
         }
     elif not identity.workspace.id:
