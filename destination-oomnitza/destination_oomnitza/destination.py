@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,6 +39,7 @@ from destination_oomnitza.masking import mask_configuration, masked
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.pipeline import SILENCE
 from destination_oomnitza.planning.activation import destination_catalog
+from destination_oomnitza.planning.mapping_table import mapping_table
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import plan_check
 from destination_oomnitza.protocol.catalog import parse_catalog, read_catalog
@@ -117,7 +119,9 @@ class DestinationOomnitza(Destination):
         if parsed_args.command == "spec":
             yield AirbyteMessage(type=Type.SPEC, spec=self.spec(logger))
         elif parsed_args.command == "check":
-            yield AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=self._check_file(parsed_args.config))
+            status = self._check_file(parsed_args.config)
+            _show(status.message or "The check succeeded: Oomnitza, the mapping and the role are as they should be.")
+            yield AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
         elif parsed_args.command == "discover":
             self.discover(_read_config(parsed_args.config))
         else:
@@ -179,6 +183,12 @@ class DestinationOomnitza(Destination):
                 SaasApplication(client, application).find()
         for plan in plans:
             log_mapping(plan)
+            if plan.mapping.rules:
+                _show(
+                    "\n".join(
+                        [f"Mapping of {plan.stream.title}:", mapping_table(plan), *plan.remarks, *plan.warnings, ""]
+                    )
+                )
 
     def _plans(self, client: Client, config: Config, schema: PersonSchema) -> list[StreamPlan]:
         try:
@@ -214,6 +224,12 @@ class DestinationOomnitza(Destination):
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
         )
         return sent
+
+
+def _show(text: str) -> None:
+    """Write text for a person who runs the check in a terminal. A platform reads the messages, and gets none of it."""
+    if os.isatty(1):  # the CDK has put its buffer in the place of sys.stdout and sys.stderr
+        print(masked(text), file=sys.__stderr__, flush=True)
 
 
 def _failed(message: str) -> AirbyteConnectionStatus:

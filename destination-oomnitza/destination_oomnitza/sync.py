@@ -17,6 +17,7 @@ from destination_oomnitza.errors import config_error
 from destination_oomnitza.normalize import folded
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.first_records import FirstRecords
 from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
@@ -106,7 +107,14 @@ def _write(
         max_in_flight=2 * config.num_workers,
     )
     pipeline = Pipeline(
-        plans, scheduler, checkpoints, report, keys, cancellation=cancellation, batch_size=config.batch_size
+        plans,
+        scheduler,
+        checkpoints,
+        report,
+        keys,
+        first_records=FirstRecords(config.test_run),
+        cancellation=cancellation,
+        batch_size=config.batch_size,
     )
     try:
         end = pipeline.run(lines)

@@ -66,9 +66,15 @@ def test_skipped_stream_counts_and_acknowledges(sandbox: Sandbox) -> None:
 
 def test_each_stream_has_its_mapping_table(sandbox: Sandbox) -> None:
     synced = sync(sandbox, test_run=True)
-    tables = {line.split(":")[0].rpartition(" ")[2]: line for line in synced.logs if line.startswith("Mapping of")}
-    assert tables.keys() == {"last_logins", "users"}
-    assert "slack_last_login" in tables["last_logins"] and "username" not in tables["last_logins"]
+    tables = {line.split(":")[0]: line for line in synced.logs if line.startswith("Mapping of")}
+    assert tables.keys() == {
+        "Mapping of last_logins",
+        "Mapping of last_logins, with its first record",
+        "Mapping of users",
+        "Mapping of users, with its first record",
+    }
+    assert "UADA" in tables["Mapping of last_logins, with its first record"]
+    assert "slack_last_login" in tables["Mapping of last_logins"] and "username" not in tables["Mapping of last_logins"]
     assert synced.counts("last_logins") == {"updated": 1, "skipped": 1}
     assert len(sandbox.oomnitza.people()) == 1
 

@@ -11,6 +11,7 @@ from destination_oomnitza.mapping.record_mapping import RecordRejected
 from destination_oomnitza.mapping.templates import TemplateFailed
 from destination_oomnitza.pipeline.batches import OpenBatch, OpenBatches
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.first_records import FirstRecords
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
 from destination_oomnitza.planning.model import StreamPlan
@@ -41,6 +42,7 @@ class Pipeline:
         report: Report,
         keys: SyncKeyWatch,
         *,
+        first_records: FirstRecords,
         cancellation: Cancellation,
         batch_size: int,
         max_waiting: int = 10_000,
@@ -50,6 +52,7 @@ class Pipeline:
         self._checkpoints = checkpoints
         self._report = report
         self._keys = keys
+        self._first_records = first_records
         self._cancellation = cancellation
         self._max_waiting = max_waiting
         self._batches = OpenBatches(checkpoints, batch_size, self._close_batch)
@@ -127,6 +130,8 @@ class Pipeline:
         try:
             _check_whole(data, broken)
             wanted = _is_wanted(plan, data)
+            if wanted:
+                self._first_records.take(plan, data)
             mapped = plan.mapping(data, record.get("meta")) if wanted else None
         except RecordRejected as error:
             rejected = RejectedRecord(plan.mapping.describe(data), str(error))

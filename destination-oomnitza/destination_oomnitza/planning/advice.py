@@ -10,15 +10,21 @@ from destination_oomnitza.mapping.rules import SMART_MAPPING
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_fields import lacking
 
+NOT_KNOWN_YET = "not known yet"
+"""The sync mode of a stream in a check, to which no catalog is given."""
+
 
 def warnings(plan: StreamPlan, config: Config) -> Iterator[str]:
     """Yield a sentence for each setting that does nothing for this stream."""
     yield from _lacking_fields(plan, config)
-    if config.deactivates_missing and (plan.saas is None or not plan.saas.deactivates_missing):
-        yield (
-            f"Deactivate SaaS users that are missing (write_method.deactivate_missing) does nothing for {plan.stream.title}: it "
-            "needs User plus SaaS user (record_type) and the sync mode Full refresh | Overwrite."
-        )
+    if config.deactivates_missing and not plan.deactivates_missing:
+        setting = "Deactivate SaaS users that are missing (write_method.deactivate_missing)"
+        if plan.saas is None:
+            yield f"{setting} does nothing for {plan.stream.title}: it needs User plus SaaS user (record_type)."
+        elif plan.stream.destination_sync_mode == NOT_KNOWN_YET:
+            yield f"{setting} does nothing for streams in another sync mode of the connection than Full refresh | Overwrite."
+        else:
+            yield f"{setting} does nothing for {plan.stream.title}: it needs the sync mode Full refresh | Overwrite."
 
 
 def remarks(plan: StreamPlan) -> Iterator[str]:

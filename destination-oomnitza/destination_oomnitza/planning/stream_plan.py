@@ -53,8 +53,9 @@ def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamP
 
 def plan_check(config: Config, schema: PersonSchema, mappings: Mapping[int, Any] | None = None) -> list[StreamPlan]:
     """Return what is planned without a catalog: all streams, and each that has settings of its own. Raises as `plan_streams`."""
-    single = [Stream(entry.stream, entry.namespace) for entry in config.streams if not entry.skip]
-    return plan_streams(config, schema, [Stream(_EVERY_STREAM), *single], mappings)
+    named = [(_EVERY_STREAM, None), *((each.stream, each.namespace) for each in config.streams if not each.skip)]
+    streams = [Stream(*each, destination_sync_mode=advice.NOT_KNOWN_YET) for each in named]
+    return plan_streams(config, schema, streams, mappings)
 
 
 def entries_without_stream(config: Config, streams: Sequence[Stream]) -> Iterator[str]:

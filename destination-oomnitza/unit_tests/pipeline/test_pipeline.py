@@ -23,6 +23,7 @@ from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import folded
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
+from destination_oomnitza.pipeline.first_records import FirstRecords
 from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
@@ -159,6 +160,7 @@ class Sync:
             self.checkpoints,
             self.report,
             self.keys,
+            first_records=FirstRecords(shown=False),
             cancellation=self.cancellation,
             batch_size=batch_size,
             max_waiting=max_waiting,

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from destination_oomnitza.config.models import Config
+from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.planning.stream_plan import plan_check
 from destination_oomnitza.protocol.catalog import Stream
 
 Plan = Callable[..., StreamPlan]
@@ -72,6 +75,23 @@ def test_mode_that_cannot_deactivate_missing_is_warned_of(
     assert [each.partition(" does nothing for users")[0] for each in warnings] == [
         "Deactivate SaaS users that are missing (write_method.deactivate_missing)"
     ] * warned
+
+
+def test_check_says_which_mode_deactivating_missing_needs() -> None:
+    config = Config.parse(
+        {
+            "instance_url": "acme",
+            "credentials": {"auth_type": "api_token", "api_token": "x"},
+            "default_role": 25,
+            **SAAS,
+            **DEACTIVATE,
+        }
+    )
+    (plan,) = plan_check(config, PersonSchema.unknown())
+    (warning,) = plan.warnings
+    assert warning.endswith(
+        "does nothing for streams in another sync mode of the connection than Full refresh | Overwrite."
+    )
 
 
 @pytest.mark.parametrize(

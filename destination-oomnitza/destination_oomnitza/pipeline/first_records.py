@@ -1,0 +1,27 @@
+"""The first record of each stream of a test run, so that an administrator sees names beside values."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from destination_oomnitza.planning.mapping_table import mapping_table
+from destination_oomnitza.planning.model import StreamPlan
+from destination_oomnitza.protocol.catalog import StreamKey
+
+logger = logging.getLogger("airbyte")
+
+
+class FirstRecords:
+    """Logs what the rules of each stream make of its first record that is not filtered out; nothing if `shown` is off."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._seen: set[StreamKey] = set()
+
+    def take(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
+        """Log the mapping table with this record's values, if it is the first one of its stream."""
+        if self._shown and plan.stream.key not in self._seen:
+            self._seen.add(plan.stream.key)
+            logger.info(f"Mapping of {plan.stream.title}, with its first record:\n{mapping_table(plan, record)}")
