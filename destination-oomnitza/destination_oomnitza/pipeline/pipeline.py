@@ -13,6 +13,7 @@ from destination_oomnitza.pipeline.batches import OpenBatch, OpenBatches
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.first_records import FirstRecords
 from destination_oomnitza.pipeline.scheduler import Scheduler
+from destination_oomnitza.pipeline.stream_ends import StreamEnds
 from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
@@ -56,8 +57,7 @@ class Pipeline:
         self._cancellation = cancellation
         self._max_waiting = max_waiting
         self._batches = OpenBatches(checkpoints, batch_size, self._close_batch)
-        self._complete: set[StreamKey] = set()
-        self._begun: set[StreamKey] = set()
+        self._ends = StreamEnds(plan.stream for plan in self._plans.values())
         self._unreadable = False
 
     def run(self, lines: Iterable[list[bytes]]) -> StreamEnd:
@@ -83,8 +83,7 @@ class Pipeline:
         return self._end()
 
     def _end(self) -> StreamEnd:
-        # A source that reports no status at all is taken at its word that it came to its end.
-        broken = self._begun - self._complete
+        broken = self._ends.broken()
         for key in broken:
             logger.warning(
                 f"The source did not read {self._plans[key].stream.title} to the end. What came is written, and nothing "
@@ -92,7 +91,7 @@ class Pipeline:
             )
         keyless = self._keys.keyless()  # from whom nothing is concluded either
         return StreamEnd(
-            self._complete - keyless, broken | keyless, rejected=self._report.rejected() > 0 or self._unreadable
+            self._ends.complete() - keyless, broken | keyless, rejected=self._report.rejected() > 0 or self._unreadable
         )
 
     def _close_batch(self, batch: OpenBatch) -> None:
@@ -126,6 +125,7 @@ class Pipeline:
             self._checkpoints.take(None)
             return
         self._checkpoints.take(plan.stream.key)
+        self._ends.take_record(plan.stream.key)
         data = record.get("data")
         try:
             _check_whole(data, broken)
@@ -187,15 +187,13 @@ class Pipeline:
             while not self._scheduler.idle and self._checkpoints.waiting() > self._max_waiting:
                 self._scheduler.wait()
             self._checkpoints.add_state(state)
+            self._ends.take_state(state.scope)
 
     def _take_trace(self, trace: Any) -> None:
         try:
             status = trace["stream_status"]
             key = (status["stream_descriptor"].get("namespace") or None, status["stream_descriptor"]["name"])
-            if key in self._plans:
-                self._begun.add(key)
-                if status["status"] == "COMPLETE":
-                    self._complete.add(key)
+            self._ends.take_status(key, status["status"])
         except (TypeError, KeyError, AttributeError):
             return  # another kind of trace
 

@@ -55,7 +55,7 @@ def plan_activation(config: Config, schema: PersonSchema, stream: Stream, proble
     people = _people(stream, schema)
     saas = _saas(config, stream)
     cleared = stream.destination_sync_mode == "overwrite"
-    if stream.object_name == SAAS_USER and config.saas is None:
+    if stream.object_name == SAAS_USER and config.saas is None and not cleared:
         problems.add(
             f"The stream {stream.title} writes SaaS users: choose User plus SaaS user (record_type) and name the application."
         )

@@ -108,8 +108,7 @@ def _people(config: StreamSettings, schema: PersonSchema) -> PeoplePlan:
 def _saas(config: Config, stream: Stream) -> SaasPlan | None:
     if config.saas is None:
         return None
-    whole = stream.destination_sync_mode == "overwrite" and stream.sync_mode == "full_refresh"
-    return SaasPlan(config.saas, deactivates_missing=whole and config.deactivates_missing)
+    return SaasPlan(config.saas, deactivates_missing=stream.is_full_reload and config.deactivates_missing)
 
 
 def _saas_rules(config: StreamSettings, problems: Problems) -> SaasRules | None:

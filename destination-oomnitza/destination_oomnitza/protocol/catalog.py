@@ -30,11 +30,22 @@ class Stream:
     primary_key: tuple[str, ...] = ()
     object_name: str | None = None
     """Set with Airbyte's data activation: records are already mapped to this Oomnitza object."""
+    is_resumable: bool = False
+    """Whether an attempt may go on in the middle of a full refresh: a STATE is no sign that it was read whole."""
+    is_new_generation: bool = False
+    """Whether all earlier generations are to be dropped: `0 < minimum_generation_id == generation_id`."""
 
     @property
     def key(self) -> StreamKey:
         """The stream's identity."""
         return (self.namespace, self.name)
+
+    @property
+    def is_full_reload(self) -> bool:
+        """Whether the stream is sent whole, and takes the place of all that came before."""
+        # To a destination with supportsRefreshes, the platform sends overwrite as append with a generation of its own.
+        overwrites = self.destination_sync_mode == "overwrite" and self.sync_mode == "full_refresh"
+        return overwrites or self.is_new_generation
 
     @property
     def title(self) -> str:
@@ -74,5 +85,7 @@ def _stream(configured: Mapping[str, Any]) -> Stream:
         destination_sync_mode=configured.get("destination_sync_mode") or "append",
         properties=(stream.get("json_schema") or {}).get("properties"),
         primary_key=tuple(".".join(path) if isinstance(path, list) else str(path) for path in keys),
+        is_resumable=stream.get("is_resumable") is True,
+        is_new_generation=0 < (configured.get("minimum_generation_id") or 0) == configured.get("generation_id"),
         object_name=configured.get("destination_object_name") or None,
     )

@@ -7,17 +7,22 @@ from typing import Any, Literal
 
 from destination_oomnitza.protocol.catalog import StreamKey
 
+Scope = StreamKey | Literal["every stream"]
+"""What a state stands for."""
+
 
 @dataclass
 class State:
     """A STATE message, to be sent back as it came."""
 
     message: dict[str, Any]
-    scope: StreamKey | Literal["every stream"]
+    scope: Scope
 
     def acknowledgement(self, records: int, rejected: int) -> dict[str, Any]:
-        """Return the message with the destination's counts since the last state."""
-        stats = {"recordCount": float(records), "rejectedRecordCount": float(rejected)}
+        """Return the message with the destination's counts: of the `records` since the last state, and how many were rejected."""
+        # The platform adds the two up, and takes any other sum than the source's count for dropped records
+        # (https://github.com/airbytehq/airbyte-platform, StateCheckSumCountEventHandler).
+        stats = {"recordCount": float(records - rejected), "rejectedRecordCount": float(rejected)}
         return {**self.message, "state": {**self.message["state"], "destinationStats": stats}}
 
 

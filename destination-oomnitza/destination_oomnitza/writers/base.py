@@ -67,7 +67,7 @@ class StreamEnd:
     """How the input ended."""
 
     complete: Set[StreamKey]
-    """Streams that the source read to the end, as it said."""
+    """Streams that the source read to the end."""
     broken: Set[StreamKey]
     """Streams that the source began, and did not read to the end."""
     rejected: bool

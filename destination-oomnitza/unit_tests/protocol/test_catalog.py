@@ -73,3 +73,18 @@ def test_parse_catalog_reads_what_is_used_of_a_stream() -> None:
         "user",
     )
     assert stream.properties == {"id": {}}
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append", "append_dedup"])
+@pytest.mark.parametrize("generations", [(None, None), (0, 0), (0, 3), (2, 3), (3, 3)])
+@pytest.mark.parametrize("sync_mode", ["full_refresh", "incremental"])
+def test_full_reload_is_overwrite_or_a_new_generation(
+    mode: str, generations: tuple[int | None, int | None], sync_mode: str
+) -> None:
+    """An increment that overwrites is no whole stream: who did not change does not come."""
+    minimum, generation = generations
+    configured = {"stream": {"name": "users", "is_resumable": True}, "sync_mode": sync_mode}
+    configured |= {"destination_sync_mode": mode, "minimum_generation_id": minimum, "generation_id": generation}
+    (stream,) = parse_catalog({"streams": [configured]})
+    assert stream.is_full_reload == (generations == (3, 3) or (mode == "overwrite" and sync_mode == "full_refresh"))
+    assert stream.is_resumable

@@ -1,0 +1,66 @@
+"""How each stream ends: read whole, broken off, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from typing import Literal
+
+from destination_oomnitza.protocol.catalog import Stream, StreamKey
+from destination_oomnitza.protocol.state import Scope
+
+
+class StreamEnds:
+    """Judges by stream statuses; if none came for any stream, by the last message of each stream. The reading thread owns it.
+
+    On the Airbyte platform no status reaches a destination. There, when a source ended well, a full refresh that cannot be resumed
+    ends with a STATE, which the platform adds if the source sent none
+    (https://github.com/airbytehq/airbyte-platform, MissingStateInjector).
+    """
+
+    def __init__(self, streams: Iterable[Stream]) -> None:
+        self._streams = {stream.key: stream for stream in streams}
+        self._last: dict[StreamKey, Literal["RECORD", "STATE", "STATE of all"]] = {}
+        self._with_state: set[StreamKey] = set()
+        self._any_status = False
+        self._begun: set[StreamKey] = set()
+        self._complete: set[StreamKey] = set()
+        self._incomplete: set[StreamKey] = set()
+
+    def take_record(self, stream: StreamKey) -> None:
+        """Note a record."""
+        self._last[stream] = "RECORD"
+
+    def take_state(self, scope: Scope) -> None:
+        """Note a state."""
+        streams = list(self._streams) if scope == "every stream" else [scope]
+        self._with_state.update(streams)
+        for stream in streams:
+            self._last[stream] = "STATE of all" if scope == "every stream" else "STATE"
+
+    def take_status(self, stream: StreamKey, status: str) -> None:
+        """Note a stream status."""
+        self._any_status = True
+        if stream in self._streams:
+            self._begun.add(stream)
+            if status == "COMPLETE":
+                self._complete.add(stream)
+            elif status == "INCOMPLETE":
+                self._incomplete.add(stream)
+
+    def complete(self) -> Set[StreamKey]:
+        """Return the streams that were read whole."""
+        if self._any_status:
+            return self._complete - self._incomplete
+        # A state of all streams may have come in the middle of this one, for the sake of another.
+        return {
+            key
+            for key, stream in self._streams.items()
+            if stream.sync_mode == "full_refresh" and not stream.is_resumable and self._last.get(key) == "STATE"
+        }
+
+    def broken(self) -> Set[StreamKey]:
+        """Return the streams that were begun, and not read to the end."""
+        if self._any_status:
+            return self._begun - self.complete()
+        # Without any state, nothing tells the end of a source from its failure.
+        return {key for key in self._with_state if self._last[key] == "RECORD"}
