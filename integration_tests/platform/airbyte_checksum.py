@@ -29,7 +29,8 @@ class StateChecksum:
             if isinstance(message, bytes) or message["type"] == "RECORD":
                 self._since[_stream_of_record(message)] += 1
             elif message["type"] == "STATE":
-                message = {**message, "state": self._stage(message["state"])}
+                yield {**message, "state": self._stage(message["state"])}
+                continue
             yield message
 
     def _stage(self, state: dict[str, Any]) -> dict[str, Any]:
