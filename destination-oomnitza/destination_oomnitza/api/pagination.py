@@ -53,6 +53,8 @@ class Listing:
         while True:
             rows, headers = self._read(skip)
             total = total_count(headers)
+            if total == len(rows):
+                total = None  # it may be the count of this page
             shrunk = shrunk or (self._total is not None and total is not None and total < self._total)
             self._total = total
             new = self._new(rows)
@@ -62,7 +64,7 @@ class Listing:
                 self.whole = not shrunk
                 return
             if not new or len(self._seen) > MAX_ROWS:
-                self.whole = not new and total is None and self._ended(rows, skip)
+                self.whole = not new and self._ended(rows, skip)
                 return
             skip += len(rows)
 
@@ -91,11 +93,13 @@ class Listing:
         return new
 
     def _ended(self, rows: Sequence[Row], skip: int) -> bool:
-        """Return whether a page without a new row ends a listing of which no total is known."""
+        """Return whether a page without a new row is the end of a listing whose rows are fewer than its total, or were not counted."""
         if not rows:
-            return not self._repeated and (bool(self._sorting) or skip <= self._page)
+            # With a filter the total may be that of all rows.
+            counted = self._total is not None and not self._query
+            return not counted and not self._repeated and (bool(self._sorting) or skip <= self._page)
         # The first page again: the listing is not paged, unless a round number looks like the size of a page.
-        return len(rows) == skip == len(self._seen) and skip % _ROUND != 0
+        return self._total is None and len(rows) == skip == len(self._seen) and skip % _ROUND != 0
 
 
 def total_count(headers: Mapping[str, str]) -> int | None:
