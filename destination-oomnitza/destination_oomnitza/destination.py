@@ -27,8 +27,10 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.mappings import read_mappings
+from destination_oomnitza.api.people import USERS
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
@@ -45,7 +47,6 @@ from destination_oomnitza.planning.stream_plan import plan_check
 from destination_oomnitza.protocol.catalog import parse_catalog, read_catalog
 from destination_oomnitza.protocol.messages import read_lines, send
 from destination_oomnitza.sync import log_mapping, read_person_schema, run_sync
-from destination_oomnitza.writers.people import USERS
 
 logger = logging.getLogger("airbyte")
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.mappings import read_mappings
+from destination_oomnitza.api.people import USERS, PeopleApi
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
@@ -30,7 +32,7 @@ from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Writer
 from destination_oomnitza.writers.ingest_writer import IngestWriter
 from destination_oomnitza.writers.missing_users import MissingUsers
-from destination_oomnitza.writers.people import USERS, People
+from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.rest_writer import Application, RestWriter
 from destination_oomnitza.writers.saas_users import SaasUsers
 
@@ -162,7 +164,7 @@ def _writer(
     """Choose the writer; nothing else does."""
     if isinstance(config.write_method, IngestWriting):
         return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
-    people = People(client, report, len(config.instance_url), config.test_run)
+    people = People(PeopleApi(client, config.instance_url), report, config.test_run)
     applications = _applications(config.write_method, client, report, plans, config.test_run)
     return RestWriter(people, applications, config.num_workers, config.test_run)
 

@@ -22,8 +22,6 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.errors import config_error, transient_error
 from destination_oomnitza.masking import mask_rotating, masked
 
-__all__ = ["Client", "RequestRejected"]
-
 logger = logging.getLogger("airbyte")
 
 _PROBE = "/api/v2/mappings?name=AuthTest"
@@ -33,6 +31,18 @@ _LONGEST_CSRF_TOKEN = 4096
 _LONGEST_ADDRESS = 300
 _LOOK_UPS = 3
 _MAX_RETRY_LOGS = 20
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What became of a creation: Oomnitza answered it with `json`, or a look-up returned `found`.
+
+    `ours`: this client created it, and not somebody else at the same time.
+    """
+
+    json: Any = None
+    found: Any = None
+    ours: bool = True
 
 
 @dataclass(frozen=True)
@@ -154,26 +164,24 @@ class Client:
 
     def create(
         self, path: str, body: Any, find: Callable[[], Any], headers: Mapping[str, str] | None = None
-    ) -> tuple[Any, bool]:
+    ) -> Creation:
         """Create something that must not be there twice.
 
         After a time-out, a cut connection or a 5xx, the creation may have been processed, and a look-up may not see it yet: `find` is
         called several times before the creation is repeated. After a rejection it is called once, for somebody else may have been
         faster. It returns what it found, or None.
-
-        Returns the JSON of the answer, or what `find` found, and whether it was found.
         """
         request = self._write("POST", path, body, headers)
         retries = RetryState(self._retry_policy)
         doubtful = renewed = False
         while True:
             try:
-                return self._send_or_cancel(request, renewed).json, False
+                return Creation(self._send_or_cancel(request, renewed).json)
             except _TokenReplaced:
                 renewed = True
                 found = find()
                 if found is not None:
-                    return found, True
+                    return Creation(found=found)
                 continue
             except TransientFailure as failure:
                 fault = failure.with_traceback(None)
@@ -181,13 +189,23 @@ class Client:
                 found = find() if doubtful or rejected.status != 403 else None
                 if found is None:
                     raise
-                return found, True
+                return Creation(found=found, ours=doubtful)
             doubtful = doubtful or fault.sent
             for _ in range(_LOOK_UPS if doubtful else 1):
                 self._wait(retries, request, fault)
                 found = find() if doubtful else None
                 if found is not None:
-                    return found, True
+                    return Creation(found=found)
+
+    def look_again(self, find: Callable[[], Any]) -> Any:
+        """Look up what was created a moment ago, several times, for a look-up may not see it yet. Returns None if it is never found."""
+        retries = RetryState(self._retry_policy)
+        for _ in range(_LOOK_UPS):
+            found = find()
+            if found is not None:
+                return found
+            self._cancellation.sleep(retries.wait_after(None) or 0)
+        return None
 
     def _write(
         self, method: str, path: str, body: Any, headers: Mapping[str, str] | None, items: bool = False

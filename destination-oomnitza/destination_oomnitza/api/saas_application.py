@@ -126,16 +126,16 @@ class SaasApplication:
 
     def _create(self) -> str:
         try:
-            created, found = self._client.create(
+            creation = self._client.create(
                 APPLICATIONS, {"saas_name": self.name}, lambda: next(iter(self._ids_of_the_name()), None)
             )
         except RequestRejected as rejected:
             raise config_error(
                 f"Oomnitza refused to add the SaaS application {self.name}: {rejected}. Add it under Software > SaaS."
             ) from None
-        if found:
-            return str(created)
-        saas_id = _id_in(created, "saas_id")
+        if creation.found is not None:
+            return str(creation.found)
+        saas_id = _id_in(creation.json, "saas_id")
         # Another sync may have created it at the same time: both take the one that was there first.
         ids = self._ids_of_the_name()
         if saas_id is None and not ids:
@@ -296,13 +296,13 @@ class SaasApplication:
             return self._role_ids.get(folded(label))
 
         try:
-            created, _ = self._client.create(f"{self._path}/roles", {"role_external_label": label}, find)
+            creation = self._client.create(f"{self._path}/roles", {"role_external_label": label}, find)
         except RequestRejected as refusal:
             raise config_error(
                 f"Oomnitza refused to add the role {label} to {self.name}: {refusal}. "
                 "Add it there, or switch off Set roles of SaaS users (assign_roles)."
             ) from None
-        role_id = _id_in(created, "role_id") or find()
+        role_id = creation.found or _id_in(creation.json, "role_id") or self._client.look_again(find)
         if role_id is None:
             raise config_error(
                 f"Oomnitza added the role {label} to {self.name}, and does not list it. "

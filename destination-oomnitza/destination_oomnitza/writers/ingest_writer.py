@@ -16,8 +16,9 @@ from typing import Any
 from uuid import uuid4
 
 from destination_oomnitza.api.bisection import bisect
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.ingest_runs import RunLog, read_run_log
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord

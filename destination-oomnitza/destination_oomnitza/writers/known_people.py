@@ -9,7 +9,6 @@ from typing import Any
 from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.pagination import Listing
 from destination_oomnitza.normalize import folded, is_empty
-from destination_oomnitza.writers.people import USERS
 
 _PAGE = 2000  # public clients page with as many; of each person only the sync keys are kept
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from destination_oomnitza.api.client import Client, RequestRejected
-from destination_oomnitza.api.filters import MAX_URL, literal, look_ups
+from destination_oomnitza.api.filters import literal
+from destination_oomnitza.api.people import Found, PeopleApi, user_id_of
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.mapping.record_mapping import RecordRejected
 from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.person_schema import REQUIRED
@@ -16,37 +16,15 @@ from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Person, RecordWrite
 from destination_oomnitza.writers.changes import changed_fields
 
-USERS = "/api/v3/users"
-PAGE = 500
-"""People a page. Public clients page with 500 and with 2000."""
-
 _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a role"}
-_OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
-
-
-def pages(client: Client, path: str, query: str) -> Iterator[Sequence[Person]]:
-    """Yield the pages of a listing of `/api/v3`. `query` is encoded, and holds neither limit nor skip.
-
-    Ends where the header X-Total-Count says so or, without it, with a page that is not full. Raises as Client.get_list.
-    """
-    skip = 0
-    while True:
-        rows, headers = client.get_list(f"{path}?limit={PAGE}&skip={skip}{query and '&'}{query}")
-        yield rows
-        skip += len(rows)
-        total = headers.get("X-Total-Count", "")
-        if not rows or (skip >= int(total) if total.isdigit() else len(rows) < PAGE):
-            return
 
 
 class People:
     """The people of an instance. For use from many threads."""
 
-    def __init__(self, client: Client, report: Report, room: int, test_run: bool = False) -> None:
-        """`room`: how many characters the origin takes of a URL's length."""
-        self._client = client
+    def __init__(self, api: PeopleApi, report: Report, test_run: bool = False) -> None:
+        self._api = api
         self._report = report
-        self._room = MAX_URL - room - len(f"{USERS}?limit={PAGE}&skip=00000&filter=")
         self._test_run = test_run
 
     def find(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> None:
@@ -66,10 +44,10 @@ class People:
                         write.fail(f"{key} {error}")
                     else:
                         wanted[folded(value)] = value
-            people, rejected = self._look_up(key, list(wanted.values()))
+            found = self._api.look_up(key, list(wanted.values()))
             for write in writes:
                 if write.person is None and write.outcome is None and write.record.keys[place] is not None:
-                    _take_found(write, key, folded(write.record.keys[place]), people, rejected)
+                    _take_found(write, key, folded(write.record.keys[place]), found)
         _supersede_earlier(writes)
 
     def decide(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
@@ -79,7 +57,7 @@ class People:
         if plan.existing == "skip":
             write.skip(SkipReason.WRITE_MODE)
             return {}
-        write.user_id = _user_id(write.person)
+        write.user_id = user_id_of(write.person)
         changes = changed_fields(plan, write.record, write.person)
         if not changes:
             write.end(Outcome.UNCHANGED)
@@ -115,40 +93,42 @@ class People:
         return body
 
     def _update(self, plan: StreamPlan, write: RecordWrite, person: Person, changes: dict[str, Any]) -> bool:
-        user_id = _user_id(person)
+        user_id = user_id_of(person)
         if user_id is None:
             write.fail("Oomnitza's answer has no user_id for this person")
             return False
         try:
-            self._client.edit("PATCH", f"{USERS}/{quote(user_id, safe='')}", changes, _headers(plan, changes))
+            self._api.edit(user_id, changes, _overrides(plan, changes))
         except RequestRejected as rejected:
             write.fail(f"Oomnitza refused to change {', '.join(changes)}: {rejected}")
             return False
         return True
 
     def _create(self, plan: StreamPlan, write: RecordWrite, body: dict[str, Any]) -> None:
-        def find() -> Person | None:
-            return self._find_again(plan, write)
-
         try:
-            created, was_found = self._client.create(USERS, body, find, _headers(plan, body))
-            if isinstance(created, list):  # the OpenAPI document shows the answer of this POST both ways
-                created = created[0] if created else None
-            person: Person | None = created if isinstance(created, dict) and _user_id(created) else None
-            if person is None and plan.saas is not None:  # the answer lacks the key that the SaaS side needs
-                person = find()
+            created = self._api.create(body, lambda: self._find_again(plan, write), _overrides(plan, body))
         except RequestRejected as rejected:
             write.fail(f"Oomnitza refused to add this person: {rejected}")
             return
         except RecordRejected as rejected:
             write.fail(str(rejected))
             return
-        if person is not None and was_found:
-            changes = changed_fields(plan, write.record, person)
-            if changes and not self._update(plan, write, person, changes):
+        if not created.ours:
+            self._write_found(plan, write, created.person)
+            return
+        if created.found:
+            changes = changed_fields(plan, write.record, created.person)
+            if changes and not self._update(plan, write, created.person, changes):
                 return
-        write.user_id = _user_id(person or {})
+        write.user_id = user_id_of(created.person)
         write.end(Outcome.ADDED)
+
+    def _write_found(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
+        """Write a record whose person somebody else has added since the look-up."""
+        write.person = person
+        changes = self.decide(plan, write)
+        if changes:
+            self.write(plan, write, changes)
 
     def _find_again(self, plan: StreamPlan, write: RecordWrite) -> Person | None:
         """Return the person that is found by now. Raises RecordRejected if it cannot be said who it is."""
@@ -158,63 +138,26 @@ class People:
             raise RecordRejected(again.reason)
         return again.person
 
-    def _look_up(self, key: str, values: list[Any]) -> tuple[dict[str, list[Person]], dict[str, str]]:
-        """Return the people of each (folded) value, and for values that Oomnitza refuses to look up its reason."""
-        people: dict[str, list[Person]] = {}
-        refusals: dict[str, str] = {}
-        wanted = {folded(value) for value in values}
-        listed: set[str | None] = set()
-        for some, expression in look_ups(key, values, self._room):
-            try:
-                for page in pages(self._client, USERS, f"filter={expression}"):
-                    for person in page:
-                        value, user_id = folded(person.get(key)), _user_id(person)
-                        # Somebody who moves between two pages while others are added is listed twice, and is one person.
-                        if value in wanted and (user_id is None or user_id not in listed):
-                            listed.add(user_id)
-                            people.setdefault(value, []).append(person)
-            except RequestRejected as refusal:
-                if len(some) == 1:
-                    refusals[folded(some[0])] = str(refusal)
-                    continue
-                # One value that Oomnitza cannot take must not cost the others: ask for each half by itself.
-                for half in (some[: len(some) // 2], some[len(some) // 2 :]):
-                    more, refused = self._look_up(key, half)
-                    people.update(more)
-                    refusals.update(refused)
-        return people, refusals
+
+def _overrides(plan: StreamPlan, body: Mapping[str, Any]) -> bool:
+    return plan.people is not None and not plan.people.edit_only.isdisjoint(body)
 
 
-def _user_id(person: Person) -> str | None:
-    user_id = person.get("user_id")
-    return None if user_id is None or user_id == "" else str(user_id)
-
-
-def _headers(plan: StreamPlan, body: Mapping[str, Any]) -> dict[str, str] | None:
-    return None if plan.people is None or plan.people.edit_only.isdisjoint(body) else _OVERRIDE
-
-
-def _take_found(
-    write: RecordWrite,
-    key: str,
-    value: str,
-    people: Mapping[str, Sequence[Person]],
-    rejected: Mapping[str, str],
-) -> None:
-    found = people.get(value, ())
-    if len(found) == 1:
-        write.person = found[0]
-    elif found:
-        write.fail(f"{len(found)} people in Oomnitza have this {key}; it must be one")
-    elif value in rejected:
-        write.fail(f"Oomnitza refuses to look up this {key}: {rejected[value]}")
+def _take_found(write: RecordWrite, key: str, value: str, found: Found) -> None:
+    people = found.people.get(value, ())
+    if len(people) == 1:
+        write.person = people[0]
+    elif people:
+        write.fail(f"{len(people)} people in Oomnitza have this {key}; it must be one")
+    elif value in found.rejected:
+        write.fail(f"Oomnitza refuses to look up this {key}: {found.rejected[value]}")
 
 
 def _supersede_earlier(writes: Sequence[RecordWrite]) -> None:
     """Of several records that found the same person, skip all but the last."""
     last: dict[str, RecordWrite] = {}
     for write in writes:
-        user_id = _user_id(write.person) if write.person is not None else None
+        user_id = user_id_of(write.person) if write.person is not None else None
         if user_id is not None:
             if user_id in last:
                 last[user_id].skip(SkipReason.SUPERSEDED)

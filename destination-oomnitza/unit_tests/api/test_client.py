@@ -18,7 +18,7 @@ import requests_mock
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api import transport
-from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.client import Client, Creation
 from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.cancellation import Cancellation
@@ -263,7 +263,7 @@ def test_a_creation_that_was_surely_not_processed_is_repeated_without_a_look_up(
 ) -> None:
     http.post(USERS, [fault, {"json": {"user_id": "1"}}])
     found = make().create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
-    assert found == ({"user_id": "1"}, False)
+    assert found == Creation({"user_id": "1"})
 
 
 DOUBTFUL = {
@@ -281,7 +281,7 @@ def test_a_creation_in_doubt_is_looked_up_and_not_repeated_when_it_is_there(
     http: requests_mock.Mocker, fault: dict[str, Any]
 ) -> None:
     http.post(USERS, [fault])
-    assert make().create("/api/v3/users", {}, lambda: "there") == ("there", True)
+    assert make().create("/api/v3/users", {}, lambda: "there") == Creation(found="there")
     assert http.call_count == 1
 
 
@@ -291,28 +291,28 @@ def test_create_in_doubt_is_looked_up_several_times_before_each_try(
 ) -> None:
     http.post(USERS, [fault, BEFORE, fault, {"json": {"user_id": "1"}}])
     asked = []
-    assert make().create("/api/v3/users", {}, lambda: asked.append(http.call_count)) == ({"user_id": "1"}, False)
+    assert make().create("/api/v3/users", {}, lambda: asked.append(http.call_count)) == Creation({"user_id": "1"})
     assert asked == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
 def test_create_in_doubt_that_a_later_look_up_sees_is_not_repeated(http: requests_mock.Mocker) -> None:
     http.post(USERS, [NO_ANSWER_IN_TIME])
     answers = iter([None, None, "there"])
-    assert make().create("/api/v3/users", {}, lambda: next(answers)) == ("there", True)
+    assert make().create("/api/v3/users", {}, lambda: next(answers)) == Creation(found="there")
     assert http.call_count == 1
 
 
 def test_a_double_that_is_refused_because_the_first_was_processed_late_is_found(http: requests_mock.Mocker) -> None:
     http.post(USERS, [NO_ANSWER_IN_TIME, {"status_code": 409, "json": {"error": "exists"}}])
     answers = iter([None, "there"])
-    assert make().create("/api/v3/users", {}, lambda: next(answers)) == ("there", True)
+    assert make().create("/api/v3/users", {}, lambda: next(answers)) == Creation(found="there")
 
 
 @pytest.mark.parametrize("answer", [{"status_code": 400, "json": {"error": "no"}}, {"json": {"errors": ["no"]}}])
 def test_create_rejected_is_looked_up_once(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
     """Somebody else may have been faster."""
     http.post(USERS, **answer)
-    assert make().create("/api/v3/users", {}, lambda: "there") == ("there", True)
+    assert make().create("/api/v3/users", {}, lambda: "there") == Creation(found="there", ours=False)
     asked: list[None] = []
     with pytest.raises(RequestRejected, match="no"):
         make().create("/api/v3/users", {}, lambda: asked.append(None))
@@ -433,7 +433,7 @@ def test_create_with_expired_token_is_looked_up_before_its_repetition(http: requ
     client = make(**PASSWORD)
     client.sign_in()
     asked: list[None] = []
-    assert client.create("/api/v3/users", {}, lambda: asked.append(None)) == ({"user_id": "1"}, False)
+    assert client.create("/api/v3/users", {}, lambda: asked.append(None)) == Creation({"user_id": "1"})
     assert len(asked) == 1
 
 

@@ -1,0 +1,154 @@
+"""People over HTTP: looked up by a field, created, and edited."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from destination_oomnitza.api.bisection import bisect
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.filters import MAX_URL, look_ups
+from destination_oomnitza.api.pagination import PAGE, Listing
+from destination_oomnitza.api.responses import RequestRejected
+from destination_oomnitza.normalize import folded
+
+Person = Mapping[str, Any]
+"""A person as Oomnitza lists it."""
+
+USERS = "/api/v3/users"
+
+_OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
+"""Allows fields that are edit-only elsewhere."""
+
+_MAX_RECENT = 1000
+
+
+@dataclass
+class Found:
+    """What a look-up found, by the folded value of the field."""
+
+    people: dict[str, list[Person]] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    """Why Oomnitza cannot say who has a value."""
+
+
+@dataclass(frozen=True)
+class Created:
+    """A person who is in Oomnitza after a creation. `ours`: this sync created it, and not somebody else at the same time."""
+
+    person: Person
+    found: bool
+    """Whether a look-up found the person, who may differ from what was to be created."""
+    ours: bool
+
+
+class PeopleApi:
+    """The people of an instance. For use from many threads; every method raises as Client does.
+
+    Who was created a moment ago is remembered, for a look-up may not see them yet.
+    """
+
+    def __init__(self, client: Client, origin: str) -> None:
+        self._client = client
+        self._room = MAX_URL - len(f"{origin}{USERS}?limit={PAGE}&skip=00000&sortby=user_id%20asc&filter=")
+        self._recent = _RecentPeople()
+
+    def look_up(self, key: str, values: Sequence[Any]) -> Found:
+        """Find people by the values that they have in one field. Of the values, none is empty, and `literal` accepts each."""
+        found = Found()
+        for some, _ in look_ups(key, values, self._room):
+            rejected = bisect(some, lambda values: self._look_up_once(key, values, found))
+            found.rejected.update((folded(value), reason) for value, reason in rejected)
+        missing = [value for value in map(folded, values) if value not in found.people and value not in found.rejected]
+        if missing:
+            recent = self._recent.by(key)
+            found.people.update((value, [recent[value]]) for value in missing if value in recent)
+        return found
+
+    def _look_up_once(self, key: str, values: Sequence[Any], found: Found) -> None:
+        """Add the people of some values. Raises RequestRejected if Oomnitza rejects the filter, or may have left somebody out."""
+        ((_, expression),) = look_ups(key, values, self._room)
+        listing = Listing(self._client, USERS, "user_id", query=f"filter={expression}")
+        wanted = {folded(value) for value in values}
+        people: dict[str, list[Person]] = {}
+        for page in listing.pages():
+            for person in page:
+                value = folded(person.get(key))
+                if value in wanted:
+                    people.setdefault(value, []).append(person)
+            if len(page) < PAGE and people.keys() == wanted:
+                break  # nobody is missing, and so no further page is needed to prove it
+        else:
+            if not listing.whole and people.keys() != wanted:
+                raise RequestRejected(200, "its list of people is not whole, so that they may be there")
+        found.people.update(people)
+
+    def create(self, body: Mapping[str, Any], find: Callable[[], Person | None], override: bool = False) -> Created:
+        """Create a person who is not there, and return who is there then.
+
+        Args:
+            body: The fields.
+            find: Looks the person up.
+            override: Whether a field is edit-only elsewhere.
+
+        Raises:
+            RequestRejected: Oomnitza rejected the person.
+        """
+        creation = self._client.create(USERS, body, find, _OVERRIDE if override else None)
+        if creation.found is not None:
+            self._recent.add(creation.found)
+            return Created(creation.found, True, creation.ours)
+        answer = creation.json
+        if isinstance(answer, list):  # the OpenAPI document shows the answer of this POST both ways
+            answer = answer[0] if answer else None
+        if isinstance(answer, dict) and user_id_of(answer) is not None:
+            person = {**body, **answer}
+            self._recent.add(person)
+            return Created(person, False, True)
+        found = self._client.look_again(find)
+        if found is None:
+            raise RequestRejected(200, "its answer has no user_id, and the person cannot be found")
+        return Created(found, True, True)
+
+    def edit(self, user_id: str, changes: Mapping[str, Any], override: bool = False) -> Person | None:
+        """Edit a person, and return the person as Oomnitza stored it, if it answers so. Raises RequestRejected if it rejects it."""
+        path = f"{USERS}/{quote(user_id, safe='')}"
+        answer = self._client.edit("PATCH", path, changes, _OVERRIDE if override else None).json
+        self._recent.change(user_id, changes)
+        return answer if isinstance(answer, dict) else None
+
+
+class _RecentPeople:
+    """The people who were created last. For use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._people: OrderedDict[str, Person] = OrderedDict()
+
+    def add(self, person: Person) -> None:
+        user_id = user_id_of(person)
+        if user_id is not None:
+            with self._lock:
+                self._people[user_id] = person
+                if len(self._people) > _MAX_RECENT:
+                    self._people.popitem(last=False)
+
+    def change(self, user_id: str, changes: Mapping[str, Any]) -> None:
+        with self._lock:
+            if user_id in self._people:
+                self._people[user_id] = {**self._people[user_id], **changes}
+
+    def by(self, key: str) -> dict[str, Person]:
+        """Return them by the folded value of a field."""
+        with self._lock:
+            return {folded(person[key]): person for person in self._people.values() if person.get(key) is not None}
+
+
+def user_id_of(person: Person) -> str | None:
+    """Return a person's id in Oomnitza, or None if the row has none."""
+    user_id = person.get("user_id")
+    return None if user_id is None or user_id == "" else str(user_id)
