@@ -10,6 +10,7 @@ from typing import Any
 from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.mappings import read_mappings
 from destination_oomnitza.api.people import USERS, PeopleApi
+from destination_oomnitza.api.read_only_client import ReadOnlyClient
 from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
@@ -64,7 +65,9 @@ def run_sync(
     cancellation = cancellation or Cancellation()
     report = Report([stream.title for stream in streams], config.test_run)
     try:
-        client = Client(config, retry_policy, cancellation)
+        # A test run over ingest is one of Oomnitza's own, which is told so.
+        reads_only = config.test_run and not isinstance(config.write_method, IngestWriting)
+        client = (ReadOnlyClient if reads_only else Client)(config, retry_policy, cancellation)
         _write(config, streams, lines, send, client=client, report=report, cancellation=cancellation)
     except RequestRejected as rejected:  # of a request that is about no record, or it would have been counted
         raise config_error(
@@ -164,13 +167,13 @@ def _writer(
     """Choose the writer; nothing else does."""
     if isinstance(config.write_method, IngestWriting):
         return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
-    people = People(PeopleApi(client, config.instance_url), report, config.test_run)
-    applications = _applications(config.write_method, client, report, plans, config.test_run)
-    return RestWriter(people, applications, config.num_workers, config.test_run)
+    people = People(PeopleApi(client, config.instance_url), report)
+    applications = _applications(config.write_method, client, report, plans)
+    return RestWriter(people, applications, config.num_workers)
 
 
 def _applications(
-    options: RestWriting, client: Client, report: Report, plans: Sequence[StreamPlan], test_run: bool
+    options: RestWriting, client: Client, report: Report, plans: Sequence[StreamPlan]
 ) -> dict[StreamKey, Application]:
     """Return the SaaS application of each stream that keeps one; streams that name the same one share it."""
     made: dict[tuple[str | None, str], SaasApplication] = {}
@@ -179,7 +182,7 @@ def _applications(
         if plan.saas is not None:
             wanted = plan.saas.application
             identity = (wanted.saas_id, folded(wanted.saas_name))
-            saas = made.setdefault(identity, SaasApplication(client, wanted, test_run))
+            saas = made.setdefault(identity, SaasApplication(client, wanted))
             streams.setdefault(saas, []).append(plan)
     applications: dict[StreamKey, Application] = {}
     for saas, of_one in streams.items():

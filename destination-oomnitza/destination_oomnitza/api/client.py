@@ -14,20 +14,19 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_oomnitza.api.responses import RequestRejected, Response, TransientFailure, read_response
 from destination_oomnitza.api.retries import RetryPolicy, RetryState
-from destination_oomnitza.api.sign_in import SignIn
-from destination_oomnitza.api.transport import RawResponse, Transport
+from destination_oomnitza.api.sign_in import CsrfToken, SignIn
+from destination_oomnitza.api.transport import RawResponse, Request, Transport
 from destination_oomnitza.api.write_access import WriteAccess
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.errors import config_error, transient_error
-from destination_oomnitza.masking import mask_rotating, masked
+from destination_oomnitza.masking import masked
 
 logger = logging.getLogger("airbyte")
 
 _PROBE = "/api/v2/mappings?name=AuthTest"
 _TOKENS = "/api/request_token"
 _NO_SUCH_PLACE = frozenset({404, 405, 410})
-_LONGEST_CSRF_TOKEN = 4096
 _LONGEST_ADDRESS = 300
 _LOOK_UPS = 3
 _MAX_RETRY_LOGS = 20
@@ -43,28 +42,6 @@ class Creation:
     json: Any = None
     found: Any = None
     ours: bool = True
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A request as it is sent, and how its answer is read."""
-
-    method: str
-    path: str
-    data: Any = None
-    headers: Mapping[str, str] | None = None
-    keyed: bool = False
-    items: bool = False
-
-    @property
-    def writes(self) -> bool:
-        """Whether it changes something in Oomnitza."""
-        return self.method != "GET" and self.path != _TOKENS
-
-    @property
-    def place(self) -> str:
-        """What a message may quote: the query holds e-mail addresses."""
-        return f"{self.method} {self.path.partition('?')[0]}"
 
 
 class _TokenReplaced(Exception):
@@ -90,8 +67,7 @@ class Client:
         self._transport = Transport(self._origin, config.num_workers, self._retry_policy)
         self._sign_in = SignIn(config.credentials, self._exchange)
         self._write_headers = {} if config.trigger_workflows else {"Oomnitza-Not-Trigger-WF": "1"}
-        self._csrf: tuple[str, str | None] = ("", None)
-        """The newest CSRF token, and the token of the answer that brought it."""
+        self._csrf = CsrfToken()
         self._retry_logs = 0
         self.write_access = WriteAccess()
 
@@ -109,7 +85,7 @@ class Client:
 
     def _exchange(self, form: Mapping[str, str]) -> str:
         try:
-            answer = self._repeat(_Request("POST", _TOKENS, form)).json
+            answer = self._repeat(Request("POST", _TOKENS, form)).json
         except RequestRejected as rejected:
             if rejected.status in _NO_SUCH_PLACE:
                 raise self._not_oomnitza(f"HTTP {rejected.status} for {_TOKENS}") from None
@@ -127,12 +103,12 @@ class Client:
 
     def get(self, path: str, *, keyed: bool = False) -> Response:
         """Read. `path` begins with /api and holds its query, encoded; `keyed`: the answer's keys are names, none of them an error."""
-        return self._repeat(_Request("GET", path, keyed=keyed))
+        return self._repeat(Request("GET", path, keyed=keyed))
 
     def get_optional(self, path: str) -> Any:
         """Read once what is only good to know: the JSON, or None if Oomnitza does not give it or no whole answer comes."""
         try:
-            return self._send(_Request("GET", path), renewed=False).json
+            return self._send(Request("GET", path), renewed=False).json
         except (TransientFailure, RequestRejected, AirbyteTracedException, _TokenReplaced):
             self._cancellation.raise_if_cancelled()
             return None
@@ -209,12 +185,12 @@ class Client:
 
     def _write(
         self, method: str, path: str, body: Any, headers: Mapping[str, str] | None, items: bool = False
-    ) -> _Request:
+    ) -> Request:
         try:
             data = orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise RequestRejected(400, f"a value cannot be sent ({error})") from None
-        return _Request(
+        return Request(
             method,
             path,
             data,
@@ -224,7 +200,7 @@ class Client:
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
-    def _repeat(self, request: _Request) -> Response:
+    def _repeat(self, request: Request) -> Response:
         """Send a request until it is answered. Raises transient_error when the time for that is over."""
         retries = RetryState(self._retry_policy)
         renewed = False
@@ -238,7 +214,7 @@ class Client:
                 fault = failure.with_traceback(None)  # whose frames would keep the answer while it waits
             self._wait(retries, request, fault)
 
-    def _wait(self, retries: RetryState, request: _Request, fault: TransientFailure) -> None:
+    def _wait(self, retries: RetryState, request: Request, fault: TransientFailure) -> None:
         """Wait before the next try. Raises transient_error if there is to be none."""
         seconds = retries.wait_after(fault.retry_after)
         if seconds is None:
@@ -250,7 +226,7 @@ class Client:
             logger.info(f"{request.place}: {fault}. Trying again in {seconds:.3g} seconds.")
         self._cancellation.sleep(seconds)
 
-    def _send_or_cancel(self, request: _Request, renewed: bool) -> Response:
+    def _send_or_cancel(self, request: Request, renewed: bool) -> Response:
         """Send; an error that ends the sync ends it for all threads: none may ask on, or create again what is in doubt."""
         try:
             return self._send(request, renewed)
@@ -258,7 +234,7 @@ class Client:
             self._cancellation.cancel(error)
             raise
 
-    def _send(self, request: _Request, renewed: bool) -> Response:
+    def _send(self, request: Request, renewed: bool) -> Response:
         """Send once. Raises TransientFailure, RequestRejected, config_error, and _TokenReplaced if the token had expired."""
         token = self._sign_in.token if request.path != _TOKENS else None
         raw = self._send_permitted(request, token)
@@ -284,32 +260,23 @@ class Client:
             raise TransientFailure(f"Oomnitza answered HTTP {raw.status} and nothing more", sent=True)
         return response
 
-    def _note_write(self, request: _Request, forbidden: bool) -> None:
-        if request.writes:
+    def _note_write(self, request: Request, forbidden: bool) -> None:
+        if request.method != "GET" and request.path != _TOKENS:
             self.write_access.note(forbidden)
 
-    def _send_permitted(self, request: _Request, token: str | None) -> RawResponse:
-        headers = dict(request.headers or {})
+    def _send_permitted(self, request: Request, token: str | None) -> RawResponse:
+        headers = {**self._csrf.headers(token), **(request.headers or {})}
         if token is not None:
             headers["Authorization2"] = token
-        csrf, its_token = self._csrf
-        if csrf and its_token in (None, token):
-            headers["X-CSRF-Token"] = csrf
         with self._permits:
             self._cancellation.raise_if_cancelled()
-            raw = self._transport.send(request.method, request.path, request.data, headers)
-        self._keep_csrf(raw.headers.get("X-CSRF-Token", ""), token)
+            raw = self._transport.send(request, headers)
+        self._csrf.keep(raw.headers, token)
         return raw
-
-    def _keep_csrf(self, csrf: str, token: str | None) -> None:
-        """Keep a CSRF token for the requests that follow with the same token, as Oomnitza's own connector does."""
-        if csrf != self._csrf[0] and 0 < len(csrf) < _LONGEST_CSRF_TOKEN and csrf.isascii() and csrf.isprintable():
-            mask_rotating(csrf)
-            self._csrf = (csrf, token)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
-    def _unusable(self, request: _Request, fault: TransientFailure) -> AirbyteTracedException:
+    def _unusable(self, request: Request, fault: TransientFailure) -> AirbyteTracedException:
         if fault.foreign and request.path in (_PROBE, _TOKENS):
             # Nothing proves yet that this is an Oomnitza at all.
             return transient_error(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from destination_oomnitza.api.client import Client, RequestRejected
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.errors import config_error
 
 MAPPINGS = "/api/v2/mappings"

@@ -1,6 +1,6 @@
 """One user of a SaaS application: what a row of the application's list says. Pure functions.
 
-Source: oomnitza.md, "SaaS applications and their users". Where that says "open", every answer is taken.
+Where docs/oomnitza-api.md says "open", every answer is taken.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from destination_oomnitza.normalize import is_empty
+
+Reasons = dict[str, str]
+"""Why Oomnitza rejected something for a `user_id`."""
 
 
 @dataclass(slots=True)
@@ -69,3 +72,11 @@ def listed_roles(row: Mapping[str, Any]) -> dict[str, str]:
         if not is_empty(told.get("role_id")):
             found[str(told["role_id"])] = str(told.get("role_external_label") or told.get("role_external_id") or "")
     return found
+
+
+def id_in(created: Any, name: str) -> str | None:
+    """Return an id as a creation answers it: in an object, in a list of one, or by itself."""
+    if isinstance(created, list):
+        created = created[0] if created else None
+    ident = created.get(name) if isinstance(created, dict) else created
+    return str(ident) if isinstance(ident, (str, int)) and not is_empty(ident) else None

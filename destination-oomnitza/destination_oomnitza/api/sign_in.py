@@ -1,4 +1,4 @@
-"""Sign-in: the token of a client, from the configuration or in exchange for a password, which is exchanged again when the token expires."""
+"""Sign-in: the token of a client, from the configuration or in exchange for a password, and the CSRF token that comes with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 
 from destination_oomnitza.config.models import ApiTokenCredentials, PasswordCredentials
 from destination_oomnitza.errors import config_error
-from destination_oomnitza.masking import mask
+from destination_oomnitza.masking import mask, mask_rotating
+
+_LONGEST_CSRF_TOKEN = 4096
 
 Exchange = Callable[[Mapping[str, str]], str]
 """Exchanges a form with `login` and `password` for a token."""
@@ -62,3 +64,26 @@ class SignIn:
                 "The API token holds characters that no token has. Copy it from Oomnitza again (Configuration > Security > API tokens)."
             )
         return token
+
+
+class CsrfToken:
+    """The CSRF token that Oomnitza gave last; it is sent with the requests that follow, as Oomnitza's own connector does.
+
+    For use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._newest: tuple[str, str | None] = ("", None)
+        """It, and the token of the request that was answered with it."""
+
+    def headers(self, token: str | None) -> dict[str, str]:
+        """Return the header for a request with this token: a CSRF token is good for one session."""
+        csrf, its_token = self._newest
+        return {"X-CSRF-Token": csrf} if csrf and its_token in (None, token) else {}
+
+    def keep(self, headers: Mapping[str, str], token: str | None) -> None:
+        """Keep the CSRF token of an answer, if it has one that can be sent."""
+        csrf = headers.get("X-CSRF-Token", "")
+        if csrf != self._newest[0] and 0 < len(csrf) < _LONGEST_CSRF_TOKEN and csrf.isascii() and csrf.isprintable():
+            mask_rotating(csrf)
+            self._newest = (csrf, token)

@@ -38,6 +38,7 @@ MAX_ANSWER = 16 << 20
 """Bytes of a decoded answer; a page of 2,000 people has a few million."""
 
 _CHUNK = 1 << 16
+_MAX_COOKIES = 50
 _deadline: ContextVar[float] = ContextVar("deadline")
 
 
@@ -115,6 +116,24 @@ class _Session(requests.Session):
 
 
 @dataclass(frozen=True)
+class Request:
+    """A request, and how its answer is read (see read_response). The path begins with /api and holds the query, encoded."""
+
+    method: str
+    path: str
+    data: Any = None
+    """Bytes, or the fields of a form."""
+    headers: Mapping[str, str] | None = None
+    keyed: bool = False
+    items: bool = False
+
+    @property
+    def place(self) -> str:
+        """What a message may quote: the query holds e-mail addresses."""
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+
+@dataclass(frozen=True)
 class RawResponse:
     """An answer as it came: the status, the headers, and the decoded body."""
 
@@ -139,25 +158,19 @@ class Transport:
             self._environment["proxies"] = {}
         self._session.mount(f"{origin}/", _Adapter(pool_maxsize=connections, max_retries=0))
 
-    def send(self, method: str, path: str, data: Any, headers: Mapping[str, str]) -> RawResponse:
-        """Send one request and read its answer.
+    def send(self, request: Request, headers: Mapping[str, str]) -> RawResponse:
+        """Send one request, with these headers, and read its answer.
 
-        Args:
-            method: The HTTP method.
-            path: The path, which begins with /api, and its query, encoded.
-            data: The body: bytes, the fields of a form, or None.
-            headers: The headers.
-
-        Raises:
-            TransientFailure: No whole answer came.
-            AirbyteTracedException: (config_error) No safe connection can be made.
+        Raises TransientFailure if no whole answer comes, and AirbyteTracedException (config_error) if no safe connection can be made.
         """
-        request = self._prepare(method, path, data, headers)
+        prepared = self._prepare(request, headers)
         _deadline.set(time.monotonic() + self._retry_policy.answer)
         timeout = (self._retry_policy.connect, self._retry_policy.silence)
         failure: Exception
         try:
-            response = self._session.send(request, timeout=timeout, **self._environment)
+            response = self._session.send(prepared, timeout=timeout, **self._environment)
+            if len(self._session.cookies) > _MAX_COOKIES:
+                self._session.cookies.clear()
             return RawResponse(response.status_code, response.headers, _read(response))
         except (requests.exceptions.RequestException, HTTPError) as error:
             failure = self._meaning(error)
@@ -170,10 +183,10 @@ class Transport:
             )
         raise failure  # outside, so that it holds nothing of the answer
 
-    def _prepare(self, method: str, path: str, data: Any, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        place, mark, query = path.partition("?")
+    def _prepare(self, request: Request, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        path, mark, query = request.path.partition("?")
         prepared = self._session.prepare_request(
-            requests.Request(method, self._origin + place, data=data, headers=headers)
+            requests.Request(request.method, self._origin + path, data=request.data, headers=headers)
         )
         # The query is encoded; requests would look at each of its thousands of characters once more.
         prepared.url = f"{prepared.url}{mark}{query}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.pagination import Listing
+from destination_oomnitza.api.people import USERS
 from destination_oomnitza.normalize import folded, is_empty
+
+logger = logging.getLogger("airbyte")
 
 _PAGE = 2000  # public clients page with as many; of each person only the sync keys are kept
 
@@ -21,19 +25,36 @@ class KnownPeople:
         self._fields = fields
         self._lock = threading.Lock()
         self._marks: set[int] | None = None
+        self._whole = False
 
     def has(self, values: Sequence[Any]) -> bool:
-        """Say whether anybody has one of these values, which are given in the order of the fields. Raises as Client.get_list."""
+        """Return whether anybody has one of these values, given in the order of the fields; True if that cannot be said.
+
+        Raises as Client.get_list.
+        """
         with self._lock:
             if self._marks is None:
-                self._marks = {
-                    _mark(name, person[name])
-                    for person in Listing(self._client, USERS, "user_id", page=_PAGE).rows()
-                    for name in self._fields
-                    if not is_empty(person.get(name))
-                }
+                self._marks = self._read()
             marks = self._marks
+        if not self._whole:
+            return True
         return any(_mark(*each) in marks for each in zip(self._fields, values, strict=True) if each[1] is not None)
+
+    def _read(self) -> set[int]:
+        listing = Listing(self._client, USERS, "user_id", page=_PAGE)
+        marks = {
+            _mark(name, person[name])
+            for person in listing.rows()
+            for name in self._fields
+            if not is_empty(person.get(name))
+        }
+        self._whole = listing.whole
+        if not listing.whole:
+            logger.warning(
+                "Oomnitza does not list all of its people, so it is not known who is new: nobody gets the role and the position of new "
+                "people. Give both in the field mapping, or choose REST as write method."
+            )
+        return marks
 
 
 def _mark(name: str, value: Any) -> int:

@@ -71,10 +71,20 @@ class MissingUsers:
             logger.warning(f"Nobody was deactivated for being missing, because {why_not}.")
             return
         users = self._application.users()
+        if not self._application.listed_whole:
+            self._warn_of_list()
+            return
         active = [user_id for user_id, user in users.items() if user.active is not False]
         missing = self._without_record([user_id for user_id in active if not users[user_id].appeared])
-        if missing:
+        if not self._application.listed_whole:
+            self._warn_of_list()
+        elif missing:
             self._deactivate(missing, len(active))
+
+    def _warn_of_list(self) -> None:
+        logger.warning(
+            f"Nobody was deactivated for being missing, because Oomnitza does not list all SaaS users of {self._application.name}."
+        )
 
     def _without_record(self, user_ids: list[str]) -> list[str]:
         """Return those of whom no record came that was not written (filtered or skipped) either."""

@@ -22,10 +22,9 @@ _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a r
 class People:
     """The people of an instance. For use from many threads."""
 
-    def __init__(self, api: PeopleApi, report: Report, test_run: bool = False) -> None:
+    def __init__(self, api: PeopleApi, report: Report) -> None:
         self._api = api
         self._report = report
-        self._test_run = test_run
 
     def find(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> None:
         """Find the person of each record by its sync keys; rejects a record that more than one person fits.
@@ -59,12 +58,10 @@ class People:
             return {}
         write.user_id = user_id_of(write.person)
         changes = changed_fields(plan, write.record, write.person)
-        if not changes:
+        if changes:
+            self._report.example(plan.stream.title, write.record.key, "updated", write.person, changes)
+        else:
             write.end(Outcome.UNCHANGED)
-        elif self._test_run:
-            self._report.example(plan.stream.title, write.record.key, "updated", dict(write.person), changes)
-            write.end(Outcome.UPDATED)
-            return {}
         return changes
 
     def write(self, plan: StreamPlan, write: RecordWrite, fields: dict[str, Any]) -> None:
@@ -86,10 +83,7 @@ class People:
         if missing:
             write.fail(f"a new person needs {' and '.join(missing)}, and the record has none")
             return {}
-        if self._test_run:
-            self._report.example(plan.stream.title, write.record.key, "added", {}, body)
-            write.end(Outcome.ADDED)
-            return {}
+        self._report.example(plan.stream.title, write.record.key, "added", {}, body)
         return body
 
     def _update(self, plan: StreamPlan, write: RecordWrite, person: Person, changes: dict[str, Any]) -> bool:

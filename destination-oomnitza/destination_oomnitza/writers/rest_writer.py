@@ -26,13 +26,10 @@ class Application:
 class RestWriter:
     """Finds the people of a batch with few requests, and writes those that differ, several at a time."""
 
-    def __init__(
-        self, people: People, applications: Mapping[StreamKey, Application], num_workers: int, test_run: bool = False
-    ) -> None:
+    def __init__(self, people: People, applications: Mapping[StreamKey, Application], num_workers: int) -> None:
         """`applications`: of each stream that keeps SaaS users."""
         self._people = people
         self._applications = applications
-        self._test_run = test_run
         # Threads of their own: a batch waits for its people, and must not hold what they need.
         self._pool = ThreadPoolExecutor(num_workers, thread_name_prefix="person")
 
@@ -45,7 +42,7 @@ class RestWriter:
             return
         if application.missing is not None:
             application.missing.note(batch)
-        members = [write for write in batch.records if self._concerns_saas(batch, write)]
+        members = [write for write in batch.records if _concerns_saas(batch, write)]
         application.users.write(batch.plan, members, self._pool)
 
     def finish(self, end: StreamEnd) -> None:
@@ -72,15 +69,9 @@ class RestWriter:
             for request in requests:
                 request.cancel()
 
-    def _concerns_saas(self, batch: Batch, write: RecordWrite) -> bool:
-        """Decide whether a record goes on to the SaaS side; rejects a new person whose user_id is not known."""
-        if write.user_id is None and write.outcome is Outcome.ADDED:
-            if not self._test_run:
-                write.fail(
-                    "Oomnitza added the person, and does not tell the user_id, so the SaaS user waits for the next sync"
-                )
-                return False
-            write.user_id = f"(new) {write.record.key}"  # so that a test run reports what would become of them
-        # A leaver may be known by the id in the application alone; but a mode that changes nobody changes nobody here.
-        leaver = write.outcome is Outcome.SKIPPED and batch.plan.existing != "skip"
-        return write.user_id is not None or leaver
+
+def _concerns_saas(batch: Batch, write: RecordWrite) -> bool:
+    """Return whether a record goes on to the SaaS side."""
+    # A leaver may be known by the id in the application alone; but a mode that changes nobody changes nobody here.
+    leaver = write.outcome is Outcome.SKIPPED and batch.plan.existing != "skip"
+    return write.user_id is not None or leaver

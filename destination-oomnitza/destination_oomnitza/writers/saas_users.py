@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 
-from destination_oomnitza.api.saas_application import Reasons, SaasApplication
-from destination_oomnitza.api.saas_user import SaasUser
+from destination_oomnitza.api.saas_application import SaasApplication
+from destination_oomnitza.api.saas_user import Reasons, SaasUser
 from destination_oomnitza.config.models import RestWriting
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report
@@ -104,26 +104,26 @@ class SaasUsers:
         for user_id, write in batch.active.items():
             if write.record.role is not None and user_id in batch.users:
                 label = role_label(write.record.role)
-                if not self._application.has_only_role(batch.users[user_id], label):
+                if not self._application.roles.is_only(batch.users[user_id], label):
                     wanted.setdefault(label, []).append(user_id)
         for label, user_ids in wanted.items():
-            done = self._replace_roles(batch, self._application.role_id(label), user_ids)
+            done = self._replace_roles(batch, self._application.roles.id_of(label), user_ids)
             self._report.count_saas(stream, "roles_changed", len(done))
 
     def _replace_roles(self, batch: Members, role_id: str, user_ids: Sequence[str]) -> list[str]:
-        def those_with(role: str) -> list[str]:
-            return [user_id for user_id in done if role in batch.users[user_id].roles]
-
-        without = [user_id for user_id in user_ids if role_id not in batch.users[user_id].roles]
-        refused = self._application.give_role(role_id, without)
-        batch.note(without, refused, "its role could not be set")
-        done = [user_id for user_id in user_ids if user_id not in refused]
-        for other in sorted({role for user_id in done for role in batch.users[user_id].roles} - {role_id}):
-            having = those_with(other)
-            refused = self._application.take_role(other, having)
-            batch.note(having, refused, "its former role could not be taken away")
-            done = [user_id for user_id in done if user_id not in refused]
-        return done
+        """Give users a role and take all others; return those who have it then, and no other."""
+        roles = self._application.roles
+        users = {user_id: batch.users[user_id] for user_id in user_ids}
+        without = {user_id: user for user_id, user in users.items() if role_id not in user.roles}
+        rejected = roles.give(role_id, without)
+        batch.note(without, rejected, "its role could not be set")
+        done = {user_id: user for user_id, user in users.items() if user_id not in rejected}
+        for other in sorted({role for user in done.values() for role in user.roles} - {role_id}):
+            having = {user_id: user for user_id, user in done.items() if other in user.roles}
+            rejected = roles.take(other, having)
+            batch.note(having, rejected, "its former role could not be taken away")
+            done = {user_id: user for user_id, user in done.items() if user_id not in rejected}
+        return list(done)
 
     def _set_activity(self, stream: str, batch: Members, members: dict[str, RecordWrite], active: bool) -> None:
         """Activate or deactivate those whose state differs.

@@ -10,6 +10,7 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.read_only_client import ReadOnlyClient
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.api.saas_user import activity, listed_roles
@@ -25,7 +26,7 @@ AT_ONCE = RetryPolicy(faults=5, waits=Retry(total=None, allowed_methods=None, ba
 def application(saas_id: str | None = None, name: str = "Slack", test_run: bool = False) -> SaasApplication:
     config = Config.parse({"instance_url": HOST, "credentials": {"auth_type": "api_token", "api_token": "made-up"}})
     wanted = UserAndSaasUserRecords(type="user_and_saas_user", saas_name=name, saas_id=saas_id)
-    return SaasApplication(Client(config, AT_ONCE), wanted, test_run)
+    return SaasApplication((ReadOnlyClient if test_run else Client)(config, AT_ONCE), wanted)
 
 
 def listed(http: Mocker, *rows: dict[str, Any], saas_id: str = "7") -> None:
@@ -175,7 +176,7 @@ def test_eight_workers_create_one_application_and_one_role(requests_mock: Mocker
 
     def role(_: int) -> str:
         slack.assign(["u1"])
-        return slack.role_id("Member")
+        return slack.roles.id_of("Member")
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(role, range(16))) == {"r1"}
@@ -302,7 +303,7 @@ def test_errors_in_an_answer_of_200_are_errors(requests_mock: Mocker) -> None:
     slack = application()
     slack.users()
     assert slack.set_external_id("u1", "U1") == {"u1": "The id is taken."}
-    assert slack.give_role("r2", ["u1"]) == {"u1": "No licence., x"}
+    assert slack.roles.give("r2", slack.users()) == {"u1": "No licence., x"}
     assert slack.users()["u1"].external_id is None
     assert slack.users()["u1"].roles == ("r1",)
 
@@ -312,7 +313,7 @@ def test_null_errors_are_none(requests_mock: Mocker) -> None:
     requests_mock.post(f"{SAAS}/7/roles/users", json={"role_id": "r1", "user_id": "u1", "errors": None})
     slack = application()
     slack.users()
-    assert slack.give_role("r1", ["u1"]) == {}
+    assert slack.roles.give("r1", slack.users()) == {}
 
 
 @pytest.mark.parametrize("named", ["saas_user_id", "user_id"])
@@ -368,9 +369,9 @@ def test_a_role_is_known_by_its_label_in_any_case_and_created_once(requests_mock
     made = requests_mock.post(f"{SAAS}/7/roles", status_code=201, json={"role_id": "r9"})
     slack = application()
     slack.users()
-    assert slack.role_id("Member") == "r1"
-    assert slack.role_id("Admin") == "1"
-    assert slack.role_id("Owner") == slack.role_id("Owner") == "r9"
+    assert slack.roles.id_of("Member") == "r1"
+    assert slack.roles.id_of("Admin") == "1"
+    assert slack.roles.id_of("Owner") == slack.roles.id_of("Owner") == "r9"
     assert [request.json() for request in made.request_history] == [{"role_external_label": "Owner"}]
 
 
@@ -390,7 +391,7 @@ def test_a_role_whose_creation_is_in_doubt_is_looked_up(requests_mock: Mocker, f
     requests_mock.post(f"{SAAS}/7/roles", json=create)
     slack = application()
     slack.users()
-    assert slack.role_id("Member") == "r1"
+    assert slack.roles.id_of("Member") == "r1"
     assert len(roles) == 1
 
 
@@ -400,13 +401,13 @@ def test_roles_that_cannot_be_listed_or_added_name_the_setting(requests_mock: Mo
     slack = application()
     slack.users()
     with pytest.raises(AirbyteTracedException, match=r"does not list the roles of Slack.*assign_roles"):
-        slack.role_id("Member")
+        slack.roles.id_of("Member")
     requests_mock.get(f"{SAAS}/7/roles", json=[])
     requests_mock.post(f"{SAAS}/7/roles", status_code=400, json={"error": "Too many."})
     with pytest.raises(
         AirbyteTracedException, match=r"refused to add the role Member to Slack: Too many.*assign_roles"
     ):
-        slack.role_id("Member")
+        slack.roles.id_of("Member")
 
 
 def test_two_roles_of_one_label_are_the_same_role(requests_mock: Mocker) -> None:
@@ -414,9 +415,9 @@ def test_two_roles_of_one_label_are_the_same_role(requests_mock: Mocker) -> None
     listed(requests_mock, {"user_id": "u1", "roles": same[1]}, {"user_id": "u2", "roles": []})
     requests_mock.get(f"{SAAS}/7/roles", json=same)
     slack = application()
-    assert slack.has_only_role(slack.users()["u1"], "Member")
-    assert not slack.has_only_role(slack.users()["u1"], "Admin")
-    assert not slack.has_only_role(slack.users()["u2"], "Member")
+    assert slack.roles.is_only(slack.users()["u1"], "Member")
+    assert not slack.roles.is_only(slack.users()["u1"], "Admin")
+    assert not slack.roles.is_only(slack.users()["u2"], "Member")
 
 
 def test_an_id_in_the_application_that_two_people_have_finds_neither(requests_mock: Mocker) -> None:
@@ -432,6 +433,6 @@ def test_a_test_run_writes_nothing_and_keeps_account(requests_mock: Mocker) -> N
     slack = application(test_run=True)
     assert slack.users() == {}
     assert slack.assign(["u1"]) == slack.set_external_id("u1", "U1") == {}
-    assert slack.give_role(slack.role_id("Member"), ["u1"]) == slack.switch(["u1"], active=False) == {}
+    assert slack.roles.give(slack.roles.id_of("Member"), slack.users()) == slack.switch(["u1"], active=False) == {}
     assert slack.users()["u1"].external_id == "U1"
     assert {request.method for request in requests_mock.request_history} == {"GET"}

@@ -74,7 +74,7 @@ def make(instance: Instance, test_run: bool = False, **config: Any) -> tuple[Peo
     plan = plan_stream(Config.parse({**base, **config}), PersonSchema.unknown(), Stream("users"))
     report = Report(["users"], test_run)
     api = PeopleApi(instance, ORIGIN)  # type: ignore[arg-type]  # it has what is asked of a client
-    return People(api, report, test_run), plan, report
+    return People(api, report), plan, report
 
 
 def row(plan: StreamPlan, name: str, **more: Any) -> MappedRecord:
@@ -306,8 +306,8 @@ def test_a_test_run_writes_nothing_and_keeps_examples(caplog: pytest.LogCaptureF
     people, plan, report = make(instance, test_run=True)
     writes = [RecordWrite(row(plan, "ada", title="Cook")), RecordWrite(row(plan, "eve"))]
     people.find(plan, writes)
-    assert [people.decide(plan, each) for each in writes] == [{}, {}]
-    assert [each.outcome for each in writes] == [Outcome.UPDATED, Outcome.ADDED]
+    for each in writes:
+        people.decide(plan, each)
     assert instance.written == []
     report.finish()
     assert "position: Clerk -> Cook" in caplog.text

@@ -1,0 +1,116 @@
+"""The roles of one SaaS application over HTTP: found by label or created, given to users and taken from them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from destination_oomnitza.api.bisection import bisect
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.pagination import Listing
+from destination_oomnitza.api.responses import RequestRejected
+from destination_oomnitza.api.saas_user import Reasons, SaasUser, id_in
+from destination_oomnitza.errors import config_error
+from destination_oomnitza.normalize import folded, is_empty
+
+_SWITCH_OFF = "switch off Set roles of SaaS users (assign_roles)"
+
+
+class SaasRoles:
+    """The roles, by id and by label. For use from many threads; every method raises as Client does.
+
+    They are listed when a label or an id comes up that no listed user told. `path` is the application's.
+    """
+
+    def __init__(self, client: Client, application: str) -> None:
+        """`application`: its name, for messages."""
+        self._client = client
+        self._application = application
+        self._lock = threading.Lock()
+        self._ids: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
+        self._listed = False
+        self.path = ""
+
+    def know(self, labels: Mapping[str, str]) -> None:
+        """Note roles by id, with the label of each; "" if it is not known."""
+        for role_id, label in labels.items():
+            if label:
+                self._labels[role_id] = folded(label)
+                self._ids.setdefault(folded(label), role_id)
+
+    def is_only(self, user: SaasUser, label: str) -> bool:
+        """Return whether a user has the role of this label, and no other."""
+        with self._lock:
+            if not self._listed and any(role not in self._labels for role in user.roles):
+                self._list()
+            return bool(user.roles) and all(self._labels.get(role) == folded(label) for role in user.roles)
+
+    def id_of(self, label: str) -> str:
+        """Return the id of a role, which is created if it is absent."""
+        with self._lock:
+            if folded(label) not in self._ids and not self._listed:
+                self._list()
+            if folded(label) not in self._ids:
+                self.know({self._create(label): label})
+            return self._ids[folded(label)]
+
+    def give(self, role_id: str, users: Mapping[str, SaasUser]) -> Reasons:
+        """Add a role to the roles of users, given by their `user_id` (`POST /api/v3/saas/{id}/roles/users`)."""
+        rejected = self._change("POST", role_id, list(users))
+        for user_id, user in users.items():
+            if user_id not in rejected:
+                user.roles = (*user.roles, role_id)
+        return rejected
+
+    def take(self, role_id: str, users: Mapping[str, SaasUser]) -> Reasons:
+        """Take a role away from users, given by their `user_id` (`DELETE /api/v3/saas/{id}/roles/users`)."""
+        rejected = self._change("DELETE", role_id, list(users))
+        for user_id, user in users.items():
+            if user_id not in rejected:
+                user.roles = tuple(role for role in user.roles if role != role_id)
+        return rejected
+
+    def _change(self, method: str, role_id: str, user_ids: Sequence[str]) -> Reasons:
+        def call(some: Sequence[str]) -> None:
+            self._client.edit(method, f"{self.path}/roles/users", {"users": list(some), "roles": [role_id]})
+
+        return dict(bisect(user_ids, call))
+
+    def _list(self) -> None:
+        if not self.path:
+            return
+        listing = Listing(self._client, f"{self.path}/roles", "role_id")
+        try:
+            for role in listing.rows():
+                if not is_empty(role.get("role_id")):
+                    label = role.get("role_external_label") or role.get("role_external_id") or ""
+                    self.know({str(role["role_id"]): str(label)})
+        except RequestRejected as rejected:
+            raise config_error(
+                f"Oomnitza does not list the roles of {self._application}: {rejected}. Or {_SWITCH_OFF}."
+            ) from None
+        if not listing.whole:
+            # A role that is not listed would be created a second time.
+            raise config_error(
+                f"Oomnitza does not list all roles of {self._application}. Until it does, {_SWITCH_OFF}."
+            )
+        self._listed = True
+
+    def _create(self, label: str) -> str:
+        def find() -> str | None:
+            self._list()
+            return self._ids.get(folded(label))
+
+        try:
+            creation = self._client.create(f"{self.path}/roles", {"role_external_label": label}, find)
+        except RequestRejected as rejected:
+            raise config_error(
+                f"Oomnitza refused to add the role {label} to {self._application}: {rejected}. Add it there, or {_SWITCH_OFF}."
+            ) from None
+        role_id: str | None = creation.found or id_in(creation.json, "role_id") or self._client.look_again(find)
+        if role_id is None:
+            raise config_error(
+                f"Oomnitza added the role {label} to {self._application}, and does not list it. Until it does, {_SWITCH_OFF}."
+            )
+        return role_id
