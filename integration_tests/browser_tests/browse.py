@@ -67,7 +67,7 @@ def test_a_change_in_slack_is_seen_in_oomnitza_after_a_sync(page: Page, address:
 def test_what_oomnitza_refuses_is_told_with_the_reason(page: Page, address: str) -> None:
     page.goto(f"{address}/runs")
     card = page.get_by_role("region", name="Sync 1")
-    expect(card).to_contain_text("Refused by Oomnitza")
+    expect(card).to_contain_text("Rejected by Oomnitza")
     expect(card.get_by_role("listitem")).to_contain_text("is in use already")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from integration_tests.harness.destination_inside import Written
 from integration_tests.harness.destination_process import config, person, record, state
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
 PEOPLE = [person("gone"), *(person(f"new{n}", title="Cook") for n in range(8))]
@@ -49,7 +49,7 @@ def messages() -> list[Any]:
     return every
 
 
-def check_promises(sandbox: Sandbox, written: Written) -> None:
+def check_promises(sandbox: Sandbox, written: SyncResult) -> None:
     """What was acknowledged is there, nobody and nothing is twice, states are in order."""
     oomnitza = sandbox.oomnitza
     people = {each["email"]: each for each in oomnitza.people()}

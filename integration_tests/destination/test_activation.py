@@ -9,7 +9,8 @@ from airbyte_protocol_dataclasses.models import DestinationCatalog
 from jsonschema import Draft7Validator
 from serpyco_rs import Serializer
 
-from integration_tests.harness.destination_process import Output, config, record, run, state, stream, write
+from integration_tests.harness.destination_process import config, record, run, state, stream, write
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
 SAAS = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
@@ -17,7 +18,7 @@ SAAS = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
 
 def activate(
     sandbox: Sandbox, name: str, mode: str, people: list[dict[str, Any]], key: str = "email", **more: Any
-) -> Output:
+) -> SyncResult:
     """Write records that are mapped already. The configuration's own mapping, filter and mode must not matter."""
     mapped = stream(
         "mapped",

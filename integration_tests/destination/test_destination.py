@@ -104,8 +104,8 @@ def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_c
     assert "Traceback" not in message
     assert "made-up" not in message
     written = write_inside(settings, [record(person("ada")), state(1)])
-    assert written.failure() == "config_error"
-    assert written.states == []
+    assert written.failure_type == "config_error"
+    assert written.acknowledged() == []
     assert quick.oomnitza.people() == []
 
 
@@ -113,7 +113,7 @@ def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_c
 def test_a_sync_that_cannot_begin_has_a_report_all_the_same(quick: Sandbox, name: str) -> None:
     change, _ = wrong(quick)[name]
     written = write_inside({**config(quick), **change}, [record(person("ada"))])
-    assert written.failure() == "config_error"
+    assert written.failure_type == "config_error"
     assert written.report()["users"]["added"] == 0
 
 
@@ -318,7 +318,7 @@ def test_a_sync_gives_such_a_server_up_as_transient(name: str) -> None:
         written = write_inside(
             {"instance_url": address, "credentials": TOKEN, "default_role": 25}, [], retry_policy=retry_policy
         )
-    assert written.failure() == "transient_error"
+    assert written.failure_type == "transient_error"
 
 
 # -- a write ----------------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ import pytest
 from destination_oomnitza.writers import ingest_writer as ingest
 
 from integration_tests.harness import destination_process as process
-from integration_tests.harness.destination_call import Synced, write
+from integration_tests.harness.destination_inside import write
 from integration_tests.harness.destination_process import complete, config, person, record, state, stream
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
 
 SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
@@ -19,7 +20,7 @@ def settings(sandbox: Sandbox, method: dict[str, Any] | None = None, **more: Any
     return config(sandbox, **{"write_method": {"method": "ingest", **(method or {})}, **more})
 
 
-def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> Synced:
+def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> SyncResult:
     sandbox.requests.clear()
     return write(settings(sandbox, **more), [*map(record, records), *(end or (state({"updated": 1}), complete()))])
 
@@ -61,7 +62,7 @@ def test_a_first_load_arrives_with_few_requests(sandbox: Sandbox) -> None:
     assert synced.counts() == {"added": 1000, "skipped": 50}
     assert len(sandbox.oomnitza.people()) == 1000
     assert all(found["role"] == process.ROLE for found in sandbox.oomnitza.people())
-    assert synced.states == [{"updated": 1}]
+    assert synced.acknowledged() == [{"updated": 1}]
     assert len(batches(sandbox)) == 11, "inactive accounts cost a batch of their own each time"
     assert len(sandbox.requests) <= 30
     assert {run.finalized for run in sandbox.oomnitza.runs()} == {True}
@@ -103,9 +104,9 @@ def test_records_that_could_not_be_mapped_show_in_oomnitzas_log_and_count_once(s
     (run,) = sandbox.oomnitza.runs()
     assert run.objects["failed"] == 2
     assert any("email=bad@acme.example: username" in line for line in run.logs["failed"])
-    refused = [line for line in synced.logs if line.startswith("Rejected: ")]
+    refused = [line for line in synced.log_lines() if line.startswith("Rejected: ")]
     assert len(refused) == 2
-    assert synced.states == [{"updated": 1}]
+    assert synced.acknowledged() == [{"updated": 1}]
 
 
 def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: Sandbox) -> None:
@@ -116,14 +117,14 @@ def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: San
     assert [user["username"] for user in sandbox.oomnitza.saas_users("Slack")] == ["ada"]
     sent = {each["EMAIL"]: each.get("SAAS") for batch in batches(sandbox) for each in batch["records"]}
     assert sent == {"ada@acme.example": {"sync_key": "slack-main", "name": "Slack"}, "old@acme.example": None}
-    assert any("nobody is deactivated" in line for line in synced.logs)
+    assert any("nobody is deactivated" in line for line in synced.log_lines())
 
 
 @pytest.mark.usefixtures("impatient")
 def test_one_refused_record_does_not_fail_those_of_which_oomnitza_has_not_told_yet(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=404, path="connector_run_logs", times=None))
     synced = sync(sandbox, [*(person(f"p{n}") for n in range(5)), person("bad") | {"name": ["a", "list"]}])
-    assert (synced.error, synced.counts(), synced.states) == ("", {"failed": 1}, [{"updated": 1}])
+    assert (synced.error, synced.counts(), synced.acknowledged()) == ("", {"failed": 1}, [{"updated": 1}])
     assert len(sandbox.oomnitza.people()) == 5
 
 
@@ -184,7 +185,7 @@ def test_a_sync_that_breaks_off_is_not_finalized(sandbox: Sandbox) -> None:
     synced = sync(sandbox, [person("ada"), person("bad") | {"name": ["a"]}], started)
     assert (synced.error, synced.counts()) == ("", {"failed": 1})
     assert sandbox.requests.count(path="finalize") == 0
-    assert any("did not read users to the end" in line for line in synced.logs)
+    assert any("did not read users to the end" in line for line in synced.log_lines())
     sandbox.faults.add(Fault("status", status=401, path=r"/v3/bulk$", nth=2))
     assert (
         sync(sandbox, [person(f"p{n}") for n in range(4)], batch_size=2, num_workers=1).failure_type == "config_error"

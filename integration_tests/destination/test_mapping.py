@@ -23,10 +23,10 @@ def patches(sandbox: Sandbox) -> list[dict[str, Any]]:
 def sync(*arguments: Any) -> tuple[dict[str, int], str]:
     """Write within this process, which is quicker. What became of the records, and the log."""
     written = destination_inside.write(*arguments)
-    assert written.error is None
+    assert written.error == ""
     counts = written.report()["users"]
     return {name: number for name, number in counts.items() if isinstance(number, int) and number}, "\n".join(
-        written.logs
+        written.log_lines()
     )
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from integration_tests.harness import destination_inside
 from integration_tests.harness import destination_process as process
-from integration_tests.harness.destination_call import Synced, write
+from integration_tests.harness.destination_inside import write
 from integration_tests.harness.destination_process import complete, config, lines, person, record, state, stream
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
 
 SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
@@ -25,7 +26,7 @@ def people(number: int, **more: Any) -> list[dict[str, Any]]:
     return [person(f"p{each:03}", **more) for each in range(number)]
 
 
-def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> Synced:
+def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> SyncResult:
     """Write records of `users`, a state and what else comes at the end; the requests of this sync are those in the log."""
     sandbox.requests.clear()
     streams = more.pop("streams", ())
@@ -126,8 +127,8 @@ def test_one_bad_person_does_not_cost_the_lot(sandbox: Sandbox) -> None:
     synced = sync(sandbox, [each | {"role": "admin"} for each in team])
     assert synced.counts() == {"unchanged": 19, "failed": 1}
     assert synced.saas() == {"roles_changed": 19}
-    assert any("email=p007@acme.example: SaaS user: its role could not be set" in line for line in synced.logs)
-    assert synced.states == [{"updated": 1}]
+    assert any("email=p007@acme.example: SaaS user: its role could not be set" in line for line in synced.log_lines())
+    assert synced.acknowledged() == [{"updated": 1}]
 
 
 def test_errors_of_single_people_are_counted_with_the_reason(sandbox: Sandbox) -> None:
@@ -137,7 +138,7 @@ def test_errors_of_single_people_are_counted_with_the_reason(sandbox: Sandbox) -
     synced = sync(sandbox, [each | {"deleted": True} for each in team])
     assert synced.counts() == {"unchanged": 3, "failed": 1}
     assert synced.saas() == {"deactivated": 3}
-    assert any("could not be deactivated: The last administrator stays." in line for line in synced.logs)
+    assert any("could not be deactivated: The last administrator stays." in line for line in synced.log_lines())
 
 
 def test_an_inactive_account_that_is_not_assigned_is_neither_assigned_nor_created(sandbox: Sandbox) -> None:
@@ -187,7 +188,7 @@ def test_application_two_in_use_must_be_named(sandbox: Sandbox) -> None:
     synced = sync(sandbox, [person("ada")])
     assert "record_type.saas_id" in synced.error
     assert synced.failure_type == "config_error"
-    assert synced.states == []
+    assert synced.acknowledged() == []
     status, message = process.run("check", settings(sandbox)).connection_status()
     assert (status, "record_type.saas_id" in message) == ("FAILED", True)
 
@@ -204,7 +205,7 @@ def test_a_state_waits_for_both_sides(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=401, path=r"/saas/\d+/users$", method="POST", times=None))
     synced = sync(sandbox, people(3))
     assert len(sandbox.oomnitza.people()) == 3
-    assert synced.states == []
+    assert synced.acknowledged() == []
     assert synced.failure_type == "config_error"
 
 
@@ -225,7 +226,7 @@ def test_faults_everywhere_leave_nobody_twice_and_everything_written(sandbox: Sa
 # Who is missing
 
 
-def overwrite(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> Synced:
+def overwrite(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> SyncResult:
     return sync(sandbox, records, *(end or (complete(),)), **{"streams": (OVERWRITE,), "write_method": MISSING, **more})
 
 
@@ -288,11 +289,11 @@ def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_f
     page = [*map(record, people(10)), state({"page": 2})]
     for broken in ([status("STARTED"), *page], [status("STARTED"), *page, status("INCOMPLETE")]):
         first = write(settings(sandbox, write_method=MISSING), broken, OVERWRITE)
-        assert (first.error, first.states) == ("", []), "the platform would go on from this state"
+        assert (first.error, first.acknowledged()) == ("", []), "the platform would go on from this state"
     too_many = overwrite(sandbox, people(10), state({"page": 2}), complete())
-    assert too_many.states == []
+    assert too_many.acknowledged() == []
     whole = overwrite(sandbox, people(19), state({"page": 2}), complete())
-    assert (whole.states, whole.saas()) == ([{"updated": 1}, {"page": 2}], {"deactivated": 1})
+    assert (whole.acknowledged(), whole.saas()) == ([{"updated": 1}, {"page": 2}], {"deactivated": 1})
 
 
 @pytest.mark.parametrize("mode", ["append", "overwrite"])
@@ -302,7 +303,7 @@ def test_nor_where_another_stream_broke_off_and_this_one_is_not_read_again(sandb
     begun["trace"]["stream_status"]["stream_descriptor"]["name"] = "guests"
     everybody = [*map(record, people(20)), state({"done": True}), complete(), begun]
     first = write(settings(sandbox, write_method=MISSING), everybody, *both)
-    assert (first.error, first.states) == ("", [])
+    assert (first.error, first.acknowledged()) == ("", [])
     guests = [record(person, "guests") for person in people(17)]
     write(settings(sandbox, write_method=MISSING), [complete(), *guests, complete("guests")], *both)
     assert active(sandbox) == 20, "of users nobody came, because all of them had come before"
@@ -321,7 +322,7 @@ def test_whoever_may_have_been_in_a_record_that_was_cut_is_not_missing(
     for each in records:
         each["record"] |= {"namespace": namespace}
     assert (
-        destination_inside.write(settings(sandbox, write_method=MISSING), [*records, whole], of_namespace).error is None
+        destination_inside.write(settings(sandbox, write_method=MISSING), [*records, whole], of_namespace).error == ""
     )
     line = lines([records[-1]])
     end = line.index(b'"email"') if cut == "within the data" else line.index(b'"stream"')
@@ -352,7 +353,7 @@ def test_a_stream_of_which_nothing_came_keeps_everybody(sandbox: Sandbox) -> Non
     overwrite(sandbox, people(20), streams=both)
     synced = overwrite(sandbox, people(18), complete(), streams=both)
     assert active(sandbox) == 20
-    assert any("did not say that it had read everybody" in line for line in synced.logs)
+    assert any("did not say that it had read everybody" in line for line in synced.log_lines())
 
 
 # Data activation

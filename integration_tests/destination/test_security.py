@@ -18,7 +18,6 @@ import pytest
 
 from integration_tests.harness.destination_process import (
     COMMAND,
-    Output,
     config,
     lines,
     person,
@@ -28,6 +27,7 @@ from integration_tests.harness.destination_process import (
     stream,
     write,
 )
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
 
 PASSWORD = "made-up \"password\" with \\ and naïve € 😀 & <tags> 'in' 100%/+="
@@ -52,7 +52,7 @@ def forms(secret: str) -> Iterable[str]:
     yield from (quote(secret), quote(secret, safe=""), once.replace("-", "\\u002d"), once.replace("-", "\\\\u002d"))
 
 
-def check_silence(sandbox: Sandbox, output: Output) -> None:
+def check_silence(sandbox: Sandbox, output: SyncResult) -> None:
     """No secret in what was printed, as it is there or as a reader of JSON sees it; nor in any address."""
     texts = [output.text]
     texts += [str(value) for message in output.messages for value in leaves(message)]
@@ -132,7 +132,7 @@ def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_pat
     check_silence(sandbox, output)
 
 
-def run_script(script: Path, settings: dict[str, Any], folder: Path) -> Output:
+def run_script(script: Path, settings: dict[str, Any], folder: Path) -> SyncResult:
     """Run `write` by a script that stands in for the command."""
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "catalog.json").write_text(json.dumps({"streams": [stream()]}))
@@ -142,7 +142,7 @@ def run_script(script: Path, settings: dict[str, Any], folder: Path) -> Output:
         [python, str(script), *arguments], input=lines(MESSAGES), capture_output=True, timeout=60, check=False
     )
     assert not done.stderr, done.stderr.decode()
-    return Output(done.returncode, done.stdout.decode())
+    return SyncResult(done.returncode, done.stdout.decode())
 
 
 def test_the_token_is_in_one_header_and_nowhere_else(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.harness.destination_call import Synced, write
+from integration_tests.harness.destination_inside import write
 from integration_tests.harness.destination_process import config, person, record, state, stream
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
 STREAMS = [
@@ -27,7 +28,7 @@ REST: dict[str, Any] = {"method": "rest"}
 INGEST: dict[str, Any] = {"method": "ingest"}
 
 
-def sync(sandbox: Sandbox, **settings: Any) -> Synced:
+def sync(sandbox: Sandbox, **settings: Any) -> SyncResult:
     """Write two people, a login of one of them and of a stranger, and a group; each stream with its state."""
     sandbox.oomnitza.switches.run_polls = 0
     sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", "STR", unique=True)
@@ -49,7 +50,7 @@ def sync(sandbox: Sandbox, **settings: Any) -> Synced:
 @pytest.mark.parametrize("method", [REST, INGEST])
 def test_streams_each_written_by_its_entry(sandbox: Sandbox, method: dict[str, Any]) -> None:
     synced = sync(sandbox, write_method=method)
-    assert (synced.error, synced.states) == ("", [{"n": 1}, {"n": 2}, {"n": 3}])
+    assert (synced.error, synced.acknowledged()) == ("", [{"n": 1}, {"n": 2}, {"n": 3}])
     assert synced.counts("last_logins") == {"updated": 1, "skipped": 1}
     assert synced.counts("users") == {"added": 1}
     people = {each["username"]: each for each in sandbox.oomnitza.people()}
@@ -60,13 +61,13 @@ def test_streams_each_written_by_its_entry(sandbox: Sandbox, method: dict[str, A
 def test_skipped_stream_counts_and_acknowledges(sandbox: Sandbox) -> None:
     synced = sync(sandbox)
     assert synced.counts("user_groups")["skipped"] == 1
-    assert {"n": 2} in synced.states
-    assert any("Nothing of user_groups is written" in line for line in synced.logs)
+    assert {"n": 2} in synced.acknowledged()
+    assert any("Nothing of user_groups is written" in line for line in synced.log_lines())
 
 
 def test_each_stream_has_its_mapping_table(sandbox: Sandbox) -> None:
     synced = sync(sandbox, test_run=True)
-    tables = {line.split(":")[0]: line for line in synced.logs if line.startswith("Mapping of")}
+    tables = {line.split(":")[0]: line for line in synced.log_lines() if line.startswith("Mapping of")}
     assert tables.keys() == {
         "Mapping of last_logins",
         "Mapping of last_logins, with its first record",
@@ -82,7 +83,7 @@ def test_each_stream_has_its_mapping_table(sandbox: Sandbox) -> None:
 def test_entry_without_stream_is_warned_of(sandbox: Sandbox) -> None:
     synced = write(config(sandbox, streams=STREAMS), [record(person("ada"))])
     assert synced.error == ""
-    warned = [line for line in synced.logs if "the connection has no stream" in line]
+    warned = [line for line in synced.log_lines() if "the connection has no stream" in line]
     assert ["last_logins" in line for line in warned] == [True, False]
 
 

@@ -12,35 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from integration_tests.harness import preloaded
-from integration_tests.harness.source_process import Output as Messages
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
 COMMAND = Path(sys.executable).with_name("destination-oomnitza")
 ROLE = 25
-
-
-class Output(Messages):
-    """What a command printed, and its exit status."""
-
-    def report(self) -> dict[str, Any]:
-        """The sync report, by stream. There is exactly one."""
-        (line,) = [log["message"] for log in self.of("LOG") if '"sync_report"' in log["message"]]
-        report: dict[str, Any] = json.loads(line)["sync_report"]
-        return report
-
-    def counts(self, stream: str = "users") -> dict[str, int]:
-        """What became of a stream's records; without what did not happen."""
-        return {name: number for name, number in self.report()[stream].items() if isinstance(number, int) and number}
-
-    def logs(self, level: str | None = None) -> str:
-        """All log messages, or those of one level, as text."""
-        return "\n".join(log["message"] for log in self.of("LOG") if level in (None, log["level"]))
-
-    def failure(self) -> tuple[str, str]:
-        """The failure type and the message of the one TRACE ERROR of a command that failed with status 1."""
-        assert self.status == 1, self.text
-        (error,) = self.errors()
-        return error["failure_type"], error["message"]
 
 
 def config(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
@@ -114,12 +90,12 @@ def _arguments(command: str, files: dict[str, Any]) -> Any:
         yield arguments
 
 
-def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog: Any = None) -> Output:
+def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog: Any = None) -> SyncResult:
     """Run a command to its end."""
     with _arguments(command, {"config": configuration, "catalog": catalog}) as arguments:
         done = preloaded.run(arguments, stdin)
     assert not done.stderr, done.stderr.decode()
-    return Output(done.returncode, done.stdout.decode())
+    return SyncResult(done.returncode, done.stdout.decode())
 
 
 @contextmanager
@@ -136,7 +112,7 @@ def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
             process.kill()
 
 
-def write(configuration: Any, messages: Iterable[Any], *streams: dict[str, Any]) -> Output:
+def write(configuration: Any, messages: Iterable[Any], *streams: dict[str, Any]) -> SyncResult:
     """Write messages; `users` is the stream unless told."""
     catalog = {"streams": list(streams) or [stream()]}
     return run("write", configuration, stdin=lines(messages), catalog=catalog)

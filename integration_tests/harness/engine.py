@@ -6,47 +6,35 @@ Shared by `make demo` and `make playground`.
 from __future__ import annotations
 
 import atexit
-import re
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from bundle.definition import DEFAULT_CONNECTION, load_bundle
 from bundle.engine import load_runner
 from bundle.errors import SyncFailed
 from bundle.listener import Listener
 from bundle.private_folder import private_folder, temporary_folder
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = "connectors.log"
 """What both connectors logged, in the folder of the engine."""
-REJECTED = re.compile(r"Rejected: (?:users, )?(.+?): (.+)")
-
-
-@dataclass
-class Outcome:
-    """What a sync did: the destination's report of its stream `users`, the refused records (who, why), and the
-    requests that it took."""
-
-    report: dict[str, Any]
-    refused: list[tuple[str, str]]
-    slack_requests: int
-    oomnitza_requests: int
 
 
 @dataclass
 class _Listener(Listener):
-    """Collects the refused records, too."""
+    """Keeps what the destination logs, as messages of the protocol."""
 
-    refused: list[tuple[str, str]] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
 
     def log(self, connector: str, level: str, text: str) -> None:
         super().log(connector, level, text)
-        if rejection := REJECTED.search(text):
-            self.refused.append((rejection[1], rejection[2]))
+        if connector.startswith("destination-"):
+            self.printed.append(json.dumps({"type": "LOG", "log": {"level": level, "message": text}}))
 
 
 class Engine:
@@ -89,20 +77,19 @@ class Engine:
         except SyncFailed as error:
             raise RuntimeError(str(error)) from error
 
-    def sync(self) -> Outcome:
-        """Run one sync; the sandbox's log of requests begins anew with it. Raises RuntimeError, in the words of the
+    def sync(self) -> SyncResult:
+        """Run one sync; the sandbox's log of requests is emptied before it. Raises RuntimeError with the error of the
         connector that failed."""
         self._sandbox.requests.clear()
         listener = self._listener
         listener.report = None
         listener.errors.clear()
-        listener.refused.clear()
+        listener.printed.clear()
         try:
             self._runner.run(self._home / "state.json")
         except SyncFailed as error:
             raise RuntimeError(str(error)) from error
         if listener.report is None:
             raise RuntimeError(f"The destination sent no sync report; see {self._home / LOG}.")
-        count = self._sandbox.requests.count
-        refused = list(listener.refused)
-        return Outcome(listener.report["users"], refused, count(service="slack"), count(service="oomnitza"))
+        requests = {service: self._sandbox.requests.count(service=service) for service in ("slack", "oomnitza")}
+        return SyncResult(0, "\n".join(listener.printed), requests)

@@ -12,6 +12,7 @@ import pytest
 
 from integration_tests.harness import destination_process as destination
 from integration_tests.harness import source_process as source
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 from integration_tests.sandbox.oomnitza.openapi import Contract
 from integration_tests.sandbox.slack.members import is_bot
@@ -31,9 +32,7 @@ def users_stream(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def sync(
-    sandbox: Sandbox, state: dict[str, Any] | None = None, **settings: Any
-) -> tuple[destination.Output, dict[str, Any]]:
+def sync(sandbox: Sandbox, state: dict[str, Any] | None = None, **settings: Any) -> tuple[SyncResult, dict[str, Any]]:
     """Run one sync. Returns what the destination said, and the state that it acknowledged."""
     read = source.read(source.config(sandbox), state=state and {"users": state})
     assert read.status == 0, read.text

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from integration_tests.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from integration_tests.harness.engine import Engine, Outcome
+    from integration_tests.harness.engine import Engine
+    from integration_tests.harness.sync_result import SyncResult
 
 SAAS_NAME = "Slack"
 
@@ -27,7 +28,7 @@ class Sync:
     first: int
     last: int = 0
     finished: datetime | None = None
-    outcome: Outcome | None = None
+    outcome: SyncResult | None = None
     problem: str | None = None
     saas: dict[str, list[str]] = field(default_factory=dict)
 

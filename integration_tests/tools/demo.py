@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from integration_tests.harness.engine import LOG, Engine, Outcome
+from integration_tests.harness.engine import LOG, Engine
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
 HOME = Path(".sandbox/demo")
@@ -42,20 +43,24 @@ def play(sandbox: Sandbox) -> list[str]:
     return happened
 
 
-def show(syncs: dict[str, Outcome]) -> None:
+def show(syncs: dict[str, SyncResult]) -> None:
     """Print what was done, as a table: a column a sync."""
     table = Table(title="What the syncs did in Oomnitza")
     table.add_column("", no_wrap=True)
     for what in syncs:
         table.add_column(what, justify="right", no_wrap=True)
+    results = syncs.values()
     for name in OUTCOMES:
-        table.add_row(f"people {name}", *(str(each.report[name]) for each in syncs.values()))
+        table.add_row(f"people {name}", *(str(each.counts().get(name, 0)) for each in results))
+    table.add_section()
+    for reason in dict.fromkeys(reason for each in results for reason in each.skipped()):
+        table.add_row(f"skipped: {reason.replace('_', ' ')}", *(str(each.skipped().get(reason, 0)) for each in results))
     table.add_section()
     for name in ("assigned", "roles_changed", "activated", "deactivated"):
-        table.add_row(f"SaaS {name.replace('_', ' ')}", *(str(each.report["saas"][name]) for each in syncs.values()))
+        table.add_row(f"SaaS {name.replace('_', ' ')}", *(str(each.saas().get(name, 0)) for each in results))
     table.add_section()
-    table.add_row("requests to Slack", *(str(each.slack_requests) for each in syncs.values()))
-    table.add_row("requests to Oomnitza", *(str(each.oomnitza_requests) for each in syncs.values()))
+    table.add_row("requests to Slack", *(str(each.requests["slack"]) for each in results))
+    table.add_row("requests to Oomnitza", *(str(each.requests["oomnitza"]) for each in results))
     console.print(table)
 
 
@@ -70,7 +75,7 @@ def main() -> None:
         engine = Engine(sandbox, HOME)
         engine.check()
 
-        def sync(what: str) -> Outcome:
+        def sync(what: str) -> SyncResult:
             console.rule(what)
             return engine.sync()
 
@@ -93,16 +98,16 @@ Where to look next:
     )
 
 
-def _expect(syncs: dict[str, Outcome], sandbox: Sandbox) -> None:
+def _expect(syncs: dict[str, SyncResult], sandbox: Sandbox) -> None:
     """Hold the outcome against what this demo promises."""
     _, second, third = syncs.values()
     titles = [person["position"] for person in sandbox.oomnitza.people()].count("Head of Ghostbusting")
     promised = {
-        "five people have a new position": titles == 5 and second.report["updated"] == 5,
-        "one person was added": second.report["added"] == 1,
-        "the SaaS user of the one who left was deactivated": second.report["saas"]["deactivated"] == 1,
-        "a sync in which nothing happened changed nothing": not (third.report["added"] or third.report["updated"]),
-        "no record was refused": not any(each.report["failed"] for each in syncs.values()),
+        "five people have a new position": titles == 5 and second.counts()["updated"] == 5,
+        "one person was added": second.counts()["added"] == 1,
+        "the SaaS user of the one who left was deactivated": second.saas()["deactivated"] == 1,
+        "a sync in which nothing happened changed nothing": third.counts().keys() <= {"unchanged", "skipped"},
+        "no record was rejected": not any("failed" in each.counts() for each in syncs.values()),
     }
     broken = [promise for promise, kept in promised.items() if not kept]
     if broken:

@@ -29,8 +29,9 @@ from destination_oomnitza.api.retries import RetryPolicy
 from source_slack_users.source import SourceSlackUsers
 
 from integration_tests.harness import source_process
-from integration_tests.harness.destination_inside import AT_ONCE, QUICK, Written, write
+from integration_tests.harness.destination_inside import AT_ONCE, QUICK, write
 from integration_tests.harness.destination_process import config, stream
+from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
 
 SYNCS_A_HISTORY = 8
@@ -72,10 +73,10 @@ class History:
             self.faults()
             self.sync(self.dice.choice([QUICK, QUICK, AT_ONCE]))
         self.sandbox.faults.clear()
-        assert self.sync(QUICK).error is None
+        assert self.sync(QUICK).error == ""
         self.check_rest()
         before = len(self.sandbox.oomnitza.changes())
-        assert self.sync(QUICK).error is None
+        assert self.sync(QUICK).error == ""
         assert len(self.sandbox.oomnitza.changes()) == before, "a sync of nothing new wrote something"
 
     def something_happens(self) -> None:
@@ -96,15 +97,14 @@ class History:
         for kind in self.dice.choice([[], ["timeout_before"], ["timeout_after"], ["reset_after", "timeout_after"]]):
             faults.add(Fault(kind, service="oomnitza", nth=self.dice.randrange(3, 40), times=1))
 
-    def sync(self, retry_policy: RetryPolicy) -> Written:
+    def sync(self, retry_policy: RetryPolicy) -> SyncResult:
         """Run one sync from the last acknowledged state, and hold what came of it against the promises."""
         lines = self.read()
         written = write(self.settings, lines, stream(), retry_policy=retry_policy)
-        for receipt in written.states:
-            self.state = receipt["state"]["stream"]["stream_state"]
+        self.state = [self.state, *written.acknowledged()][-1]
         self.tally.syncs += 1
         self.tally.faulty += bool(self.sandbox.faults.history)
-        self.tally.failed += written.error is not None
+        self.tally.failed += written.error != ""
         self.tally.faults.update(kind for *_, kind in self.sandbox.faults.history)
         self.check_promises(written, [orjson.loads(line) for (line,) in lines])
         return written
@@ -131,7 +131,7 @@ class History:
                     self.tally.faults["the source gave up"] += 1
         return lines
 
-    def check_promises(self, written: Written, messages: list[dict[str, Any]]) -> None:
+    def check_promises(self, written: SyncResult, messages: list[dict[str, Any]]) -> None:
         """Nobody and nothing is twice, and what was acknowledged is there."""
         oomnitza = self.sandbox.oomnitza
         people = oomnitza.people()
@@ -143,11 +143,11 @@ class History:
             [each["user_id"] for each in oomnitza.saas_users("Slack")],
         ):
             assert max(Counter(what).values(), default=1) == 1, "something is twice"
-        assert not written.error or written.failure() == "transient_error", written.error
-        if written.states:
+        assert not written.error or written.failure_type == "transient_error", written.error
+        if written.acknowledged():
             last = max(n for n, each in enumerate(messages) if each["type"] == "STATE")
-            assert len(written.states) <= sum(each["type"] == "STATE" for each in messages)
-            if len(written.states) == sum(each["type"] == "STATE" for each in messages):
+            assert len(written.acknowledged()) <= sum(each["type"] == "STATE" for each in messages)
+            if len(written.acknowledged()) == sum(each["type"] == "STATE" for each in messages):
                 self.check_there([each["record"]["data"] for each in messages[:last] if each["type"] == "RECORD"])
 
     def check_there(self, records: list[dict[str, Any]]) -> None:
