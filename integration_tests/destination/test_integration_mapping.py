@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from integration_tests.harness import destination_process as process
-from integration_tests.harness.destination_call import write
+from integration_tests.harness.destination_inside import write
 from integration_tests.harness.destination_process import config, person, record, state
 from integration_tests.sandbox import Sandbox
 
@@ -40,7 +40,7 @@ ADA = {"name": "ada", "profile": {"email": "ada@acme.example", "first name": "Ad
 def test_drawn_mapping_writes_people(sandbox: Sandbox, method: dict[str, Any]) -> None:
     settings = config(sandbox, **drawn(sandbox), write_method=method)
     synced = write(settings, [record(ADA), state({"n": 1})])
-    assert (synced.error, synced.states, synced.counts()) == ("", [{"n": 1}], {"added": 1})
+    assert (synced.error, synced.acknowledged(), synced.counts()) == ("", [{"n": 1}], {"added": 1})
     (ada,) = sandbox.oomnitza.people()
     assert {name: ada[name] for name in ("username", "email", "first_name", "position", "office", "address")} == {
         "username": "ada",
@@ -50,10 +50,11 @@ def test_drawn_mapping_writes_people(sandbox: Sandbox, method: dict[str, Any]) -
         "office": "Boston",
         "address": "",
     }
-    (table,) = [line for line in synced.logs if line.startswith("Mapping of users")]
+    (table,) = [line for line in synced.log_lines() if line.startswith("Mapping of users")]
     assert table.count("drawn in Oomnitza (integration 268)") == 6
     assert any(
-        "left out, for they are filled from inputs of the integration itself: address" in line for line in synced.logs
+        "left out, for they are filled from inputs of the integration itself: address" in line
+        for line in synced.log_lines()
     )
 
 
