@@ -1,0 +1,111 @@
+"""Makes or completes the environment in .venv: `python bundle/install.py run|dev`, with nothing but a Python.
+
+Shows that it goes on, and says in one sentence why it cannot. Paths are relative to the root of the tree, so that a blank
+in its path does no harm: pip splits what its environment variables hold at blanks.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import venv
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = Path(".venv")
+CONNECTORS = ("source-slack-users", "destination-oomnitza")
+CONSTRAINTS = "constraints-dev.txt"
+GROUPS = {
+    "run": "what syncing needs: both connectors and PyAirbyte, about 900 MB on the disk, most of it PyAirbyte's database drivers",
+    "dev": "what developing needs, about 1.2 GB on the disk",
+}
+PYTHONS = ((3, 10), (3, 12))
+UNREACHABLE = re.compile(r"connection broken|Failed to establish|Temporary failure|timed out|ProxyError|SSLError", re.I)
+EVERY_SECONDS = 5.0
+
+
+class InstallFailed(Exception):
+    """The environment cannot be made; the message is a sentence for whoever runs make."""
+
+
+def main(group: str) -> int:
+    """Install one group; 0, or 1 with a sentence on standard error."""
+    os.chdir(ROOT)
+    try:
+        install(group)
+    except InstallFailed as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def install(group: str) -> None:
+    """Create .venv for this Python unless it is there, and install the group into it. Raises InstallFailed."""
+    this = sys.version_info[:2]
+    if not PYTHONS[0] <= this <= PYTHONS[1]:
+        raise InstallFailed(
+            f"This project needs Python 3.10, 3.11 or 3.12 (the range of PyAirbyte), and this is {this[0]}.{this[1]}. "
+            "Name one: make PYTHON=python3.12 ..."
+        )
+    sys.stdout.write(f"Installing {GROUPS[group]}, into {VENV} (once) ...\n")
+    sys.stdout.flush()
+    python = VENV / "bin" / "python"
+    if not (VENV / "lib" / f"python{this[0]}.{this[1]}").is_dir() or not python.exists():
+        try:
+            venv.create(VENV, with_pip=True, clear=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise InstallFailed(
+                f"The environment {VENV} cannot be made ({type(error).__name__}). On Debian and Ubuntu, install the "
+                "package python3-venv; else see whether this folder can be written to."
+            ) from None
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "--upgrade", "pip>=25.1"], "pip")
+    editable = [argument for connector in CONNECTORS for argument in ("-e", f"./{connector}")]
+    _run([*pip, "--group", group, *editable], group)
+
+
+def _run(command: list[str], what: str) -> None:
+    environment = {**os.environ, "PIP_CONSTRAINT": CONSTRAINTS, "PIP_BUILD_CONSTRAINT": CONSTRAINTS}
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - pip
+        done = threading.Event()
+        ticker = threading.Thread(target=_tick, args=(done, what), daemon=True)
+        ticker.start()
+        try:
+            status = process.wait()
+        finally:
+            done.set()
+            ticker.join()
+        if status:
+            raise InstallFailed(_sentence(output))
+
+
+def _tick(done: threading.Event, what: str) -> None:
+    """Print that it goes on, with the time and the size of the environment, until it is done."""
+    start = time.monotonic()
+    while not done.wait(EVERY_SECONDS):
+        size = sum(file.lstat().st_size for file in VENV.rglob("*") if not file.is_dir()) // 1_000_000
+        sys.stdout.write(f"  {what}: {time.monotonic() - start:.0f} s, {size} MB\n")
+        sys.stdout.flush()
+
+
+def _sentence(output: IO[str]) -> str:
+    output.seek(0)
+    text = output.read()
+    if UNREACHABLE.search(text):
+        return (
+            "The package index cannot be reached, so nothing was installed. Check the network, the proxy, and pip's own "
+            "settings (python3 -m pip config list), and run make again."
+        )
+    last = "\n".join(text.splitlines()[-20:])
+    return (
+        f"{last}\npip could not install the packages; the lines above are its own. Run make again when that is mended."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
