@@ -18,7 +18,7 @@ endif
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
+.PHONY: named sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -79,13 +79,15 @@ lock: $(DEV) ## pin the packages again, for every supported Python
 	@$(COMPILE) --generate-hashes --group pyproject.toml:build -o requirements-build.txt
 	@$(COMPILE) $(CONNECTORS:%=%/pyproject.toml) --group pyproject.toml:dev -o constraints-dev.txt
 
-# A recipe needs both configurations; quotes in it, so that their paths may have blanks.
-CONFIGS = $(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),"$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)",$(error Name both configurations: make $@ SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=...]))
+# In quotes, so that their paths may have blanks; asked for before anything is installed.
+CONFIGS = "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)"
+named:
+	@$(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),,$(error Name both configurations: make $(MAKECMDGOALS) SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=...]))
 
-sync: $(RUN) ## sync your own Slack into your own Oomnitza (FLAGS=--test-run: look, and write nothing)
+sync: named $(RUN) ## sync your own Slack into your own Oomnitza (FLAGS=--test-run: look, and write nothing)
 	@$(BIN)/python -m bundle sync $(CONFIGS) $(FLAGS)
 
-register: $(RUN) ## put both connectors and their connections into an Airbyte (docs/airbyte-ui.md)
+register: named $(RUN) ## put both connectors and their connections into an Airbyte (docs/airbyte-ui.md)
 	@$(BIN)/python -m bundle register $(CONFIGS) $(FLAGS)
 
 image-test: $(DEV) ## build both images with buildah, look into them, sync from one into the other (root)

@@ -20,11 +20,13 @@ VENV = Path(".venv")
 CONNECTORS = ("source-slack-users", "destination-oomnitza")
 CONSTRAINTS = "constraints-dev.txt"
 GROUPS = {
-    "run": "what syncing needs: both connectors and PyAirbyte, about 900 MB on the disk, most of it PyAirbyte's database drivers",
+    "run": "what syncing needs: both connectors and PyAirbyte, about 800 MB on the disk, most of it PyAirbyte's database drivers",
     "dev": "what developing needs, about 1.2 GB on the disk",
 }
 PYTHONS = ((3, 10), (3, 12))
-UNREACHABLE = re.compile(r"connection broken|Failed to establish|Temporary failure|timed out|ProxyError|SSLError", re.I)
+UNREACHABLE = re.compile(
+    r"connection broken|Failed to establish|Temporary failure|timed out|ProxyError|SSLError", re.I
+)
 EVERY_SECONDS = 5.0
 
 

@@ -5,8 +5,8 @@ PyAirbyte reads its settings from the environment when it is imported: only `bun
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext, redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -103,7 +103,7 @@ class Runner:
         self._strategy = _write_strategy(connection)
         self._listener = listener
         self._keep = keep_configuration
-        with redirect_stderr(StringIO()):  # it announces each connector
+        with _silenced():  # it announces each connector
             self._source = _Source(
                 _executor(connectors.source.directory),
                 connectors.source.directory,
@@ -137,9 +137,8 @@ class Runner:
             state.forget()
         incremental = any(stream.sync_mode.incremental for stream in self._connection.streams)
         states = cast("CacheBase | Literal[False]", state if incremental else False)
-        live = "NO_LIVE_PROGRESS" not in os.environ
         try:
-            with nullcontext() if live else redirect_stderr(StringIO()):  # without, it prints a line that it has ended
+            with nullcontext() if "NO_LIVE_PROGRESS" not in os.environ else _silenced():
                 self._destination.write(
                     self._source, streams=streams, cache=False, state_cache=states, write_strategy=self._strategy
                 )
@@ -152,7 +151,7 @@ class Runner:
 
     def _check(self, connector: Source | Destination) -> None:
         try:
-            with redirect_stderr(StringIO()):
+            with _silenced():
                 connector.check()
         except AirbyteConnectorCheckFailedError as error:
             reason = (error.context or {}).get("failure_reason") or "\n".join(self._listener.errors) or str(error)
@@ -172,6 +171,13 @@ def _write_strategy(connection: Connection) -> WriteStrategy:
             "give them one mode in metadata.yaml, or a connection each."
         )
     return strategies.pop()
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep what PyAirbyte itself prints off the screen; the listener writes to the screen that it was given."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        yield
 
 
 def _executor(connector: str) -> PathExecutor:
