@@ -24,9 +24,7 @@ GROUPS = {
     "dev": "what developing needs, about 1.2 GB on the disk",
 }
 PYTHONS = ((3, 10), (3, 12))
-UNREACHABLE = re.compile(
-    r"connection broken|Failed to establish|Temporary failure|timed out|ProxyError|SSLError", re.I
-)
+UNREACHABLE = re.compile(r"connection broken|Failed to establish|Temporary failure|timed out|ProxyError|SSLError", re.I)
 EVERY_SECONDS = 5.0
 
 
