@@ -21,7 +21,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "count of the page": {"total_count": "page"},
     "count as a text": {"total_count": "text"},
     "case matters in filters": {"case_sensitive": True},
-    "user names rejected": {"username_edits": "rejected"},
+    "user names taken": {"username_edits": "taken"},
     "no run by uuid": {"run_by_uuid": False},
     "only counts that are not 0": {"run_objects": "nonzero"},
     "other words for a run": {"run_words": ("running", "ok", "not ok")},

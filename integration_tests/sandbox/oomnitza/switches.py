@@ -48,8 +48,8 @@ class Switches:
     """The words for true and false in the metadata; ("true", "false") is the other way."""
     empty: Literal["empty", "null", "absent"] = "empty"
     """A text that is not set comes as "", as null, or not at all."""
-    username_edits: Literal["taken", "ignored", "rejected"] = "taken"
-    """A user name in the edit of a person is taken, ignored, or rejected."""
+    username_edits: Literal["rejected", "ignored", "taken"] = "rejected"
+    """A user name in the edit of a person is rejected, ignored, or taken."""
     dropdowns: Literal["either", "keys", "values"] = "either"
     """A drop-down takes keys and values of its list, or only keys, or only values; it keeps what it is given."""
     normalized: frozenset[str] = frozenset()
