@@ -31,6 +31,7 @@ from destination_oomnitza.planning.stream_plan import entries_without_stream, pl
 from destination_oomnitza.protocol.catalog import Stream, StreamKey
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Writer
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.ingest_writer import IngestWriter
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
@@ -101,7 +102,7 @@ def _write(
         _withhold if config.test_run else send,
         config.on_failed_record == "fail_after_sync",
         {plan.stream.key for plan in plans if plan.deactivates_missing},
-        hold=lambda: bool(keys.keyless()),
+        hold=lambda: bool(keys.keyless()) or writer.holds_states,
     )
     executor = ThreadPoolExecutor(config.num_workers, thread_name_prefix="batch")
     scheduler = Scheduler(
@@ -187,8 +188,9 @@ def _applications(
     applications: dict[StreamKey, Application] = {}
     for saas, of_one in streams.items():
         whole = [plan.stream for plan in of_one if plan.deactivates_missing]
-        missing = MissingUsers(saas, report, whole, options.max_deactivated_percent) if whole else None
-        application = Application(SaasUsers(saas, options, report), missing)
+        limit = DeactivationLimit(saas, options.max_deactivated_percent)
+        missing = MissingUsers(saas, limit, report, whole) if whole else None
+        application = Application(SaasUsers(saas, limit, options, report), limit, missing)
         applications.update(dict.fromkeys((plan.stream.key for plan in of_one), application))
     return applications
 

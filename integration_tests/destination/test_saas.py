@@ -267,15 +267,49 @@ def test_nobody_is_deactivated(sandbox: Sandbox, why: str) -> None:
     assert active(sandbox) == 20
 
 
-def test_too_many_missing_fail_the_sync_and_deactivate_nobody(sandbox: Sandbox) -> None:
-    overwrite(sandbox, people(20))
-    synced = overwrite(sandbox, people(15))
-    assert "5 of the 20 active SaaS users" in synced.error
-    assert "at most 20 may be deactivated (write_method.max_deactivated_percent)" in synced.error
+def test_missing_beyond_the_limit_fails_and_deactivates_none(sandbox: Sandbox) -> None:
+    overwrite(sandbox, people(60))
+    synced = overwrite(sandbox, people(47))
+    assert (
+        "0 of the 60 active SaaS users of Slack were deactivated, and 13 missing from the source were not"
+        in synced.error
+    )
+    assert "at most 12 may be" in synced.error
     assert synced.failure_type == "config_error"
-    assert active(sandbox) == 20
-    synced = overwrite(sandbox, people(15), write_method={**MISSING, "max_deactivated_percent": 25})
-    assert synced.saas() == {"deactivated": 5}
+    assert active(sandbox) == 60
+    synced = overwrite(sandbox, people(47), write_method={**MISSING, "max_deactivated_percent": 25})
+    assert synced.saas() == {"deactivated": 13}
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_inactive_beyond_the_limit_stay_active_and_sync_fails(sandbox: Sandbox, mode: str) -> None:
+    """`inactive_when` the wrong way round: 200 of 200. The people are written all the same, and come again in the next sync."""
+    how = {"streams": (stream(destination_sync_mode=mode),), "write_method": MISSING}
+    sync(sandbox, people(200), complete(), **how)
+    wrong = sync(sandbox, people(200, title="Cook"), complete(), inactive_when="{{ not record['deleted'] }}", **how)
+    assert active(sandbox) == 160
+    assert (wrong.failure_type, wrong.saas()) == ("config_error", {"deactivated": 40})
+    assert (
+        "40 of the 200 active SaaS users of Slack were deactivated, and 160 inactive accounts were not: at most 40"
+        in wrong.error
+    )
+    assert wrong.counts() == {"updated": 200}
+    assert {each["position"] for each in sandbox.oomnitza.people()} == {"Cook"}
+    assert not wrong.acknowledged(), "the next sync must bring them again"
+    sync(sandbox, people(200), complete(), **how)
+    assert active(sandbox) == 200
+
+
+def test_limit_holds_for_all_reasons_together(sandbox: Sandbox) -> None:
+    """Eight accounts are inactive, and five users are missing: the first go, and of the missing none, whatever the order."""
+    overwrite(sandbox, people(60))
+    team = [*people(47), *(person(f"p{number:03}", deleted=True) for number in range(47, 55))]
+    for records in (team, team[::-1]):
+        synced = overwrite(sandbox, records)
+        assert "8 of the 60 active SaaS users" in synced.error
+        assert "5 missing from the source" in synced.error
+        assert active(sandbox) == 52
+        overwrite(sandbox, people(60))
 
 
 def status(kind: str) -> dict[str, Any]:
@@ -290,7 +324,7 @@ def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_f
     for broken in ([status("STARTED"), *page], [status("STARTED"), *page, status("INCOMPLETE")]):
         first = write(settings(sandbox, write_method=MISSING), broken, OVERWRITE)
         assert (first.error, first.acknowledged()) == ("", []), "the platform would go on from this state"
-    too_many = overwrite(sandbox, people(10), state({"page": 2}), complete())
+    too_many = overwrite(sandbox, people(9), state({"page": 2}), complete())
     assert too_many.acknowledged() == []
     whole = overwrite(sandbox, people(19), state({"page": 2}), complete())
     assert (whole.acknowledged(), whole.saas()) == ([{"updated": 1}, {"page": 2}], {"deactivated": 1})

@@ -49,6 +49,8 @@ class SaasApplication:
         self._path = ""
         self._users: dict[str, SaasUser] | None = None
         self.tells_activity = False
+        self.active_at_start = 0
+        """How many users were not inactive when they were listed first."""
         self.listed_whole = False
         """Whether the list that was read last holds everybody."""
         self._by_external_id: dict[str, str | None] = {}
@@ -162,6 +164,7 @@ class SaasApplication:
                     self.tells_activity = self.tells_activity or user.active is not None
                     user.roles = shared.setdefault(user.roles, user.roles)
                     users[str(row["user_id"])] = user
+                self.active_at_start = sum(user.active is not False for user in users.values())
                 self._users = users
             return self._users
 

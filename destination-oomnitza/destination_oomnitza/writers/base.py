@@ -83,6 +83,10 @@ class Writer(Protocol):
         Raises AirbyteTracedException if the sync cannot go on; the records decided until then are written.
         """
 
+    @property
+    def holds_states(self) -> bool:
+        """Whether the sync will fail, and the next one has to bring records of ended batches again."""
+
     def finish(self, end: StreamEnd) -> None:
         """End a sync whose input came to its end, when all of it is written. Raises as `write`."""
 

@@ -116,6 +116,11 @@ class IngestWriter:
         for rejected in batch.rejected:
             self._send_error(self._portion(plan, False), f"{rejected.key}: {rejected.reason}")
 
+    @property
+    def holds_states(self) -> bool:
+        """False: Oomnitza reports outcomes after the states have left. See Writer."""
+        return False
+
     def finish(self, end: StreamEnd) -> None:
         """Finalize the portions that were read whole, and take Oomnitza's counts into the report. See Writer."""
         whole = [each for each in self._portions.values() if each.batches and each.plan.stream.key not in end.broken]

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from destination_oomnitza.api.saas_application import SaasApplication
-from destination_oomnitza.errors import config_error
 from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import Stream, StreamKey
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 
 logger = logging.getLogger("airbyte")
 
@@ -30,12 +30,12 @@ class MissingUsers:
     """
 
     def __init__(
-        self, application: SaasApplication, report: Report, streams: Sequence[Stream], max_percent: float
+        self, application: SaasApplication, limit: DeactivationLimit, report: Report, streams: Sequence[Stream]
     ) -> None:
         self._application = application
+        self._limit = limit
         self._report = report
         self._streams = streams
-        self._max_percent = max_percent
         self._appeared: set[int] = set()
         self._came: set[StreamKey] = set()
 
@@ -51,11 +51,10 @@ class MissingUsers:
         self._appeared.update(_mark(name, value) for name, value in identities if value is not None)
 
     def finish(self, end: StreamEnd) -> None:
-        """Deactivate who is missing, where every one of the streams was COMPLETE.
+        """Deactivate who is missing, if every one of the streams was read whole.
 
-        Nobody is deactivated if any record was rejected or could not be read, or if of one of the streams no record came. Raises
-        AirbyteTracedException (config_error) where it would be more than `max_percent` of the active users; then nobody is
-        deactivated either.
+        Nobody is deactivated if any record was rejected or could not be read, if of one of the streams no record came, or if they
+        are more than the limit leaves.
         """
         whole = {stream.key for stream in self._streams}
         why_not = (
@@ -74,12 +73,12 @@ class MissingUsers:
         if not self._application.listed_whole:
             self._warn_of_list()
             return
-        active = [user_id for user_id, user in users.items() if user.active is not False]
-        missing = self._without_record([user_id for user_id in active if not users[user_id].appeared])
+        absent = [user_id for user_id, user in users.items() if user.active is not False and not user.appeared]
+        missing = self._without_record(absent)
         if not self._application.listed_whole:
             self._warn_of_list()
         elif missing:
-            self._deactivate(missing, len(active))
+            self._deactivate(missing)
 
     def _warn_of_list(self) -> None:
         logger.warning(
@@ -97,25 +96,11 @@ class MissingUsers:
                     missing.discard(str(row["user_id"]))
         return [user_id for user_id in user_ids if user_id in missing]
 
-    def _deactivate(self, missing: list[str], active: int) -> None:
-        percent = 100 * len(missing) / active
-        name = self._application.name
-        if percent > self._max_percent:
-            advice = "If they really left, raise the setting for one sync; if not, see what the source reads."
-            if not self._application.tells_activity:
-                advice = (
-                    "This Oomnitza does not tell who is inactive, so whoever left earlier counts again: unassign them in "
-                    "Oomnitza, or leave the setting raised."
-                )
-            raise config_error(
-                f"{len(missing)} of the {active} active SaaS users of {name} are missing from the source: {percent:.3g} percent, "
-                f"and at most {self._max_percent:g} may be deactivated (write_method.max_deactivated_percent). "
-                f"Nobody was deactivated for being missing. {advice}"
-            )
-        refused = self._application.switch(missing, active=False)
+    def _deactivate(self, missing: list[str]) -> None:
+        deactivated, rejected = self._limit.deactivate_missing(missing)
         stream = self._streams[0].title
-        self._report.count_saas(stream, "deactivated", len(missing) - len(refused))
-        for user_id, reason in refused.items():
+        self._report.count_saas(stream, "deactivated", len(deactivated) - len(rejected))
+        for user_id, reason in rejected.items():
             self._report.reject(
                 stream, f"user_id={user_id}", f"SaaS user: is missing, and could not be deactivated: {reason}"
             )

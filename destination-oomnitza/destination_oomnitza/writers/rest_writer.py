@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.saas_users import SaasUsers
@@ -19,6 +20,7 @@ class Application:
     """What is kept of one SaaS application."""
 
     users: SaasUsers
+    limit: DeactivationLimit
     missing: MissingUsers | None
     """None if nobody is deactivated for being missing."""
 
@@ -45,11 +47,19 @@ class RestWriter:
         members = [write for write in batch.records if _concerns_saas(batch, write)]
         application.users.write(batch.plan, members, self._pool)
 
+    @property
+    def holds_states(self) -> bool:
+        """Whether somebody was left active who has to come again. See Writer."""
+        return any(application.limit.is_exceeded for application in self._applications.values())
+
     def finish(self, end: StreamEnd) -> None:
-        """Deactivate who is missing, if that is wanted. See Writer."""
-        for missing in dict.fromkeys(application.missing for application in self._applications.values()):
-            if missing is not None:
-                missing.finish(end)
+        """Deactivate who is missing, if that is wanted; fail if the limit left anybody active. See Writer."""
+        applications = dict.fromkeys(self._applications.values())
+        for application in applications:
+            if application.missing is not None:
+                application.missing.finish(end)
+        for application in applications:
+            application.limit.raise_if_exceeded()
 
     def close(self) -> None:
         """Let go of the threads. What is under way ends by itself."""

@@ -14,6 +14,7 @@ from destination_oomnitza.config.models import RestWriting
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 
 # The source's words for roles, as a person reads them.
 ROLE_LABELS = {
@@ -39,8 +40,11 @@ def _deactivates_all(plan: StreamPlan) -> bool:
 class SaasUsers:
     """Makes the users of one application what the records say. For use from many threads."""
 
-    def __init__(self, application: SaasApplication, options: RestWriting, report: Report) -> None:
+    def __init__(
+        self, application: SaasApplication, limit: DeactivationLimit, options: RestWriting, report: Report
+    ) -> None:
         self._application = application
+        self._limit = limit
         self._options = options
         self._report = report
 
@@ -57,8 +61,8 @@ class SaasUsers:
         if self._options.assign_roles:
             self._set_roles(stream, batch)
         if self._options.deactivate_inactive or _deactivates_all(plan):
-            self._set_activity(stream, batch, batch.inactive, active=False)
-            self._set_activity(stream, batch, batch.active, active=True)
+            self._deactivate(stream, batch)
+            self._activate(stream, batch)
         batch.end(plan)
 
     def _sort(self, plan: StreamPlan, batch: Members, writes: Iterable[RecordWrite]) -> None:
@@ -125,19 +129,21 @@ class SaasUsers:
             done = {user_id: user for user_id, user in done.items() if user_id not in rejected}
         return list(done)
 
-    def _set_activity(self, stream: str, batch: Members, members: dict[str, RecordWrite], active: bool) -> None:
-        """Activate or deactivate those whose state differs.
+    def _deactivate(self, stream: str, batch: Members) -> None:
+        """Deactivate inactive accounts up to the limit; if the list does not tell who is active, in every sync."""
+        active = [
+            user_id for user_id in batch.inactive if user_id in batch.users and batch.users[user_id].active is not False
+        ]
+        done = batch.note(*self._limit.deactivate(active), "could not be deactivated")
+        self._report.count_saas(stream, "deactivated", len(done))
 
-        Where the listing does not tell, inactive accounts are deactivated in every sync, and nobody is activated.
-        """
-
-        def differs(user: SaasUser | None) -> bool:
-            return user is not None and (user.active is False if active else user.active is not False)
-
-        word = "activated" if active else "deactivated"
-        differing = [user_id for user_id in members if differs(batch.users.get(user_id))]
-        done = batch.note(differing, self._application.switch(differing, active), f"could not be {word}")
-        self._report.count_saas(stream, word, len(done))
+    def _activate(self, stream: str, batch: Members) -> None:
+        """Activate active accounts that are known to be inactive here."""
+        inactive = [
+            user_id for user_id in batch.active if user_id in batch.users and batch.users[user_id].active is False
+        ]
+        done = batch.note(inactive, self._application.switch(inactive, active=True), "could not be activated")
+        self._report.count_saas(stream, "activated", len(done))
 
 
 class Members:

@@ -15,7 +15,9 @@ from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Report
+from destination_oomnitza.writers import deactivation_limit
 from destination_oomnitza.writers.base import Batch, StreamEnd
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.missing_users import MissingUsers
 from requests_mock import Mocker
 
@@ -57,7 +59,8 @@ class Sync:
         self.application = SaasApplication(Client(config, RetryPolicy(faults=0)), config.saas)
         self.report = Report([stream.title for stream in streams])
         self.plan = plan_stream(config, PersonSchema.unknown(), STREAM)
-        self.missing = MissingUsers(self.application, self.report, streams, max_percent)
+        self.limit = DeactivationLimit(self.application, max_percent)
+        self.missing = MissingUsers(self.application, self.limit, self.report, streams)
 
     def came(self, *numbers: int) -> None:
         for number in numbers:
@@ -70,25 +73,32 @@ class Sync:
 
     def finish(self, complete: set[Any], rejected: bool = False) -> None:
         self.missing.finish(StreamEnd(complete, set(), rejected))
+        self.limit.raise_if_exceeded()
 
     def deactivated(self) -> list[str]:
         return [ident for request in self.sent.request_history for ident in request.json()["saas_user_ids"]]
 
 
-def test_more_than_the_limit_deactivates_nobody_and_names_numbers_and_setting(requests_mock: Mocker) -> None:
+@pytest.fixture(autouse=True)
+def _small_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the share alone be the limit: ten people are all there are."""
+    monkeypatch.setattr(deactivation_limit, "AT_LEAST", 0)
+
+
+def test_missing_beyond_the_limit_deactivates_nobody(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(7))
-    numbers = r"3 of the 10 active .* Slack .*30 percent.*at most 20 "
+    numbers = r"0 of the 10 active .* Slack were deactivated, and 3 missing from the source were not: at most 2 "
     with pytest.raises(AirbyteTracedException, match=numbers + r".*write_method\.max_deactivated_percent") as error:
         sync.finish(COMPLETE)
     assert error.value.failure_type is FailureType.config_error
     assert sync.deactivated() == []
 
 
-def test_where_nobody_is_known_to_be_inactive_the_sentence_says_what_that_does(requests_mock: Mocker) -> None:
+def test_missing_without_known_activity_gives_advice(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, activity=False)
     sync.came(*range(7))
-    with pytest.raises(AirbyteTracedException, match=r"4 of the 11 .* does not tell who is inactive"):
+    with pytest.raises(AirbyteTracedException, match=r"of the 11 .* 4 missing .* does not report who is inactive"):
         sync.finish(COMPLETE)
 
 
@@ -100,11 +110,7 @@ def test_exactly_the_limit_is_allowed(requests_mock: Mocker) -> None:
     assert sync.report.as_dict()["users"]["saas"]["deactivated"] == 2
 
 
-def test_a_limit_of_nought_allows_nobody_and_one_of_a_hundred_everybody(requests_mock: Mocker) -> None:
-    sync = Sync(requests_mock, max_percent=0)
-    sync.came(*range(9))
-    with pytest.raises(AirbyteTracedException, match="1 of the 10"):
-        sync.finish(COMPLETE)
+def test_missing_with_a_limit_of_100_percent_are_deactivated(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, max_percent=100)
     sync.skipped(("email", "somebody@else.example"))
     sync.finish(COMPLETE)

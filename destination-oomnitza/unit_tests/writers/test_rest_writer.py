@@ -16,6 +16,7 @@ from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.rest_writer import Application, RestWriter
@@ -63,12 +64,14 @@ class Sync:
         assert config.saas is not None
         assert isinstance(config.write_method, RestWriting)
         application = SaasApplication(client, config.saas)
+        limit = DeactivationLimit(application, config.write_method.max_deactivated_percent)
         self.writer = RestWriter(
             People(PeopleApi(client, HOST), self.report),
             {
                 stream.key: Application(
-                    SaasUsers(application, config.write_method, self.report),
-                    MissingUsers(application, self.report, [stream], config.write_method.max_deactivated_percent),
+                    SaasUsers(application, limit, config.write_method, self.report),
+                    limit,
+                    MissingUsers(application, limit, self.report, [stream]),
                 )
             },
             2,

@@ -18,6 +18,7 @@ from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
+from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.saas_users import SaasUsers, role_label
 from requests_mock import Mocker
 
@@ -57,7 +58,8 @@ class Saas:
         http.patch(f"{HOST}/api/v3/saas_users/activate", json=[])
         assert self.config.saas is not None
         application = SaasApplication(Client(self.config, RetryPolicy(faults=0)), self.config.saas)
-        self.users = SaasUsers(application, self.config.write_method, self.report)  # type: ignore[arg-type]  # it is REST
+        limit = DeactivationLimit(application, 100)
+        self.users = SaasUsers(application, limit, self.config.write_method, self.report)  # type: ignore[arg-type]  # it is REST
 
     def write(self, *members: RecordWrite, plan: StreamPlan | None = None) -> list[str]:
         """Write the SaaS side. Returns the reasons of those that are rejected."""
