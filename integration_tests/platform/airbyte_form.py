@@ -1,4 +1,4 @@
-"""The form that Airbyte's UI makes of a connector's settings, drawn as text: what stands open, and what lies where.
+"""Draws the form that Airbyte's UI makes of a connector's settings, as text.
 
 The rules are those of airbyte-platform: `schemaToFormBlock.ts`, `useGroupsAndSections.tsx` and `OrderComparator`, under
 https://github.com/airbytehq/airbyte-platform/tree/main/airbyte-webapp/src (read in August 2026).
@@ -17,12 +17,12 @@ _INDENT = "  "
 
 
 class FormBuildError(ValueError):
-    """The UI shows an error in place of a form with such settings."""
+    """Raised for settings of which the UI shows an error in place of a form."""
 
 
 @dataclass
 class Block:
-    """One setting, as the form treats it."""
+    """Holds one setting, as the form treats it."""
 
     key: str
     schema: dict[str, Any]
@@ -33,28 +33,28 @@ class Block:
 
     @property
     def title(self) -> str:
-        """The name that people read."""
+        """Return the name that people read."""
         return str(self.schema.get("title") or self.key)
 
     @property
     def order(self) -> int | None:
-        """The place among the others."""
+        """Return the place among the others."""
         return self.schema.get("order")
 
     @property
     def is_hidden(self) -> bool:
-        """Whether the form keeps it to itself, as the constant that tells options apart."""
+        """Return whether the form does not show it: the constant of an option."""
         return "const" in self.schema
 
     @property
     def stands_open(self) -> bool:
-        """Whether the field is seen without opening anything."""
+        """Return whether the field is seen without opening anything."""
         always = self.required or bool(self.schema.get("always_show"))
         return always or self.kind in ("condition", "group") or self.is_hidden
 
 
 def form_block(schema: dict[str, Any], key: str = "", required: bool = True) -> Block:
-    """Return the block of a setting and all within. Raises FormBuildError for what the form cannot show."""
+    """Return the block of a setting. Raises FormBuildError if the form cannot show it."""
     if schema.get("oneOf"):
         options = [form_block({**option, "type": schema.get("type")}, key) for option in schema["oneOf"]]
         if any(option.kind != "group" for option in options):
@@ -74,7 +74,7 @@ def form_block(schema: dict[str, Any], key: str = "", required: bool = True) -> 
 
 
 def draw(spec: dict[str, Any], own_field: str) -> list[str]:
-    """Return the lines of the form of a connectionSpecification, below the field that the UI adds itself."""
+    """Return the lines of a connectionSpecification's form, below the UI's own field."""
     root = form_block(spec)
     titles = {group["id"]: group["title"] for group in spec.get("groups", [])}
     lines = [own_field]
@@ -125,7 +125,7 @@ def _field(block: Block) -> Iterator[str]:
 
 
 def _compare(one: Block, other: Block) -> int:
-    """Compare as the UI does: what stands open first, then by order, then by name."""
+    """Compare as the UI does: what stands open, then by order, then by name."""
     if one.stands_open != other.stands_open:
         return -1 if one.stands_open else 1
     if one.order is not None and other.order is not None:

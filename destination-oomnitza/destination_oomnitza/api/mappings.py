@@ -1,4 +1,4 @@
-"""Mappings that administrators drew in Oomnitza for its integrations."""
+"""Reads the mappings that administrators drew in Oomnitza for its integrations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNKNOWN = frozenset({400, 404, 410})
 
 
 def read_mappings(client: Client, integrations: Iterable[int]) -> dict[int, Any]:
-    """Return the mapping of each integration as Oomnitza has it; None for one that it does not know.
+    """Return the mapping of each integration as Oomnitza has it; None if unknown.
 
     Raises as Client.get, and AirbyteTracedException (config_error) if the role may not read mappings.
     """

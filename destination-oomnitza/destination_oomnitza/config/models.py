@@ -1,4 +1,4 @@
-"""The configuration as types: the only module that knows its shape.
+"""Types the configuration; no other module depends on its JSON.
 
 `Config.parse` reads what the administrator filled in; `spec_schema.specification(Config)` is the form of the Airbyte UI, made from the
 same types, so that the two cannot drift apart. `Config.for_stream` gives the settings that hold for one stream.
@@ -72,14 +72,14 @@ def _absent_is_off(order: int, **more: Any) -> Callable[[dict[str, Any]], None]:
 
 
 def _choice(title: str) -> Any:
-    """The setting that says which option of a choice this is; its value is the option's `const`."""
+    """Return the field that names the option of a choice, as the option's `const`."""
     return Field(
         title=title, description="Which of the options this is; the form sets it.", json_schema_extra={"order": 0}
     )
 
 
 class _Form(BaseModel):
-    # The platform and older configurations may hold settings that this version does not know.
+    # The platform and older configurations may hold settings that this version does not have.
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
@@ -129,7 +129,7 @@ class UserRecords(_Form):
 
 
 class UserAndSaasUserRecords(_Form):
-    """Add and update people, and keep the list of who uses an application (Software > SaaS), with their roles."""
+    """Add and update people, and keep who uses an application (Software > SaaS)."""
 
     model_config = ConfigDict(title="User plus SaaS user")
     type: Literal["user_and_saas_user"] = _choice("Kind")
@@ -234,7 +234,7 @@ def _one_rule_a_field(entries: list[FieldMapping]) -> list[FieldMapping]:
 
 
 class StreamSettings(_Form):
-    """What is written of a stream, and how its fields are filled."""
+    """Hold what is written of a stream, and how its fields are filled."""
 
     default_role: Annotated[int | str | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
@@ -338,7 +338,7 @@ class StreamSettings(_Form):
 
     @property
     def saas(self) -> UserAndSaasUserRecords | None:
-        """The SaaS application to keep, or None for people only."""
+        """Return the SaaS application to keep, or None for people only."""
         return self.record_type if isinstance(self.record_type, UserAndSaasUserRecords) else None
 
 
@@ -402,13 +402,14 @@ class StreamEntry(StreamSettings):
     @model_validator(mode="before")
     @classmethod
     def _as_above_is_not_set(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("record_type") == {"type": _AS_ABOVE}:
+        kind = given.get("record_type") if isinstance(given, dict) else None
+        if isinstance(kind, dict) and kind.get("type") == _AS_ABOVE:
             return {name: value for name, value in given.items() if name != "record_type"}
         return given
 
     @property
     def given(self) -> dict[str, Any]:
-        """The settings that the entry gives, by name."""
+        """Return the settings that the entry gives, by name."""
         return {name: getattr(self, name) for name in StreamSettings.model_fields if name in self.model_fields_set}
 
 
@@ -494,7 +495,7 @@ class IngestWriting(_Form):
 
 
 class Config(StreamSettings):
-    """How records get into your Oomnitza: where it is, what to write, and how fields are filled."""
+    """Send records to your Oomnitza: its address, what to write, how fields are filled."""
 
     model_config = ConfigDict(title="Oomnitza")
 
@@ -581,9 +582,10 @@ class Config(StreamSettings):
         return self
 
     def for_stream(self, name: str, namespace: str | None = None) -> Config:
-        """Return the settings of one stream: its entry's, and for what that does not give, those of all streams.
+        """Return the settings that hold for one stream.
 
-        An entry without a namespace holds for a stream of any namespace, unless that has an entry of its own.
+        What the stream's entry does not give is as for all streams. An entry without a namespace holds for a stream of any
+        namespace, unless that has an entry of its own.
         """
         entry = self.entry(name, namespace)
         return self if entry is None else self.model_copy(update=entry.given)
@@ -595,13 +597,13 @@ class Config(StreamSettings):
 
     @property
     def integrations(self) -> list[int]:
-        """The ids of the integrations whose mappings are used, each once."""
+        """Return the ids of the integrations whose mappings are used, each once."""
         given = [each.integration_mapping for each in (self, *self.streams)]
         return list(dict.fromkeys(each for each in given if each is not None))
 
     @property
     def deactivates_missing(self) -> bool:
-        """Whether SaaS users that are missing from a complete stream are deactivated."""
+        """Return whether SaaS users missing from a complete stream are deactivated."""
         return isinstance(self.write_method, RestWriting) and self.write_method.deactivate_missing
 
     @classmethod

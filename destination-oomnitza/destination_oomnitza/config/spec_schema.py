@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-# Said by pydantic for OpenAPI and for its own files; the form knows none of them.
+# Added by pydantic for OpenAPI and for its own files; the form uses none of them.
 _NOT_OF_THE_FORM = frozenset({"discriminator", "writeOnly", "format"})
 
 
 class _FormSchema(GenerateJsonSchema):
-    """JSON schema as the form wants it: no null types, no null defaults."""
+    """Generates JSON schema without null types and null defaults."""
 
     def nullable_schema(self, schema: Any) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -27,7 +27,9 @@ class _FormSchema(GenerateJsonSchema):
 
 
 def specification(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a model as a connectionSpecification: draft-07, without `$ref`, choices as `oneOf` with `const`.
+    """Return a model as a connectionSpecification, draft-07.
+
+    It has no `$ref`, and choices are a `oneOf` of objects with a `const`.
 
     Properties with the extra `group: advanced` stand in a group of their own, after all others.
     """

@@ -1,4 +1,4 @@
-"""Names in a configuration that are no settings: most often one was misspelt, and would silently do nothing."""
+"""Finds names in a configuration that are no settings, most often misspelt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mistakes in a configuration as sentences for the person who filled the form in."""
+"""Turns the mistakes in a configuration into sentences for a person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from destination_oomnitza.config.unknown_settings import tags
 
 _PLAIN = {
     "missing": "is missing",
-    "union_tag_not_found": "does not say which of the options is chosen",
+    "union_tag_not_found": "does not name one of the options",
     "too_short": "is empty; it needs at least one entry",
     "string_too_short": "is empty",
     "greater_than_equal": "must be at least {ge:g}",
@@ -50,11 +50,11 @@ def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
 
 
 def _what(kinds: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """Say what is wrong with one place; of a union, each member has told what it needs."""
+    """Return what is wrong with one place; each member of a union has its own error."""
     types = list(dict.fromkeys(_TYPES[kind] for kind, _ in kinds if kind in _TYPES))
-    told = [_PLAIN[kind].format(**context) for kind, context in kinds if kind in _PLAIN]
-    if told:
-        return told[0]
+    plain = [_PLAIN[kind].format(**context) for kind, context in kinds if kind in _PLAIN]
+    if plain:
+        return plain[0]
     if not types:
         return "is not right; compare it with the documentation"
     return "must be " + (f"{', '.join(types[:-1])} or {types[-1]}" if len(types) > 1 else types[0])

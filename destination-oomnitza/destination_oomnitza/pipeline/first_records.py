@@ -1,4 +1,4 @@
-"""The first record of each stream of a test run, so that an administrator sees names beside values."""
+"""Shows the first record of each stream of a test run, beside the rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger("airbyte")
 
 
 class FirstRecords:
-    """Logs what the rules of each stream make of its first record that is not filtered out; nothing if `shown` is off."""
+    """Logs what the rules of each stream make of its first record, if `shown`."""
 
     def __init__(self, shown: bool) -> None:
         self._shown = shown

@@ -75,7 +75,7 @@ def _people(stream: Stream, schema: PersonSchema) -> PeoplePlan | None:
     mode = _PEOPLE_MODES.get(stream.destination_sync_mode)
     if stream.object_name != USER or mode is None:
         return None
-    # For a person found by a further key, a data activation says what every field shall be.
+    # Of a person found by a further key, a data activation writes every field.
     return PeoplePlan(*mode, update_sync_keys=True, edit_only=schema.edit_only())
 
 

@@ -1,4 +1,4 @@
-"""Advice on a plan: what is probably not meant, and what an administrator would like to know. Nothing of it ends a sync."""
+"""Advises on a plan: settings that do nothing, and what may surprise. Never fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def warnings(plan: StreamPlan, config: Config) -> Iterator[str]:
 
 
 def remarks(plan: StreamPlan) -> Iterator[str]:
-    """Yield a sentence for each thing that a first reader of the log may wonder about."""
+    """Yield a sentence for each thing that may surprise a reader of the log."""
     first, *further = plan.mapping.sync_keys
     stays = [key for key in further if key in plan.mapping.rules]
     if stays and plan.people is not None and plan.people.existing == "write" and not plan.people.update_sync_keys:
@@ -39,7 +39,7 @@ def remarks(plan: StreamPlan) -> Iterator[str]:
 
 
 def _lacking_fields(plan: StreamPlan, config: Config) -> Iterator[str]:
-    """Yield a warning for each setting that reads what the catalog says the stream does not have."""
+    """Yield a warning for each setting that reads fields which the stream lacks."""
     properties, stream = plan.stream.properties, plan.stream.title
     for rule in plan.mapping.rules.values():
         missing = " and ".join(lacking(rule.reads, properties))

@@ -1,4 +1,4 @@
-"""What each write method can do. Planning asks these declarations, never which method it is."""
+"""Declares what each write method can do; planning asks this, never which it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from destination_oomnitza.config.models import IngestWriting, RestWriting
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a write method can do."""
+    """Declares what a write method can do."""
 
     reads_people: bool
     """Reads a person before it writes: a value can depend on the one that is there, and on whether somebody is there."""

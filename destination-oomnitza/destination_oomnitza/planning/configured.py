@@ -1,4 +1,4 @@
-"""Plans a stream as the configuration says: smart mapping, the administrator's own rules, and the mode."""
+"""Plans a stream by the configuration: its rules, its mode and its conditions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from destination_oomnitza.protocol.catalog import Stream
 def plan_configured(
     config: Config, schema: PersonSchema, stream: Stream, drawn: DrawnMapping | None, problems: Problems
 ) -> StreamPlan:
-    """Return how a stream is written. `config` holds the settings of this stream, `drawn` its mapping drawn in Oomnitza."""
+    """Return how a stream is written.
+
+    `config` holds the settings of this stream, `drawn` its mapping drawn in Oomnitza.
+    """
     method = capabilities(config.write_method)
     rules = {rule.field.id: rule for rule in _rules(config, schema, stream, drawn, problems)}
     if method.names_fields_by_internal_id:
@@ -61,7 +64,7 @@ def plan_skipped(config: Config, stream: Stream) -> StreamPlan:
         people=None,
         saas=None,
         write_method=capabilities(config.write_method),
-        remarks=(f"Nothing of {stream.title} is written: its entry in the settings of single streams says skip.",),
+        remarks=(f"Nothing of {stream.title} is written: its entry in the settings of single streams has skip.",),
     )
 
 

@@ -1,4 +1,4 @@
-"""The mapping that an administrator drew in Oomnitza for one of its integrations, as rules.
+"""Turns a mapping drawn in Oomnitza for one of its integrations into rules.
 
 Its shape, as Oomnitza's own connector reads it (https://github.com/Oomnitza/oomnitza-connector): `{"<internal id>": {"type": "attribute",
 "value": "profile.email"}}`. An attribute is a Jinja expression over the vendor's record, a value is a constant; two further types
@@ -23,7 +23,7 @@ _INPUTS = ("catalog_input", "credential_input")
 
 
 class DrawnMapping:
-    """The rules of one integration. `document` is Oomnitza's answer, None if there is no such integration."""
+    """Reads the mapping of one integration. `document`: Oomnitza's answer, or None."""
 
     def __init__(self, integration: int, document: Any, schema: PersonSchema) -> None:
         self._integration = integration

@@ -1,4 +1,4 @@
-"""The mapping in force as a table, as Oomnitza's mapping page shows it: names beside values."""
+"""Shows the mapping in force as a table: names beside values."""
 
 from __future__ import annotations
 

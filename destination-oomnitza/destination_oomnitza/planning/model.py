@@ -1,4 +1,4 @@
-"""What is to be done with a stream, as the writers and the pipeline read it."""
+"""Holds the plan of a stream, for the pipeline and the writers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ExistingPeople = Literal["write", "keep", "skip"]
 
 @dataclass(frozen=True)
 class PeoplePlan:
-    """What may be written of people."""
+    """Holds what may be written of people."""
 
     creates: bool
     existing: ExistingPeople
@@ -30,7 +30,7 @@ class PeoplePlan:
 
 @dataclass(frozen=True)
 class SaasPlan:
-    """What is kept of the users of an application."""
+    """Holds what is kept of the users of an application."""
 
     application: UserAndSaasUserRecords
     deactivates_all: bool = False
@@ -41,7 +41,7 @@ class SaasPlan:
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """How one stream is written."""
+    """Holds how one stream is written."""
 
     stream: Stream
     mapping: RecordMapping
@@ -51,26 +51,26 @@ class StreamPlan:
     saas: SaasPlan | None
     write_method: Capabilities
     remarks: tuple[str, ...] = ()
-    """What the administrator should know, in sentences."""
+    """Sentences for the log, for information."""
     warnings: tuple[str, ...] = ()
-    """What is probably not meant, in sentences."""
+    """Sentences for the log, on what is probably not meant."""
 
     @property
     def creates(self) -> bool:
-        """Whether people may be added."""
+        """Return whether people may be added."""
         return self.people is not None and self.people.creates
 
     @property
     def existing(self) -> ExistingPeople:
-        """What happens to people who are in Oomnitza."""
+        """Return what happens to people who are in Oomnitza."""
         return "keep" if self.people is None else self.people.existing
 
     @property
     def deactivates_missing(self) -> bool:
-        """Whether SaaS users that are missing from the stream are deactivated."""
+        """Return whether SaaS users missing from the stream are deactivated."""
         return self.saas is not None and self.saas.deactivates_missing
 
     @property
     def must_know_people(self) -> bool:
-        """Whether new people must be told from known ones, who must not get the defaults of new ones."""
+        """Return whether new people, who get defaults, must be distinguished."""
         return self.creates and self.existing != "skip" and bool(self.mapping.defaults)

@@ -1,4 +1,4 @@
-"""What a new person gets where the mapping gives nothing, and the proof that nothing is missing."""
+"""Collects what new people get by default, and proves that nothing is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, collected so that the administrator hears of all of it at once."""
+"""Collects what is wrong with a configuration, so that all is reported at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from destination_oomnitza.person_schema import PersonSchema
 
 
 class Problems:
-    """Sentences about a configuration. `place` names the entry of a single stream that they are about."""
+    """Collects sentences. `place` names the entry of a single stream they are about."""
 
     def __init__(self) -> None:
         self._sentences: list[str] = []
@@ -27,7 +27,7 @@ class Problems:
 
 
 def unknown_field(where: str, name: str, schema: PersonSchema) -> str:
-    """Return the sentence for a field that the instance does not have, with the id that was probably meant."""
+    """Return the sentence for a field that the instance lacks, with a likely id."""
     labelled = [each.id for each in schema.fields.values() if each.label.lower() == name.lower()]
     near = get_close_matches(name, schema.fields, 1)
     hint = next((f" Did you mean {each}?" for each in [*labelled, *near]), "")

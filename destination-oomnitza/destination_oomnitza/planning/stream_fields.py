@@ -1,4 +1,4 @@
-"""What a stream's JSON schema says of the fields that a mapping reads. Pure functions."""
+"""Compares what a mapping reads with a stream's JSON schema. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _COMPOUND = frozenset({"anyOf", "oneOf", "allOf", "$ref"})
 
 
 def lacking(paths: Iterable[str], properties: Mapping[str, Any] | None) -> list[str]:
-    """Return the paths that a stream with these properties cannot have, in order. Without properties, nothing is known.
+    """Return the paths that a stream with these properties cannot have, in order.
 
-    A path has no indices; "" is the whole record.
+    Without properties nothing is lacking. A path has no indices; "" is the whole record.
     """
     if not properties:
         return []

@@ -52,7 +52,10 @@ def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamP
 
 
 def plan_check(config: Config, schema: PersonSchema, mappings: Mapping[int, Any] | None = None) -> list[StreamPlan]:
-    """Return what is planned without a catalog: all streams, and each that has settings of its own. Raises as `plan_streams`."""
+    """Return the plans of a check, which has no catalog. Raises as `plan_streams`.
+
+    They are one for all streams, and one for each that has settings of its own.
+    """
     named = [(_EVERY_STREAM, None), *((each.stream, each.namespace) for each in config.streams if not each.skip)]
     streams = [Stream(*each, destination_sync_mode=advice.NOT_KNOWN_YET) for each in named]
     return plan_streams(config, schema, streams, mappings)

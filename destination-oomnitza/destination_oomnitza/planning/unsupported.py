@@ -1,4 +1,4 @@
-"""Compares what the configuration asks for with what the write method can do: nothing is ignored in silence."""
+"""Compares what the configuration asks for with what the write method can do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unsupported(plan: StreamPlan, config: Config) -> Iterator[str]:
 
 
 def method_remarks(plan: StreamPlan) -> Iterator[str]:
-    """Yield a sentence for each thing that the write method does otherwise than one may expect."""
+    """Yield a sentence for each thing that the write method does in its own way."""
     if plan.must_know_people and not plan.write_method.reads_people:
         names = " and ".join(f"default_{name}" for name in plan.mapping.defaults)
         yield (

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
         "HTTPS://Acme.Oomnitza.com/app/#/people?x=1",
     ],
 )
-def test_one_instance_has_many_spellings(text: str) -> None:
+def test_instance_url_of_any_spelling_is_one_origin(text: str) -> None:
     assert instance_origin(text) == "https://acme.oomnitza.com"
 
 
@@ -32,12 +32,12 @@ def test_one_instance_has_many_spellings(text: str) -> None:
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_other_hosts(text: str, origin: str) -> None:
+def test_instance_url_of_another_host_is_kept(text: str, origin: str) -> None:
     assert instance_origin(text) == origin
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("", "is empty"),
         ("  ", "is empty"),
@@ -56,14 +56,14 @@ def test_other_hosts(text: str, origin: str) -> None:
         ("https://\u212acme.oomnitza.com\u2100", "is not an address"),
     ],
 )
-def test_what_is_no_address_or_not_safe(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told) as caught:
+def test_instance_url_that_is_none_or_unsafe_is_an_error(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as caught:
         instance_origin(text)
     assert "pass-word-1" not in str(caught.value)
 
 
 @given(st.text(max_size=40))
-def test_whatever_is_typed_the_token_goes_out_encrypted_or_stays_on_this_machine(text: str) -> None:
+def test_instance_url_never_sends_the_token_in_the_clear(text: str) -> None:
     try:
         origin = instance_origin(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the configuration refuses, and in which words."""
+"""Proves what the configuration rejects, and in which words."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def refusal(raw: dict[str, Any]) -> str:
         Config.parse(raw)
     assert caught.value.failure_type is FailureType.config_error
     assert caught.value.__context__ is None, "a validation error quotes the configuration"
-    for told in (caught.value.message, caught.value.internal_message):
-        assert told and SECRET not in told
+    for sentence in (caught.value.message, caught.value.internal_message):
+        assert sentence and SECRET not in sentence
     return str(caught.value.message)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "sentence"),
     [
         ({"instance_url": "http://acme.oomnitza.com"}, r"Oomnitza address \(instance_url\) must begin with https://"),
         ({"instance_url": 7}, r"Oomnitza address \(instance_url\) must be text\."),
         ({"credentials": SECRET}, r"Credentials \(credentials\) must be a group of settings\."),
-        ({"credentials": {}}, r"Credentials \(credentials\) does not say which of the options is chosen\."),
+        ({"credentials": {}}, r"Credentials \(credentials\) does not name one of the options\."),
         ({"credentials": {"auth_type": SECRET}}, r"Credentials \(credentials\) must be one of 'api_token', 'password'\."),
         ({"credentials": {"auth_type": "api_token"}}, r"API token \(credentials\.api_token\) is missing\."),
         ({"credentials": {"auth_type": "api_token", "token": SECRET}}, r"\(credentials\.api_token\) is missing\."),
@@ -110,8 +110,8 @@ def refusal(raw: dict[str, Any]) -> str:
         ({"num_workers": 2.5}, r"Concurrent requests \(num_workers\) must be a whole number\."),
     ],
 )  # fmt: skip
-def test_each_mistake_has_its_sentence(more: dict[str, Any], told: str) -> None:
-    assert re.search(told, refusal({**LEAST, **more}))
+def test_mistake_has_its_sentence(more: dict[str, Any], sentence: str) -> None:
+    assert re.search(sentence, refusal({**LEAST, **more}))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_misspelt_setting_fails_at_every_depth(more: dict[str, Any], sentence: s
     assert sentence in refusal({**LEAST, **more})
 
 
-def test_unknown_setting_that_resembles_none_is_known_by_name() -> None:
+def test_unknown_setting_that_resembles_none_is_listed() -> None:
     raw = {
         **LEAST,
         "of_a_later_version": True,
@@ -169,12 +169,12 @@ def test_setting_with_one_slip_is_never_ignored(name: str, data: st.DataObject) 
         assert f"{slip}: did you mean " in refusal({**LEAST, slip: True})
 
 
-def test_all_mistakes_are_told_at_once_each_in_one_sentence() -> None:
-    told = refusal({"write_mode": "x", "batch_size": 0, "default_role": {}})
-    assert told.startswith("The configuration is not valid. ")
-    assert told.count(" (") == 5
+def test_mistakes_are_reported_together_a_sentence_each() -> None:
+    sentence = refusal({"write_mode": "x", "batch_size": 0, "default_role": {}})
+    assert sentence.startswith("The configuration is not valid. ")
+    assert sentence.count(" (") == 5
     for name in ("instance_url", "credentials", "write_mode", "batch_size", "default_role"):
-        assert f"({name})" in told
+        assert f"({name})" in sentence
 
 
 json_values = st.recursive(
@@ -185,7 +185,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*Config.model_fields, "other"]), json_values, max_size=4), json_values)
-def test_whatever_is_given_is_read_or_refused_in_sentences_without_the_secret(given_: Any, odd: Any) -> None:
+def test_any_configuration_is_read_or_named_without_the_secret(given_: Any, odd: Any) -> None:
     credentials = {"auth_type": "api_token", "api_token": SECRET, "password": SECRET, "extra": odd, SECRET: odd}
     raw = {**LEAST, **given_, "credentials": credentials}
     try:
@@ -197,12 +197,12 @@ def test_whatever_is_given_is_read_or_refused_in_sentences_without_the_secret(gi
         assert SECRET not in repr(config)
 
 
-def test_null_and_unknown_settings_are_as_if_they_were_not_there() -> None:
+def test_null_and_unknown_settings_change_nothing() -> None:
     nulls = {name: None for name in Config.model_fields if name not in LEAST}
     assert Config.parse({**LEAST, **nulls, "of a later version": 1}) == Config.parse(LEAST)
 
 
-def test_what_a_form_leaves_blank_is_not_set() -> None:
+def test_blank_setting_is_not_set() -> None:
     config = Config.parse(
         {**LEAST, "default_role": "", "default_position": " ", "record_filter": "", "inactive_when": ""}
     )
@@ -240,7 +240,7 @@ def test_entry_with_namespace_holds_there_alone() -> None:
     assert roles == [7, 8, 8]
 
 
-def test_an_id_may_be_written_as_a_number() -> None:
+def test_saas_id_as_a_number_becomes_text() -> None:
     saas = Config.parse(
         {**LEAST, "record_type": {"type": "user_and_saas_user", "saas_name": "Slack", "saas_id": 12}}
     ).saas
@@ -248,7 +248,7 @@ def test_an_id_may_be_written_as_a_number() -> None:
 
 
 @pytest.mark.parametrize("default", ["HQ", 5, 1.5, True, False, "5", "true"])
-def test_a_constant_keeps_its_type(default: Any) -> None:
+def test_constant_keeps_its_type(default: Any) -> None:
     (entry,) = Config.parse({**LEAST, "field_mapping": [{"field": "x", "default": default}]}).field_mapping
     assert entry.default == default and type(entry.default) is type(default)
 

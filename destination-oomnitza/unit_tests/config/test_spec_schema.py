@@ -92,12 +92,12 @@ def nodes(node: Any = FORM) -> Iterator[Any]:
 ALL = dict(properties())
 
 
-def test_it_is_json_schema() -> None:
+def test_form_is_json_schema() -> None:
     Draft7Validator.check_schema(FORM)
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_the_documented_configuration_fits_and_is_read(choice: dict[str, Any]) -> None:
+def test_documented_configuration_fits_and_is_read(choice: dict[str, Any]) -> None:
     config = {**EXAMPLE, **choice}
     Draft7Validator(FORM).validate(config)
     read = Config.parse(config)
@@ -106,7 +106,7 @@ def test_the_documented_configuration_fits_and_is_read(choice: dict[str, Any]) -
             assert getattr(read, name) == value
 
 
-def test_the_defaults_are_the_documented_ones() -> None:
+def test_defaults_are_the_documented_ones() -> None:
     least = Config.parse({name: EXAMPLE[name] for name in FORM["required"]})
     full = Config.parse(EXAMPLE)
     without = {"default_role", "default_position", "field_mapping", "record_filter", "credentials", "streams"}
@@ -118,23 +118,23 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (least.field_mapping, least.streams) == ([], [])
 
 
-def test_an_entry_of_a_stream_has_no_defaults() -> None:
-    """What an entry does not give is as for all streams, so the form must not fill it in."""
+def test_entry_of_a_stream_has_no_defaults() -> None:
+    """Leave out what the form would fill in: what is not given is as for all streams."""
     entry = FORM["properties"]["streams"]["items"]
     assert not [name for name, each in entry["properties"].items() if "default" in each]
     (kind,) = entry["properties"]["record_type"]["oneOf"][0]["properties"].values()
     assert kind["const"] == "as_above"
 
 
-def test_every_property_is_told() -> None:
+def test_property_has_title_description_order_and_examples() -> None:
     assert len(ALL) > 35
     for path, each in ALL.items():
         assert each["title"][0].isupper(), path
         assert each["description"].endswith("."), path
         assert len(each["description"]) > 20, path
         assert isinstance(each["order"], int), path
-        told = each.get("type") == "boolean" or "const" in each or each.get("airbyte_secret") or "oneOf" in each
-        assert told or each["examples"], path
+        needs_none = each.get("type") == "boolean" or "const" in each or each.get("airbyte_secret") or "oneOf" in each
+        assert needs_none or each["examples"], path
 
 
 def test_examples_and_defaults_are_valid() -> None:
@@ -152,7 +152,7 @@ def test_orders_are_unique_and_the_advanced_come_last() -> None:
     assert {group["id"] for group in FORM["groups"]} == {"advanced"}
 
 
-def test_choices_are_as_airbytes_form_needs_them() -> None:
+def test_choice_has_a_const_that_its_options_share() -> None:
     choices = [(path, each) for path, each in ALL.items() if "oneOf" in each]
     assert {path for path, _ in choices} == {
         ".credentials",
@@ -172,7 +172,7 @@ def test_choices_are_as_airbytes_form_needs_them() -> None:
             assert option["properties"][name]["order"] == 0
 
 
-def test_nothing_that_the_form_cannot_show() -> None:
+def test_form_has_nothing_that_the_ui_cannot_show() -> None:
     keys = {key for node in nodes() if isinstance(node, dict) for key in node}
     assert not keys & {"$ref", "allOf", "anyOf", "$defs", "definitions", "discriminator", "not", "if"}
     types = [

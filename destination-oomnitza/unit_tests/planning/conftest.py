@@ -51,10 +51,10 @@ def plan() -> Callable[..., StreamPlan]:
 def mistakes(plan: Callable[..., StreamPlan]) -> Callable[..., str]:
     """Return the sentences about a configuration that cannot be planned."""
 
-    def told(*arguments: Any, **settings: Any) -> str:
+    def sentence(*arguments: Any, **settings: Any) -> str:
         with pytest.raises(AirbyteTracedException) as caught:
             plan(*arguments, **settings)
         assert caught.value.failure_type is FailureType.config_error
         return str(caught.value.message)
 
-    return told
+    return sentence

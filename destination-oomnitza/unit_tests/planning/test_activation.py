@@ -40,7 +40,7 @@ def operations(has_default_role: bool = True) -> dict[tuple[str, str], Destinati
     return {(each.object_name, each.sync_mode.value): each for each in catalog.operations}
 
 
-def test_the_operations() -> None:
+def test_catalog_lists_the_operations() -> None:
     assert list(operations()) == [
         ("user", "append"),
         ("user", "append_dedup"),
@@ -50,7 +50,7 @@ def test_the_operations() -> None:
     ]
 
 
-def test_the_schemas_are_json_schema_and_take_what_fits() -> None:
+def test_catalog_schema_accepts_what_fits() -> None:
     for operation in operations().values():
         Draft7Validator.check_schema(operation.json_schema)
         assert set(operation.json_schema["required"]) <= set(operation.json_schema["properties"])
@@ -61,14 +61,14 @@ def test_the_schemas_are_json_schema_and_take_what_fits() -> None:
         assert not user.is_valid({**person, **wrong})
 
 
-def test_titles_are_labels() -> None:
+def test_catalog_titles_are_labels() -> None:
     properties = operations()["user", "append"].json_schema["properties"]
     assert properties["badge"]["title"] == "Badge Number"
     assert properties["username"]["title"] == "Username"
 
 
 @pytest.mark.parametrize("has_default_role", [True, False])
-def test_required_is_what_oomnitza_requires_of_new_people(has_default_role: bool) -> None:
+def test_catalog_requires_what_new_people_need(has_default_role: bool) -> None:
     made = operations(has_default_role)
     needed = ["username", "email", *([] if has_default_role else ["role"]), "start"]
     assert made["user", "append"].json_schema["required"] == needed
@@ -76,7 +76,7 @@ def test_required_is_what_oomnitza_requires_of_new_people(has_default_role: bool
     assert made["user", "update"].json_schema["required"] == []
 
 
-def test_matching_keys_are_the_unique_fields() -> None:
+def test_catalog_matching_keys_are_the_unique_fields() -> None:
     made = operations()
 
     def keys(name: str, mode: str) -> set[str]:
@@ -90,13 +90,13 @@ def test_matching_keys_are_the_unique_fields() -> None:
         assert {key for (key,) in operation.matching_keys or []} <= set(operation.json_schema["properties"])
 
 
-def test_saas_users_are_found_by_unique_fields_and_have_an_id_and_a_role() -> None:
+def test_catalog_saas_user_has_unique_fields_id_and_role() -> None:
     properties = operations()["saas_user", "append_dedup"].json_schema["properties"]
     assert set(properties) == {"username", "email", "slack_user_id", "user_id", "user_external_id", "role"}
     assert properties["role"] == {"title": "Role in the application", "type": "string"}
 
 
-def test_an_instance_that_tells_nothing_has_the_standard_fields() -> None:
+def test_catalog_without_metadata_has_the_standard_fields() -> None:
     message = destination_catalog(PersonSchema.unknown(), False)
     append = message["destination_catalog"]["operations"][0]
     assert append["json_schema"]["required"] == ["username", "email", "role"]

@@ -1,4 +1,4 @@
-"""What the log says of a plan that works, and probably does not do what was meant."""
+"""Advice on a plan that works, and probably does not do what was meant."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_mode_that_cannot_deactivate_missing_is_warned_of(
     ] * warned
 
 
-def test_check_says_which_mode_deactivating_missing_needs() -> None:
+def test_check_names_the_mode_that_deactivating_missing_needs() -> None:
     config = Config.parse(
         {
             "instance_url": "acme",

@@ -57,7 +57,7 @@ def mistakes(document: Any, **settings: Any) -> str:
     return str(caught.value.message)
 
 
-def test_drawn_rules_fill_fields_by_internal_id_in_their_own_type() -> None:
+def test_drawn_rules_fill_fields_by_internal_id_and_type() -> None:
     mapped = planned(DRAWN).mapping(RECORD)
     assert mapped is not None
     assert mapped.fields == {
@@ -72,7 +72,7 @@ def test_drawn_rules_fill_fields_by_internal_id_in_their_own_type() -> None:
     }
 
 
-def test_drawn_rule_wins_over_smart_mapping_and_field_mapping_over_it() -> None:
+def test_drawn_rule_wins_over_smart_and_loses_to_own_rule() -> None:
     settings = {"field_mapping": [{"field": "first_name", "value": "nick"}]}
     plan = planned({**DRAWN, "POSITION": {"type": "attribute", "value": "job"}}, **settings)
     origins = {name: (rule.expression, rule.origin) for name, rule in plan.mapping.rules.items()}

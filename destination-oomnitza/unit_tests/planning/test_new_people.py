@@ -1,4 +1,4 @@
-"""What new people need: a check names all of it that is missing, and what the instance would refuse."""
+"""New people: a check names all that they lack, and what the instance would reject."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_mandatory_field_that_is_mapped_or_constant_is_enough(plan: Plan, entry:
     assert plan(instance=INSTANCE, field_mapping=[entry]).creates
 
 
-def test_mandatory_field_of_smart_mapping_by_the_stream_is_enough(plan: Plan) -> None:
+def test_mandatory_field_smart_mapped_by_the_stream_is_enough(plan: Plan) -> None:
     assert plan(Stream("users", properties={"Cost-Centre": {}}), instance=INSTANCE).creates
 
 
@@ -50,7 +50,7 @@ def test_mode_that_adds_nobody_needs_nothing(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("given", ["boston", "Boston", "b1", "B1"])
-def test_choice_by_key_or_value_in_any_case_is_written_as_the_value(plan: Plan, given: str) -> None:
+def test_choice_by_key_or_value_is_written_as_the_value(plan: Plan, given: str) -> None:
     made = plan(instance=INSTANCE, field_mapping=[ENTRY, {"field": "office", "default": given}])
     assert made.mapping.rules["office"].default == "Boston"
 

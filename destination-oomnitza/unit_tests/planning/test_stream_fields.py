@@ -1,4 +1,4 @@
-"""Which paths a stream cannot have, by its JSON schema."""
+"""Paths that a stream cannot have, by its JSON schema."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Mistakes = Callable[..., str]
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "sentence"),
     [
         (
             {"default_role": None},
@@ -107,33 +107,33 @@ Mistakes = Callable[..., str]
         ({"sync_keys": ["position"]}, "Sync keys (sync_keys): position is not unique in Oomnitza"),
     ],
 )
-def test_each_mistake_is_named_with_its_place(more: dict[str, Any], told: str, mistakes: Mistakes) -> None:
-    assert told in mistakes(**more)
+def test_mistake_is_named_with_its_place(more: dict[str, Any], sentence: str, mistakes: Mistakes) -> None:
+    assert sentence in mistakes(**more)
 
 
-def test_everything_that_is_wrong_is_told_at_once(mistakes: Mistakes) -> None:
-    told = mistakes(
+def test_mistakes_of_a_plan_are_reported_together(mistakes: Mistakes) -> None:
+    sentence = mistakes(
         default_role="Wizard", record_filter="{{", sync_keys=["badge"], field_mapping=[{"field": "x", "value": "y"}]
     )
     for place in ("default_role", "record_filter", "Sync keys (sync_keys): badge", "Oomnitza has no field x"):
-        assert place in told
+        assert place in sentence
 
 
-def test_a_unique_field_that_the_metadata_says_is_none(mistakes: Mistakes) -> None:
+def test_standard_key_that_is_not_unique_here_is_a_mistake(mistakes: Mistakes) -> None:
     instance = PersonSchema.parse({"role": {}, "email": {"label": "Email", "unique": "0"}})
     assert "Sync keys (sync_keys): email is not unique" in mistakes(instance=instance)
 
 
-def test_without_metadata_no_field_is_unknown_and_none_is_doubted(plan: Plan, mistakes: Mistakes) -> None:
+def test_plan_without_metadata_accepts_any_field(plan: Plan, mistakes: Mistakes) -> None:
     made = plan(instance=PersonSchema.unknown(), sync_keys=["badge"], field_mapping=[{"field": "badge", "value": "n"}])
     assert made.mapping.sync_keys == ("badge",)
     assert "does not tell its roles by name" in mistakes(instance=PersonSchema.unknown(), default_role="Employee")
 
 
 @pytest.mark.parametrize("key", ["email or 1 eq 1", "email]", "a b", 'x"'])
-def test_a_sync_key_cannot_change_a_filter(key: str, mistakes: Mistakes) -> None:
-    told = mistakes(instance=PersonSchema.unknown(), sync_keys=[key], field_mapping=[{"field": key, "value": "n"}])
-    assert "is not the id of a field" in told
+def test_sync_key_that_could_change_a_filter_is_a_mistake(key: str, mistakes: Mistakes) -> None:
+    sentence = mistakes(instance=PersonSchema.unknown(), sync_keys=[key], field_mapping=[{"field": key, "value": "n"}])
+    assert "is not the id of a field" in sentence
 
 
 # -- what a configuration becomes --------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_a_sync_key_cannot_change_a_filter(key: str, mistakes: Mistakes) -> None
     ("mode", "create", "existing"),
     [("create_and_update", True, "write"), ("create_only", True, "skip"), ("update_only", False, "write")],
 )
-def test_write_modes(mode: str, create: bool, existing: str, plan: Plan) -> None:
+def test_write_mode_decides_who_is_written(mode: str, create: bool, existing: str, plan: Plan) -> None:
     made = plan(write_mode=mode)
     assert (made.creates, made.existing) == (create, existing)
     assert made.mapping.defaults == ({"role": 25} if create else {})
@@ -153,34 +153,34 @@ def test_update_only_needs_no_role(plan: Plan) -> None:
     assert plan(write_mode="update_only", default_role=None).existing == "write"
 
 
-def test_an_entry_wins_over_smart_mapping_for_its_field_alone(plan: Plan) -> None:
+def test_own_rule_wins_over_smart_mapping_for_its_field(plan: Plan) -> None:
     made = plan(Stream("users", properties={"badge_number": {}}), field_mapping=[{"field": "position", "value": "job"}])
-    told = {name: (rule.expression, rule.origin) for name, rule in made.mapping.rules.items()}
-    assert told["position"] == ("job", "your field mapping")
-    assert told["email"] == ("email", "smart mapping")
-    assert told["badge"] == ("badge_number", "smart mapping")
-    assert told["slack_user_id"] == ("id", "smart mapping")
-    assert "hr_only" not in told
+    origins = {name: (rule.expression, rule.origin) for name, rule in made.mapping.rules.items()}
+    assert origins["position"] == ("job", "your field mapping")
+    assert origins["email"] == ("email", "smart mapping")
+    assert origins["badge"] == ("badge_number", "smart mapping")
+    assert origins["slack_user_id"] == ("id", "smart mapping")
+    assert "hr_only" not in origins
 
 
-def test_smart_mapping_can_be_off(plan: Plan) -> None:
+def test_smart_mapping_off_leaves_own_rules_alone(plan: Plan) -> None:
     entries = [{"field": "username", "value": "login"}, {"field": "email", "value": "mail"}]
     made = plan(smart_mapping=False, field_mapping=entries)
     assert set(made.mapping.rules) == {"username", "email"}
 
 
 @pytest.mark.parametrize("role", [25, "25", "employee", "Employee"])
-def test_a_role_of_new_people_by_id_or_name(role: Any, plan: Plan) -> None:
+def test_default_role_by_id_or_name(role: Any, plan: Plan) -> None:
     assert plan(default_role=role, default_position="New").mapping.defaults == {"role": 25, "position": "New"}
 
 
-def test_a_role_of_the_mapping_is_enough(plan: Plan) -> None:
+def test_mapped_role_is_enough(plan: Plan) -> None:
     made = plan(default_role=None, field_mapping=[{"field": "role", "default": "Employee"}])
     row = made.mapping({"email": "a@b.example"})
     assert row is not None and row.fields["role"] == 25
 
 
-def test_the_meta_restriction_is_only_lifted_where_a_mapped_field_needs_it(plan: Plan) -> None:
+def test_edit_only_fields_are_planned_if_mapped_by_own_rule(plan: Plan) -> None:
     mapped = Stream("mapped", destination_sync_mode="update", primary_key=("email",), object_name="user")
     for made in (plan(), plan(mapped)):
         assert made.people is not None and "hr_only" in made.people.edit_only
@@ -188,20 +188,20 @@ def test_the_meta_restriction_is_only_lifted_where_a_mapped_field_needs_it(plan:
     assert "hr_only" in plan(field_mapping=[{"field": "hr_only", "value": "x"}]).mapping.rules
 
 
-def test_the_filter(plan: Plan) -> None:
+def test_record_filter_is_compiled(plan: Plan) -> None:
     made = plan(record_filter="{{ not record['is_bot'] }}")
     assert made.filter is not None and made.filter({"is_bot": False}) and not made.filter({"is_bot": True})
     assert plan().filter is None
 
 
-def test_ingest_names_fields_by_internal_ids_and_refuses_what_only_rest_can(plan: Plan, mistakes: Mistakes) -> None:
+def test_ingest_mistakes_are_what_only_rest_can_do(plan: Plan, mistakes: Mistakes) -> None:
     ingest = {"write_method": {"method": "ingest"}}
     assert plan(**ingest).creates
     only_rest = "which only the write method REST can do"
-    told = mistakes(
+    sentence = mistakes(
         **ingest, update_sync_keys=True, field_mapping=[{"field": "position", "value": "x", "if_empty_only": True}]
     )
-    assert told.count(only_rest) == 2
+    assert sentence.count(only_rest) == 2
     assert "external_id: Oomnitza does not report its internal id" in mistakes(
         **ingest, field_mapping=[{"field": "external_id", "value": "x"}]
     )
