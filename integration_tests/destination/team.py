@@ -16,6 +16,14 @@ PEOPLE += [
 PEOPLE += [person("gone", deleted=True)]
 """Eight are new, four are known; one comes twice, and has left the second time."""
 
+STRICT: dict[str, Any] = {
+    **{"unsorted": "shuffled", "total_count": "absent", "max_page": 3, "above_max_page": "capped"},
+    **{"case_sensitive": True, "csrf": "demanded", "saas_user_id": False, "creation_answer": "nothing"},
+    **{"username_edits": "rejected", "lookup_lag": 1, "meta_status": 404, "token_requests": 25},
+    **{"saas_activity": "status", "saas_roles": "list", "normalized": frozenset({"phone", "blanks"})},
+}
+"""The strictest answers to what is open about Oomnitza that go together."""
+
 
 def empty(sandbox: Sandbox) -> None:
     """Forget everybody, and all that happened."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.destination.team import check_promises, fresh, messages
+from integration_tests.destination.team import STRICT, check_promises, fresh, messages
 from integration_tests.harness.destination_inside import AT_ONCE, write
 from integration_tests.sandbox import Fault, Sandbox
 from integration_tests.tools.soak import soak
@@ -60,7 +60,7 @@ def whole(method: str, path: str) -> dict[str, Any]:
     return {"service": "oomnitza", "method": method, "path": f"^{path}$"}
 
 
-def test_a_sync_needs_all_these_endpoints(quick: Sandbox) -> None:
+def test_sync_uses_every_endpoint(quick: Sandbox) -> None:
     settings = fresh(quick)
     written = write(settings, messages())
     assert written.error == ""
@@ -77,14 +77,19 @@ def test_a_sync_needs_all_these_endpoints(quick: Sandbox) -> None:
     assert not any(again.report()["users"]["saas"].values())
 
 
+@pytest.mark.parametrize("instance", [{}, STRICT], ids=["plain", "strict"])
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_a_fault_that_passes_costs_nothing_but_time(quick: Sandbox, method: str, path: str, fault: Fault) -> None:
+def test_transient_fault_is_retried(
+    quick: Sandbox, *, method: str, path: str, fault: Fault, instance: dict[str, Any]
+) -> None:
+    """At every endpoint, of a plain instance and of one with all strict answers to what is open."""
     settings = fresh(quick)
     struck = deepcopy(fault)
     struck.__dict__.update(whole(method, path))
     quick.faults.add(struck)
-    written = write(settings, messages())
+    with quick.oomnitza.switches.temporarily(**instance):
+        written = write(settings, messages())
     assert struck.fired == 1
     assert written.error == "", written.error
     assert written.acknowledged() == [2, 4, 6, 8, 10, 12, 14]
@@ -94,9 +99,7 @@ def test_a_fault_that_passes_costs_nothing_but_time(quick: Sandbox, method: str,
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_a_fault_that_stays_is_given_up_as_transient_and_the_next_sync_does_the_rest(
-    quick: Sandbox, method: str, path: str
-) -> None:
+def test_lasting_fault_ends_the_sync_as_transient(quick: Sandbox, method: str, path: str) -> None:
     settings = fresh(quick)
     quick.faults.add(Fault("reset_after", nth=2 if path == "/api/v3/users" else 1, times=None, **whole(method, path)))
     written = write(settings, messages(), retry_policy=AT_ONCE)
@@ -159,7 +162,7 @@ def test_forbidden_writes_all_of_them_end_the_sync(quick: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_a_redirect_is_not_followed_anywhere(quick: Sandbox, elsewhere: Sandbox, method: str, path: str) -> None:
+def test_redirect_is_not_followed(quick: Sandbox, elsewhere: Sandbox, method: str, path: str) -> None:
     settings = fresh(quick)
     location = f"{elsewhere.oomnitza_url}/api/v3/users"
     quick.faults.add(Fault("redirect", location=location, times=None, **whole(method, path)))
@@ -170,7 +173,7 @@ def test_a_redirect_is_not_followed_anywhere(quick: Sandbox, elsewhere: Sandbox,
     check_promises(quick, written)
 
 
-def test_workers_never_ask_more_at_once_than_they_may(quick: Sandbox) -> None:
+def test_concurrent_requests_stay_within_num_workers(quick: Sandbox) -> None:
     settings = {**fresh(quick), "num_workers": 3}
     quick.latency = 0.01
     try:
@@ -186,7 +189,7 @@ def test_workers_never_ask_more_at_once_than_they_may(quick: Sandbox) -> None:
     assert most == 3
 
 
-def test_a_short_soak_of_both_connectors() -> None:
+def test_short_soak_keeps_the_promises() -> None:
     """`make soak` is the long one."""
     tally = soak(syncs=10, seed=2026)
     assert tally.faulty >= 10

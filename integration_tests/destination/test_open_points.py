@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.destination.team import check_promises, fresh, messages
+from integration_tests.destination.team import STRICT, check_promises, fresh, messages
 from integration_tests.harness.destination_inside import write
 from integration_tests.harness.destination_process import person, record, state
 from integration_tests.sandbox import Fault, Sandbox
@@ -47,13 +47,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "token expires at once": {"token_requests": 1},
     "token expires in the middle": {"token_requests": 20},
 }
-"""Settings of the sandbox's switches; "strict" has the strictest of all that go together."""
-ANSWERS["strict"] = {
-    **{"unsorted": "shuffled", "total_count": "absent", "max_page": 3, "above_max_page": "capped"},
-    **{"case_sensitive": True, "csrf": "demanded", "saas_user_id": False, "creation_answer": "nothing"},
-    **{"username_edits": "rejected", "lookup_lag": 1, "meta_status": 404, "token_requests": 25},
-    **{"saas_activity": "status", "saas_roles": "list", "normalized": frozenset({"phone", "blanks"})},
-}
+"""Settings of the sandbox's switches."""
+ANSWERS["strict"] = STRICT
 SHAPES = ("status", "errors", "error", "success", "text", "html")
 """The shapes of a rejection."""
 
