@@ -22,7 +22,9 @@ def text(value: Any) -> str | None:
 
 def flag(value: Any) -> bool | None:
     """Return True or False for those, for numbers, and for "1", "true", "0" and "false"; None for anything else."""
-    if isinstance(value, (bool, int, float)):
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, (int, float)):
         return bool(value)
     return _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
 
@@ -39,7 +41,7 @@ def whole(value: Any) -> int | None:
 
 def moment(value: Any) -> str | None:
     """Return a time in Unix seconds as a date-time in UTC; None for 0, and for what no calendar has."""
-    seconds = whole(value)
+    seconds = whole(value) if value else None
     try:
         return iso(seconds) if seconds else None
     except (ValueError, OverflowError, OSError):
