@@ -90,6 +90,16 @@ def test_a_record_of_five_megabytes_is_a_record(sandbox: Sandbox) -> None:
     assert len(output.text) < 10_000
 
 
+def test_record_beyond_the_limit_of_a_line_is_rejected(sandbox: Sandbox) -> None:
+    output = write(
+        config(sandbox), [record(person("ada", about="x" * 34_000_000)), record(person("bob")), state({"n": 1})]
+    )
+    assert output.counts() == {"added": 1, "failed": 1}
+    assert "longer than 32 MB" in output.logs("ERROR")
+    (acknowledged,) = output.of("STATE")
+    assert acknowledged["destinationStats"] == {"recordCount": 1, "rejectedRecordCount": 1}
+
+
 @pytest.mark.parametrize("outcome", ["continue", "fail_after_sync"])
 def test_when_all_records_are_refused_the_sync_fails_and_no_state_leaves(sandbox: Sandbox, outcome: str) -> None:
     messages = [*(record(person(f"p{n}", first_name=["no", "name"])) for n in range(200)), state({"n": 1})]

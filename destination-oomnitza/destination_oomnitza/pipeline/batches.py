@@ -18,6 +18,8 @@ Key = tuple[str, str]
 
 MAX_SKIPPED = 1000
 """Records that are not written, but noted, in one batch."""
+MAX_BYTES = 1 << 22
+"""Input of one batch, so that memory is bounded whatever the size of a record."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class OpenBatch:
     """The index of the record that has a key."""
     keys: list[list[Key]] = field(default_factory=list)
     """The keys of each record."""
+    bytes: int = 0
+    """How much input came for it."""
 
     @property
     def stream(self) -> str:
@@ -66,18 +70,17 @@ class OpenBatches:
         self._take = close
         self._open: dict[tuple[StreamKey, bool], OpenBatch] = {}
 
-    def add(self, plan: StreamPlan, record: MappedRecord) -> MappedRecord | None:
-        """Add a record. Returns the earlier record of the same person if it takes that one's place."""
+    def add(self, plan: StreamPlan, record: MappedRecord, size: int) -> MappedRecord | None:
+        """Add a record of so many bytes. Returns the earlier record of the same person if it takes that one's place."""
         keys = [
             (name, folded(value))
             for name, value in zip(plan.mapping.sync_keys, record.keys, strict=True)
             if value is not None
         ]
         inactive = plan.write_method.separates_inactive_accounts and record.inactive
-        other = self._open.get((plan.stream.key, not inactive))
-        if other is not None and not other.owners.keys().isdisjoint(keys):
-            self._close(other)  # the earlier record of the same person is written first
         batch = self._batch(plan, inactive)
+        if len(self._open) > 1:
+            self._close_others(batch, keys)
         owners = {batch.owners[key] for key in keys if key in batch.owners}
         superseded = None
         if len(owners) == 1 and batch.owners.get(keys[0]) in owners:
@@ -87,22 +90,28 @@ class OpenBatches:
                 self._close(batch)
                 batch = self._batch(plan, inactive)
             batch.add(record, keys)
-        self._close_if_full(batch)
+        self._close_if_full(batch, size)
         return superseded
 
-    def reject(self, plan: StreamPlan, rejected: RejectedRecord) -> None:
+    def _close_others(self, batch: OpenBatch, keys: Sequence[Key]) -> None:
+        """Close the other batches that hold a key, of any stream: the earlier record of a person is written first."""
+        for other in list(self._open.values()):
+            if other is not batch and not other.owners.keys().isdisjoint(keys):
+                self._close(other)
+
+    def reject(self, plan: StreamPlan, rejected: RejectedRecord, size: int) -> None:
         """Add a record that could not be mapped."""
         batch = self._batch(plan)
         batch.batch.rejected.append(rejected)
-        self._close_if_full(batch)
+        self._close_if_full(batch, size)
 
-    def skip(self, plan: StreamPlan, identities: Sequence[tuple[str, Any]] | None) -> None:
+    def skip(self, plan: StreamPlan, identities: Sequence[tuple[str, Any]] | None, size: int) -> None:
         """Add a record that is not written; its `identities`, if it counts as appearing in a stream that is read whole."""
         batch = self._batch(plan)
         batch.accepted = True
         if identities is not None:
             batch.batch.skipped.append(list(identities))
-            self._close_if_full(batch)
+            self._close_if_full(batch, size)
 
     def close(self) -> None:
         """Close all batches."""
@@ -116,9 +125,10 @@ class OpenBatches:
             self._open[plan.stream.key, inactive] = batch
         return batch
 
-    def _close_if_full(self, batch: OpenBatch) -> None:
+    def _close_if_full(self, batch: OpenBatch, size: int) -> None:
+        batch.bytes += size
         written = len(batch.batch.records) + len(batch.batch.rejected)
-        if written >= self._batch_size or len(batch.batch.skipped) >= MAX_SKIPPED:
+        if written >= self._batch_size or len(batch.batch.skipped) >= MAX_SKIPPED or batch.bytes >= MAX_BYTES:
             self._close(batch)
 
     def _close(self, batch: OpenBatch) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from destination_oomnitza.protocol.catalog import StreamKey
-from destination_oomnitza.protocol.state import State
+from destination_oomnitza.protocol.state import Scope, State
 
 
 @dataclass(slots=True)
@@ -24,6 +24,18 @@ class Place:
 class _Waiting:
     state: State
     records: int
+    rejected: int = 0
+    """Known when all batches before it are settled."""
+
+    def acknowledgement(self) -> dict[str, Any]:
+        """Return the state as it goes back."""
+        return self.state.acknowledgement(self.records, self.rejected)
+
+
+MAX_WAITING = 10_000
+"""Batches and states that are kept, until reading waits for the workers."""
+MAX_WAITING_BYTES = 1 << 25
+"""States that are kept, until reading waits for the workers, or until of states held to the end only the last of a stream is kept."""
 
 
 class Checkpoints:
@@ -46,13 +58,16 @@ class Checkpoints:
         fail_on_rejected: bool = False,
         whole: Collection[StreamKey] = (),
         hold: Callable[[], bool] = lambda: False,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._send = send
         self._fail_on_rejected = fail_on_rejected
         self._whole = whole
         self._hold = hold
-        self._held: list[dict[str, Any]] = []
+        self._max_waiting = max_waiting
+        self._held: deque[Place | _Waiting] = deque()
         self._entries: deque[Place | _Waiting] = deque()
+        self._bytes = 0
         self._taken: Counter[StreamKey | None] = Counter()  # since the stream's last state, as read
         self._rejected: Counter[StreamKey] = Counter()  # since the stream's last state, as settled
         self._total_rejected = 0
@@ -79,7 +94,10 @@ class Checkpoints:
             records = self._taken.pop(state.scope, 0)
         if not self._over:
             self._entries.append(_Waiting(state, records))
+            self._bytes += state.bytes
             self._release()
+            if self.is_full():
+                self._fold()
 
     def settle(self, place: Place, rejected: int, accepted: bool) -> None:
         """Note that a batch is written: how many of its records were rejected, and whether any was not."""
@@ -89,7 +107,11 @@ class Checkpoints:
 
     def waiting(self) -> int:
         """Return how many batches and states are kept."""
-        return len(self._entries)
+        return len(self._entries) + len(self._held)
+
+    def is_full(self) -> bool:
+        """Return whether so much is kept that reading has to wait."""
+        return self.waiting() > self._max_waiting or self._bytes > MAX_WAITING_BYTES
 
     def _release(self) -> None:
         while self._entries:
@@ -103,16 +125,27 @@ class Checkpoints:
                 # No state leaves any more, so there is nothing to keep.
                 self._over = True
                 self._entries.clear()
+                self._bytes = sum(_bytes(each) for each in self._held)
                 return
             elif (self._total_rejected and not self._accepted) or self._hold():
                 return
             else:
-                acknowledged = head.state.acknowledgement(head.records, self._take_rejected(head.state))
+                head.rejected += self._take_rejected(head.state)
                 if self._is_of_whole(head.state):
-                    self._held.append(acknowledged)
+                    self._held.append(head)
                 else:
-                    self._send(acknowledged)
+                    self._bytes -= head.state.bytes
+                    self._send(head.acknowledgement())
             self._entries.popleft()
+
+    def _fold(self) -> None:
+        """Keep the last state of each stream of those that nothing but the end of the sync can release."""
+        settled: deque[Place | _Waiting] = deque()
+        while self._entries and (isinstance(self._entries[0], _Waiting) or self._entries[0].settled):
+            settled.append(self._entries.popleft())
+        self._entries.extendleft(reversed(_folded(settled)))
+        self._held = _folded(self._held)
+        self._bytes = sum(_bytes(each) for each in (*self._held, *self._entries))
 
     def conclude(self, broken: Collection[StreamKey]) -> None:
         """Send the states that were held, when the sync has succeeded.
@@ -121,8 +154,9 @@ class Checkpoints:
         which everything is acknowledged would come without anybody.
         """
         if not broken:
-            for acknowledged in self._held:
-                self._send(acknowledged)
+            for held in self._held:
+                if isinstance(held, _Waiting):
+                    self._send(held.acknowledgement())
         self._held.clear()
 
     def _is_of_whole(self, state: State) -> bool:
@@ -135,3 +169,26 @@ class Checkpoints:
         rejected = sum(self._rejected.values())
         self._rejected.clear()
         return rejected
+
+
+def _bytes(entry: Place | _Waiting) -> int:
+    return entry.state.bytes if isinstance(entry, _Waiting) else 0
+
+
+def _folded(entries: Sequence[Place | _Waiting]) -> deque[Place | _Waiting]:
+    """Return entries with the last state of each scope, which stands for all before it, and neighbouring places in one."""
+    kept: deque[Place | _Waiting] = deque()
+    last: dict[Scope, _Waiting] = {}
+    for entry in reversed(entries):
+        if isinstance(entry, _Waiting):
+            later = last.setdefault(entry.state.scope, entry)
+            if later is entry:
+                kept.appendleft(entry)
+            else:
+                later.records += entry.records
+                later.rejected += entry.rejected
+        elif kept and isinstance(kept[0], Place) and kept[0].stream == entry.stream:
+            kept[0].rejected += entry.rejected
+        else:
+            kept.appendleft(entry)
+    return kept

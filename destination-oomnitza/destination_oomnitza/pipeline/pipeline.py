@@ -31,8 +31,7 @@ SILENCE = 2.0
 class Pipeline:
     """Reads messages, and returns when every record of them is written. One run a pipeline; the reading thread runs it.
 
-    Its memory is bounded: the source waits while Oomnitza is slow. `max_waiting` batches and states may wait for a slow batch
-    before them, until reading waits, too.
+    Its memory is bounded: the source waits while Oomnitza is slow, and while the checkpoints are full.
     """
 
     def __init__(
@@ -46,7 +45,6 @@ class Pipeline:
         first_records: FirstRecords,
         cancellation: Cancellation,
         batch_size: int,
-        max_waiting: int = 10_000,
     ) -> None:
         self._plans = {plan.stream.key: plan for plan in plans}
         self._scheduler = scheduler
@@ -55,7 +53,6 @@ class Pipeline:
         self._keys = keys
         self._first_records = first_records
         self._cancellation = cancellation
-        self._max_waiting = max_waiting
         self._batches = OpenBatches(checkpoints, batch_size, self._close_batch)
         self._ends = StreamEnds(plan.stream for plan in self._plans.values())
         self._unreadable = False
@@ -108,18 +105,18 @@ class Pipeline:
             self._report.ignore(str(error))
             return
         except BrokenRecord as error:
-            self._take_record(error.record, broken=True)
+            self._take_record(error.record, len(line), broken=True)
             return
         if kind == "RECORD":
-            self._take_record(message.get("record"))
+            self._take_record(message.get("record"), len(line))
         elif kind == "STATE":
-            self._take_state(message)
+            self._take_state(message, len(line))
         elif kind == "TRACE":
             self._take_trace(message.get("trace"))
 
     # -- records -------------------------------------------------------------------------------------------------------
 
-    def _take_record(self, record: Any, broken: bool = False) -> None:
+    def _take_record(self, record: Any, size: int, broken: bool = False) -> None:
         plan = self._plan_of(record, broken)
         if plan is None:
             self._checkpoints.take(None)
@@ -136,22 +133,22 @@ class Pipeline:
         except RecordRejected as error:
             rejected = RejectedRecord(plan.mapping.describe(data), str(error))
             self._report.reject(plan.stream.title, rejected.key, rejected.reason)
-            self._batches.reject(plan, rejected)
+            self._batches.reject(plan, rejected, size)
             return
         if mapped is None:
-            self._skip(plan, data, SkipReason.NO_SYNC_KEY if wanted else SkipReason.FILTERED)
+            self._skip(plan, data, SkipReason.NO_SYNC_KEY if wanted else SkipReason.FILTERED, size)
             return
         if any(key is not None for key in mapped.keys):
             self._keys.take_keyed(plan)
-        superseded = self._batches.add(plan, mapped)
+        superseded = self._batches.add(plan, mapped, size)
         if superseded is not None:
             self._report.skip(plan.stream.title, SkipReason.SUPERSEDED, lambda: superseded.key)
 
-    def _skip(self, plan: StreamPlan, data: dict[str, Any], reason: SkipReason) -> None:
+    def _skip(self, plan: StreamPlan, data: dict[str, Any], reason: SkipReason, size: int) -> None:
         if reason is SkipReason.NO_SYNC_KEY and not plan.mapping.is_inactive(data):
             self._keys.take_keyless(plan, data)
         self._report.skip(plan.stream.title, reason, lambda: plan.mapping.describe(data))
-        self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.deactivates_missing else None)
+        self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.deactivates_missing else None, size)
 
     def _plan_of(self, record: Any, broken: bool) -> StreamPlan | None:
         """Return the plan of a record's stream; None, and a note in the report, if it is of no stream of the catalog."""
@@ -176,15 +173,15 @@ class Pipeline:
 
     # -- states and statuses -------------------------------------------------------------------------------------------
 
-    def _take_state(self, message: dict[str, Any]) -> None:
-        state = read_state(message)
+    def _take_state(self, message: dict[str, Any], size: int) -> None:
+        state = read_state(message, size)
         if state is None:
             self._report.ignore("a STATE message without a state")
         elif state.scope != "every stream" and state.scope not in self._plans:
             self._report.ignore(f"a state of the stream {state.scope[1][:100]}, which is not in the catalog")
         else:
             self._batches.close()
-            while not self._scheduler.idle and self._checkpoints.waiting() > self._max_waiting:
+            while not self._scheduler.idle and self._checkpoints.is_full():
                 self._scheduler.wait()
             self._checkpoints.add_state(state)
             self._ends.take_state(state.scope)
@@ -200,7 +197,7 @@ class Pipeline:
 
 def _check_whole(data: Any, broken: bool) -> None:
     if broken:
-        raise RecordRejected("the record is not valid JSON in UTF-8")
+        raise RecordRejected("the record is not valid JSON in UTF-8, or longer than 32 MB")
     if not isinstance(data, dict):
         raise RecordRejected("the record's data is not an object")
 

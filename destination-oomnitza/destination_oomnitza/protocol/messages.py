@@ -22,11 +22,15 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.masking import masked
 
 _CHUNK = 1 << 18
+MAX_LINE = 1 << 25
+"""A longer line is cut, so that memory is bounded: of a record, what is left shows its stream."""
+_ENVELOPE_LENGTH = 1 << 16
 
 
 def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
     """Yield the lines of a pipe or a file, as they come and several at a time; an empty list after `silence` seconds without any."""
-    rest: list[bytes] = []
+    rest = bytearray()
+    is_cut = False
     while True:
         if not select.select([descriptor], [], [], silence)[0]:
             yield []
@@ -34,14 +38,17 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
         chunk = os.read(descriptor, _CHUNK)
         if not chunk:
             break
-        head, newline, tail = chunk.rpartition(b"\n")
-        if not newline:
-            rest.append(tail)
-            continue
-        yield b"".join([*rest, head]).split(b"\n")
-        rest = [tail] if tail else []
+        first, *lines = chunk.split(b"\n")
+        if not is_cut:
+            rest += first
+        if len(rest) > MAX_LINE:
+            del rest[_ENVELOPE_LENGTH:]
+            is_cut = True
+        if lines:
+            yield [bytes(rest), *lines[:-1]]
+            rest, is_cut = bytearray(lines[-1]), False
     if rest:
-        yield [b"".join(rest)]
+        yield [bytes(rest)]
 
 
 class InvalidMessage(ValueError):

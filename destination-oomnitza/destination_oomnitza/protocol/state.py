@@ -17,6 +17,8 @@ class State:
 
     message: dict[str, Any]
     scope: Scope
+    bytes: int
+    """The length of its line."""
 
     def acknowledgement(self, records: int, rejected: int) -> dict[str, Any]:
         """Return the message with the destination's counts: of the `records` since the last state, and how many were rejected."""
@@ -26,16 +28,18 @@ class State:
         return {**self.message, "state": {**self.message["state"], "destinationStats": stats}}
 
 
-def read_state(message: dict[str, Any]) -> State | None:
-    """Read a STATE message: of one stream, or of all (GLOBAL, LEGACY). None if it does not have a state's shape."""
+def read_state(message: dict[str, Any], size: int = 0) -> State | None:
+    """Read a STATE message of so many bytes: of one stream, or of all (GLOBAL, LEGACY). None if it does not have a state's shape."""
     state = message.get("state")
     if not isinstance(state, dict):
         return None
     if state.get("type", "LEGACY") != "STREAM":
-        return State(message, "every stream")
+        return State(message, "every stream", size)
     try:
         descriptor = state["stream"]["stream_descriptor"]
         namespace, name = descriptor.get("namespace") or None, descriptor["name"]
     except (KeyError, TypeError, AttributeError):
         return None
-    return State(message, (namespace, name)) if isinstance(name, str) and isinstance(namespace, str | None) else None
+    if not isinstance(name, str) or not isinstance(namespace, str | None):
+        return None
+    return State(message, (namespace, name), size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from destination_oomnitza.pipeline import checkpoints as module
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.protocol.state import read_state
 
@@ -12,11 +13,11 @@ A = (None, "a")
 B = (None, "b")
 
 
-def state(number: int, stream: str | None = "a") -> Any:
+def state(number: int, stream: str | None = "a", size: int = 0) -> Any:
     body: dict[str, Any] = {"type": "GLOBAL", "global": {"n": number}}
     if stream:
         body = {"type": "STREAM", "stream": {"stream_descriptor": {"name": stream}, "stream_state": {"n": number}}}
-    read = read_state({"type": "STATE", "state": body})
+    read = read_state({"type": "STATE", "state": body}, size)
     assert read is not None
     return read
 
@@ -147,3 +148,41 @@ def test_they_never_leave_where_any_stream_was_not_read_to_the_end(sent: Sent, s
     checkpoints.add_state(state(1, stream))
     checkpoints.conclude({broken})
     assert sent == []
+
+
+@pytest.mark.parametrize("limit", ["number", "bytes"])
+@pytest.mark.parametrize("held", ["to the end", "while all is rejected"])
+def test_held_states_are_bounded_and_the_last_has_the_sums(
+    sent: Sent, limit: str, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if limit == "bytes":
+        monkeypatch.setattr(module, "MAX_WAITING_BYTES", 1000)
+    whole = held == "to the end"
+    checkpoints = Checkpoints(
+        sent.append, whole={A, B} if whole else (), max_waiting=100 if limit == "number" else 10_000
+    )
+    for number in range(1000):
+        stream = (A, B)[number % 2]
+        take(checkpoints, stream, 3)
+        checkpoints.settle(checkpoints.open(stream), 2 if whole else 3, whole)
+        checkpoints.add_state(state(number, stream[1], 100))
+        assert checkpoints.waiting() <= 102
+    assert sent == []
+    checkpoints.settle(checkpoints.open(A), 0, True)
+    checkpoints.add_state(state(1000, "a", 100))
+    checkpoints.conclude(set())
+    assert sent.numbers() == sorted(sent.numbers())
+    assert sent.numbers()[-2:] == [999, 1000], "the last of each stream is kept"
+    rejected = 2 if whole else 3
+    assert tuple(map(sum, zip(*sent.stats(), strict=True))) == (1000 * (3 - rejected), 1000 * rejected)
+
+
+def test_states_behind_a_slow_batch_are_not_folded(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append, max_waiting=3)
+    slow = checkpoints.open(A)
+    for number in range(10):
+        checkpoints.add_state(state(number))
+    assert checkpoints.is_full()
+    checkpoints.settle(slow, 0, True)
+    assert sent.numbers() == list(range(10))
+    assert not checkpoints.is_full()

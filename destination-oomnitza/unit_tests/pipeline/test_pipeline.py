@@ -22,6 +22,7 @@ from destination_oomnitza.errors import transient_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.values import folded
 from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.pipeline.batches import MAX_BYTES
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.pipeline.first_records import FirstRecords
 from destination_oomnitza.pipeline.pipeline import Pipeline
@@ -143,7 +144,9 @@ class Sync:
         self.cancellation = Cancellation()
         self.writer = FakeWriter()
         self.keys = SyncKeyWatch()
-        self.checkpoints = Checkpoints(self._send, fail_on_rejected, hold=lambda: bool(self.keys.keyless()))
+        self.checkpoints = Checkpoints(
+            self._send, fail_on_rejected, hold=lambda: bool(self.keys.keyless()), max_waiting=max_waiting
+        )
         self.tasks = tasks
         self.executor = tasks or ThreadPoolExecutor(num_workers)
         scheduler = Scheduler(
@@ -163,7 +166,6 @@ class Sync:
             first_records=FirstRecords(shown=False),
             cancellation=self.cancellation,
             batch_size=batch_size,
-            max_waiting=max_waiting,
         )
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -493,10 +495,8 @@ def check_outcomes(model: Model, sync: Sync) -> None:
         taken = sum(1 for _, of, _, _ in model.records if of == stream)
         assert sum(n for n in counts[stream].values() if isinstance(n, int)) == taken
         assert sum(counts[stream]["skipped_because"].values()) == counts[stream]["skipped"]
-        elsewhere = {key for _, of, key, _ in model.records if of != stream}
-        last = {key: number for number, of, key, _ in model.records if of == stream and key}
-        for key in last.keys() - elsewhere:
-            assert standing[f"{key}@acme.example"] == str(last[key])
+    for key, number in {key: number for number, _, key, _ in model.records if key}.items():
+        assert standing[f"{key}@acme.example"] == str(number), "the earlier record was written last"
 
 
 def check_states(model: Model, sync: Sync, fail_on_rejected: bool) -> None:
@@ -588,6 +588,19 @@ def test_ingest_earlier_record_of_one_person_is_written_first() -> None:
     sync = Sync(tasks=Tasks(), batch_size=10, write_method={"method": "ingest"})
     sync.run(record(1, "bob", deleted=True), record(2, "ada"), record(3, "ada", deleted=True))
     assert [each.fields["phone_number"] for each in sync.writer.written] == ["2", "1", "3"]
+
+
+def test_batch_with_a_person_of_another_stream_is_written_first() -> None:
+    """The later of two records of one person stands, whichever stream fills its batch first."""
+    sync = Sync("users", "others", tasks=Tasks(), batch_size=2)
+    sync.run(record(1, "ada"), record(2, "bob", stream="others"), record(3, "ada", stream="others"), record(4, "cy"))
+    assert [each.fields["phone_number"] for each in sync.writer.written] == ["1", "2", "3", "4"]
+
+
+def test_batch_closes_at_its_limit_of_bytes() -> None:
+    sync = Sync(tasks=Tasks(), batch_size=100)
+    sync.run(*(record(number, f"p{number}", about="x" * (MAX_BYTES // 2)) for number in range(5)))
+    assert [len(records) for records in sync.writer.batches] == [2, 2, 1]
 
 
 def test_states_of_streams_without_records_do_not_pile_up_behind_a_slow_lot() -> None:

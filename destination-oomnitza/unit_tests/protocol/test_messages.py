@@ -11,6 +11,7 @@ import orjson
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.masking import mask
+from destination_oomnitza.protocol import messages
 from destination_oomnitza.protocol.messages import (
     BrokenRecord,
     InvalidMessage,
@@ -108,6 +109,22 @@ def test_read_lines_of_five_megabytes_and_without_an_end(tmp_path: Path) -> None
     with path.open("rb") as file:
         got = [line for some in read_lines(file.fileno(), 5) for line in some]
     assert [len(line) for line in got] == [5_000_000, 5]
+
+
+@pytest.mark.parametrize("newline", [b"\n", b""])
+def test_read_lines_beyond_the_limit_keeps_the_envelope(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newline: bytes
+) -> None:
+    monkeypatch.setattr(messages, "MAX_LINE", 1 << 20)
+    long = (RECORD % ('"' + "x" * 3_000_000 + '"')).encode()
+    (tmp_path / "lines").write_bytes(b"before\n" + long + b"\n" + long + b"\nafter\n" + long + newline)
+    with (tmp_path / "lines").open("rb") as file:
+        got = [line for some in read_lines(file.fileno(), 5) for line in some]
+    cut = long[: 1 << 16]
+    assert got == [b"before", cut, cut, b"after", cut]
+    with pytest.raises(BrokenRecord) as caught:
+        read_message(cut)
+    assert (caught.value.record["namespace"], caught.value.record["stream"]) == ("hr", "users")
 
 
 def test_read_lines_in_silence_yields_an_empty_list() -> None:
