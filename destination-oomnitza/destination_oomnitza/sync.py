@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.ingest_runs import IngestRuns
 from destination_oomnitza.api.mappings import read_mappings
 from destination_oomnitza.api.people import USERS, PeopleApi
 from destination_oomnitza.api.read_only_client import ReadOnlyClient
@@ -167,7 +168,8 @@ def _writer(
 ) -> Writer:
     """Choose the writer; nothing else does."""
     if isinstance(config.write_method, IngestWriting):
-        return IngestWriter(client, config, config.write_method, report, sleep=cancellation.sleep)
+        runs = IngestRuns(client, config.write_method, config.test_run, sleep=cancellation.sleep)
+        return IngestWriter(client, runs, config.write_method, report)
     people = People(PeopleApi(client, config.instance_url), report)
     applications = _applications(config.write_method, client, report, plans)
     return RestWriter(people, applications, config.num_workers)

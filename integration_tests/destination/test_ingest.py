@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from destination_oomnitza.writers import ingest_writer as ingest
+from destination_oomnitza.api import ingest_runs
 
 from integration_tests.harness import destination_process as process
 from integration_tests.harness.destination_inside import write
@@ -38,7 +38,7 @@ def at_once(sandbox: Sandbox) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits two minutes for a log that does not come."""
-    monkeypatch.setattr(ingest, "LOG_PATIENCE", 0.1)
+    monkeypatch.setattr(ingest_runs, "LOG_SECONDS", 0.1)
 
 
 def test_a_cancelled_run_ends_the_sync_and_acknowledges_nothing_more(sandbox: Sandbox) -> None:

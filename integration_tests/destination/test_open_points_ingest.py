@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from destination_oomnitza.writers import ingest_writer
+from destination_oomnitza.api import ingest_runs
 
 from integration_tests.destination.team import empty
 from integration_tests.harness.destination_inside import write
@@ -34,7 +34,7 @@ AWAITED = {"no run by uuid"}
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait two minutes for a log that does not come."""
-    monkeypatch.setattr(ingest_writer, "LOG_PATIENCE", 0.1)
+    monkeypatch.setattr(ingest_runs, "LOG_SECONDS", 0.1)
 
 
 def answers() -> list[Any]:

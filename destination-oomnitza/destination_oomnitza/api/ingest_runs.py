@@ -1,17 +1,34 @@
-"""Oomnitza's log of a run of connector ingest: what became of the records, in its own counts.
+"""Runs of connector ingest over HTTP: what Oomnitza's own connector sends, and its log of what became of the records.
 
-Source: oomnitza.md, "Connector ingest" (`GET /api/v3/connector_run_logs/connectors/<portion>`).
+Source: docs/oomnitza-api.md, "Connector ingest".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
+from uuid import uuid4
 
 from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.responses import RequestRejected
+from destination_oomnitza.config.models import IngestWriting
+from destination_oomnitza.errors import config_error
 
+logger = logging.getLogger("airbyte")
+
+BULK = "/api/v3/bulk"
 RUN_LOGS = "/api/v3/connector_run_logs/connectors"
+CANCELLATION_EVERY = 10
+"""Requests of a run after which it is read whether an administrator cancelled it; also after the first."""
+LOG_SECONDS = 120.0
+"""How long Oomnitza's run logs are waited for at the end of a sync."""
+_LONGEST_WAIT = 15.0
+_MAX_ERRORS_KEPT = 1000
 _ENDS = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
 
 
@@ -19,16 +36,13 @@ _ENDS = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
 class RunLog:
     """The counts of a run, and the lines of its failed records."""
 
-    objects: Mapping[str, int]
-    failed: Sequence[str]
+    objects: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys((*_ENDS, "processing"), 0))
+    failed: Sequence[str] = ()
 
-    def ended(self, records: int) -> bool:
-        """Say whether Oomnitza is through with this many records. (One that was sent twice may count twice.)"""
-        return not self.objects["processing"] and sum(self.objects[name] for name in _ENDS) >= records
-
-    def open(self, records: int) -> int:
-        """Return of how many of this many records Oomnitza has not told yet what became of them."""
-        return max(0, records - sum(self.objects[name] for name in _ENDS))
+    @property
+    def ended(self) -> int:
+        """How many records Oomnitza has processed. (One that was sent twice may count twice.)"""
+        return sum(self.objects[name] for name in _ENDS)
 
     def without(self, reasons: Sequence[str], number: int) -> RunLog:
         """Return the log without records that could not be mapped: they were sent with these reasons, and are reported already."""
@@ -37,16 +51,139 @@ class RunLog:
         return RunLog({**self.objects, "failed": failed}, lines)
 
 
-def read_run_log(client: Client, portion: str) -> RunLog:
-    """Read the log of a run, as far as it is told."""
-    told = client.get_optional(f"{RUN_LOGS}/{portion}")
-    told = told if isinstance(told, dict) else {}
-    objects, logs = told.get("objects"), told.get("logs")
-    lines = logs.get("failed") if isinstance(logs, dict) else None
-    return RunLog(
-        {name: _number(objects, name) for name in (*_ENDS, "processing")},
-        [str(line) for line in lines] if isinstance(lines, list) else [],
-    )
+@dataclass
+class IngestRun:
+    """One run, as Oomnitza sees it: a portion of records that are matched by the same fields."""
+
+    stream: str
+    sync_field: Sequence[str | None]
+    insert_only: bool
+    update_only: bool
+    id: str = field(default_factory=lambda: str(uuid4()))
+    requests: int = 0
+    records: int = 0
+    errors: list[str] = field(default_factory=list)
+    """The reasons of records that could not be mapped, at most the first thousand."""
+    error_count: int = 0
+    finalized: bool = False
+    log: RunLog = field(default_factory=RunLog)
+    """As it was last read."""
+
+    def own_log(self) -> RunLog:
+        """Return the log of the records that could be mapped."""
+        return self.log.without(self.errors, self.error_count)
+
+
+class IngestRuns:
+    """Sends records to runs, and reads their logs. For use from many threads; every method raises as Client."""
+
+    def __init__(
+        self,
+        client: Client,
+        options: IngestWriting,
+        test_run: bool,
+        *,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`sleep` waits for seconds, and `clock` counts them."""
+        self._client = client
+        self._connector: dict[str, Any] = {"connector_name": options.connector_name}
+        if options.connector_id is not None:
+            self._connector = {"connector_id": options.connector_id}
+        self._test_run = test_run
+        self._sleep = sleep
+        self._clock = clock
+        self._version = version("airbyte-destination-oomnitza")
+        self._lock = threading.Lock()
+
+    def send(self, run: IngestRun, records: Sequence[Mapping[str, Any]]) -> None:
+        """Send records by their internal ids. Raises RequestRejected if Oomnitza does not take them."""
+        number = self._post(run, records, None)
+        with self._lock:
+            run.records += len(records)
+        self._raise_if_cancelled(run, number)
+
+    def send_error(self, run: IngestRun, reason: str) -> None:
+        """Send a record that could not be mapped, so that it shows in Oomnitza's run log."""
+        try:
+            number = self._post(run, [{}], reason)
+        except RequestRejected as rejected:
+            logger.warning(f"Oomnitza did not take the reason of a rejected record into its run log: {rejected}.")
+            return
+        with self._lock:
+            run.error_count += 1
+            if len(run.errors) < _MAX_ERRORS_KEPT:
+                run.errors.append(reason)
+        self._raise_if_cancelled(run, number)
+
+    def finalize(self, run: IngestRun) -> None:
+        """End a run, so that Oomnitza processes it."""
+        self._client.edit("POST", f"{BULK}/{run.id}/finalize", {})
+        run.finalized = True
+
+    def wait_for_logs(self, runs: Sequence[IngestRun]) -> None:
+        """Read the log of each run until all of its records are in it, less and less often, and for LOG_SECONDS at most."""
+        deadline = self._clock() + LOG_SECONDS
+        for run in runs:
+            self._wait_for_log(run, deadline)
+
+    def _post(self, run: IngestRun, records: Sequence[Mapping[str, Any]], error: str | None) -> int:
+        """Send one request, and return how many the run has had."""
+        body = {
+            "connector_version": self._version,
+            "sync_field": run.sync_field,
+            "records": records,
+            "portion": run.id,
+            "data_type": "users",
+            "insert_only": run.insert_only,
+            "update_only": run.update_only,
+            "error": error,
+            "test_run": self._test_run,
+            "multi_str_input_value": None,
+            **self._connector,
+        }
+        self._client.edit("POST", BULK, body)
+        with self._lock:
+            run.requests += 1
+            return run.requests
+
+    def _raise_if_cancelled(self, run: IngestRun, number: int) -> None:
+        if number != 1 and number % CANCELLATION_EVERY:
+            return
+        status = self._client.get_optional(f"{BULK}/{run.id}")  # an instance that does not report it cannot cancel
+        if isinstance(status, dict) and status.get("canceled"):
+            raise config_error(
+                "An administrator cancelled this run in Oomnitza, so the sync ended. "
+                "What was acknowledged stays; the next sync brings the rest."
+            )
+
+    def _wait_for_log(self, run: IngestRun, deadline: float) -> None:
+        wait = 0.05
+        while True:
+            run.log = self._read_log(run)
+            if not run.log.objects["processing"] and run.log.ended >= run.records + run.error_count:
+                return
+            rest = deadline - self._clock()
+            if rest <= 0:
+                logger.warning(
+                    f"Oomnitza has not yet told what became of all {run.records} records of {run.stream}. "
+                    f"It shows under Configuration > Integrations, in the log of the run {run.id}."
+                )
+                return
+            self._sleep(min(wait, rest))
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _read_log(self, run: IngestRun) -> RunLog:
+        """Read the log of a run, as far as Oomnitza gives it."""
+        answer = self._client.get_optional(f"{RUN_LOGS}/{run.id}")
+        answer = answer if isinstance(answer, dict) else {}
+        objects, logs = answer.get("objects"), answer.get("logs")
+        lines = logs.get("failed") if isinstance(logs, dict) else None
+        return RunLog(
+            {name: _number(objects, name) for name in (*_ENDS, "processing")},
+            [str(line) for line in lines] if isinstance(lines, list) else [],
+        )
 
 
 def _number(objects: Any, name: str) -> int:

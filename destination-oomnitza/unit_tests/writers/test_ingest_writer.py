@@ -11,8 +11,10 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.ingest_runs import IngestRuns
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.errors import transient_error
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
@@ -63,15 +65,22 @@ class Sync:
         self.http = http
         self.seconds = 0.0
         self.pauses: list[float] = []
+        self.stopped: Exception | None = None
         client = Client(self.settings, AT_ONCE)
         fields = PersonSchema.parse(metadata) if metadata else PersonSchema.unknown()
         stream = Stream("users", properties={"id": {}, "name": {}})
         self.plan = plan_stream(self.settings, fields, stream)
         self.report = Report(["users"])
         assert isinstance(self.settings.write_method, IngestWriting)
-        self.writer = IngestWriter(
-            client, self.settings, self.settings.write_method, self.report, sleep=self.sleep, clock=lambda: self.seconds
+        method = self.settings.write_method
+        runs = IngestRuns(
+            client,
+            method,
+            self.settings.test_run,
+            sleep=self.sleep,
+            clock=lambda: self.seconds,
         )
+        self.writer = IngestWriter(client, runs, method, self.report)
         http.post(BULK, json={})
         http.get(RUN, json={"canceled": False})
         http.post(FINALIZE, json={})
@@ -79,6 +88,8 @@ class Sync:
         self.log = http.get(LOG, [{"json": each} for each in logs or [{}]])
 
     def sleep(self, seconds: float) -> None:
+        if self.stopped is not None:
+            raise self.stopped
         self.pauses.append(seconds)
         self.seconds += seconds
 
@@ -456,3 +467,13 @@ def test_an_empty_sync_opens_no_run(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.finish()
     assert requests_mock.request_history == []
+
+
+def test_cancelled_wait_for_the_log_counts_what_it_holds(requests_mock: Mocker) -> None:
+    """A signal while Oomnitza still processes the run: what the log holds by then is in the report."""
+    sync = Sync(requests_mock, logs=[log("processing", added=1, processing=1)])
+    sync.write(ada(), ada(email="b@acme.example"))
+    sync.stopped = transient_error("stopped")
+    with pytest.raises(AirbyteTracedException, match="stopped"):
+        sync.finish()
+    assert sync.counts() == {"added": 1}
