@@ -16,11 +16,8 @@ STREAMS = [
         "stream": "last_logins",
         "write_mode": "update_only",
         "sync_keys": ["slack_user_id"],
-        "smart_mapping": False,
-        "field_mapping": [
-            {"field": "slack_user_id", "value": "user_id"},
-            {"field": "slack_last_login", "value": "last_login_at"},
-        ],
+        "record_type": {"type": "user"},
+        "field_mapping": [{"field": "slack_last_login", "value": "last_login_at"}],
     },
     {"stream": "user_groups", "skip": True},
 ]
@@ -75,7 +72,8 @@ def test_each_stream_has_its_mapping_table(sandbox: Sandbox) -> None:
         "Mapping of users, with its first record",
     }
     assert "UADA" in tables["Mapping of last_logins, with its first record"]
-    assert "slack_last_login" in tables["Mapping of last_logins"] and "username" not in tables["Mapping of last_logins"]
+    assert "slack_last_login" in tables["Mapping of last_logins"]
+    assert "slack_last_login" not in tables["Mapping of users"]
     assert synced.counts("last_logins") == {"updated": 1, "skipped": 1}
     assert len(sandbox.oomnitza.people()) == 1
 

@@ -33,6 +33,8 @@ SLACK_LABELS = {
     "Skype": "skype",
     "Team ID": "team_id",
 }
+INSTEAD = {"id": "user_id"}
+"""Slack's streams of logins, billing and activity name the person by another field than that of users."""
 SMART_MAPPING = "smart mapping"
 # Differs in every sync, and so would cost a write a person: only mapped where the configuration says so.
 NEVER_SMART = "connector_sync_time"
@@ -99,6 +101,16 @@ def _holds_one_value(schema: Any) -> bool:
     return not declared or not declared <= {"object", "array", "null"}
 
 
+def _present(source: str, properties: Mapping[str, Any]) -> str:
+    """Return the field of a stream that smart mapping reads: another one if the stream has that instead."""
+    other = INSTEAD.get(source)
+    return other if other is not None and other in properties and source not in properties else source
+
+
+def _first_of(source: str, other: str) -> Value:
+    return lambda record: record.get(source, record.get(other))
+
+
 def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[Rule]:
     """Return the rules of smart mapping for a stream with these fields (`properties` of its JSON schema)."""
     sources = dict(SMART_FIELDS)
@@ -108,7 +120,7 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
         for name, schema in properties.items()
         if name != NEVER_SMART and letters_and_digits(name) and _holds_one_value(schema)
     }
-    by_label = {letters_and_digits(label): source for label, source in SLACK_LABELS.items()}
+    by_label = {letters_and_digits(label): _present(source, properties) for label, source in SLACK_LABELS.items()}
     for each in metadata.fields.values():
         if each.standard:
             continue
@@ -120,7 +132,7 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
         Rule(
             metadata.fields[name],
             source,
-            field_value(source),
+            field_value(source) if properties or source not in INSTEAD else _first_of(source, INSTEAD[source]),
             field_fit(metadata.fields[name], metadata),
             reads=frozenset([source]),
         )

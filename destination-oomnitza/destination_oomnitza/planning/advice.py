@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from destination_oomnitza.config.models import Config
+from destination_oomnitza.config.models import Config, StreamSettings
 from destination_oomnitza.mapping.expressions import paths_read
 from destination_oomnitza.mapping.rules import SMART_MAPPING
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_fields import lacking
 
+_INACTIVE_WHEN = "Account is inactive when (inactive_when)"
+_DEFAULT_CONDITION = StreamSettings.model_fields["inactive_when"].default
 NOT_KNOWN_YET = "not known yet"
 """The sync mode of a stream in a check, to which no catalog is given."""
 
@@ -27,8 +29,16 @@ def warnings(plan: StreamPlan, config: Config) -> Iterator[str]:
             yield f"{setting} does nothing for {plan.stream.title}: it needs the sync mode Full refresh | Overwrite."
 
 
-def remarks(plan: StreamPlan) -> Iterator[str]:
+def remarks(plan: StreamPlan, config: Config) -> Iterator[str]:
     """Yield a sentence for each thing that may surprise a reader of the log."""
+    if (
+        config.inactive_when == _DEFAULT_CONDITION
+        and not plan.stream.object_name
+        and _missing(_DEFAULT_CONDITION, plan)
+    ):
+        yield (
+            f"Every account of {plan.stream.title} counts as active: {_INACTIVE_WHEN} is {_DEFAULT_CONDITION}, which the stream lacks."
+        )
     first, *further = plan.mapping.sync_keys
     stays = [key for key in further if key in plan.mapping.rules]
     if stays and plan.people is not None and plan.people.existing == "write" and not plan.people.update_sync_keys:
@@ -51,8 +61,12 @@ def _lacking_fields(plan: StreamPlan, config: Config) -> Iterator[str]:
         return
     for title, text in (
         ("Record filter (record_filter)", config.record_filter),
-        ("Account is inactive when (inactive_when)", config.inactive_when),
+        (_INACTIVE_WHEN, config.inactive_when),
     ):
-        missing = " and ".join(lacking(paths_read(text), properties)) if text else ""
-        if missing:
+        missing = _missing(text, plan)
+        if missing and text != _DEFAULT_CONDITION:
             yield f"{title} reads {missing}, which the stream {stream} lacks."
+
+
+def _missing(text: str | None, plan: StreamPlan) -> str:
+    return " and ".join(lacking(paths_read(text), plan.stream.properties)) if text else ""

@@ -105,7 +105,7 @@ def _plan(
 def _advised(plan: StreamPlan, settings: Config) -> StreamPlan:
     if not plan.mapping.rules:
         return plan
-    remarks = (*plan.remarks, *method_remarks(plan), *advice.remarks(plan))
+    remarks = (*plan.remarks, *method_remarks(plan), *advice.remarks(plan, settings))
     return replace(plan, remarks=remarks, warnings=tuple(advice.warnings(plan, settings)))
 
 

@@ -163,3 +163,27 @@ def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], tol
     instance = metadata(office={"data_type": "dropdown", "searchhelp": offices}, position={"length": "128"})
     with pytest.raises(ValueError, match=told):
         explicit_rule(FieldMapping(**{"field": "position", **entry}), instance)
+
+
+@pytest.mark.parametrize(
+    ("properties", "source"),
+    [
+        ({"user_id": {}, "last_login_at": {}}, "user_id"),
+        ({"id": {}, "user_id": {}}, "id"),
+        ({"id": {}}, "id"),
+        ({"name": {}}, "id"),
+    ],
+)
+def test_slack_user_id_of_logins_comes_from_user_id(properties: dict[str, Any], source: str) -> None:
+    schema = metadata(slack_user_id={"label": "Slack User Id"})
+    (rule,) = [rule for rule in smart_rules(schema, properties) if rule.field.id == "slack_user_id"]
+    assert (rule.expression, rule.reads) == (source, {source})
+
+
+@pytest.mark.parametrize(
+    ("record", "value"), [({"user_id": "U1"}, "U1"), ({"id": "U2", "user_id": "U1"}, "U2"), ({}, None)]
+)
+def test_slack_user_id_without_schema_is_the_id_there_is(record: dict[str, Any], value: Any) -> None:
+    schema = metadata(slack_user_id={"label": "Slack User Id"})
+    (rule,) = [rule for rule in smart_rules(schema, {}) if rule.field.id == "slack_user_id"]
+    assert rule.value is not None and rule.value(record) == value

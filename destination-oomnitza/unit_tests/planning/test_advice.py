@@ -54,6 +54,18 @@ def test_path_that_the_stream_lacks_is_warned_of(plan: Plan, settings: dict[str,
     assert list(plan(USERS, **settings).warnings) == sentences
 
 
+@pytest.mark.parametrize(
+    ("condition", "remarked"), [({}, True), ({"inactive_when": ""}, False), ({"inactive_when": "x"}, False)]
+)
+def test_default_condition_that_the_stream_lacks_is_remarked(
+    plan: Plan, condition: dict[str, Any], remarked: bool
+) -> None:
+    """Nobody asked for it, so that it is no warning; but an administrator of another source should read it."""
+    made = plan(Stream("logins", properties={"email": {}, "x": {}}), **condition)
+    assert any(each.startswith("Every account of logins counts as active") for each in made.remarks) == remarked
+    assert made.warnings == ()
+
+
 def test_stream_without_schema_is_not_warned_of(plan: Plan) -> None:
     assert plan(Stream("users"), record_filter="is_bott").warnings == ()
 
