@@ -31,9 +31,6 @@ MAY_IMPORT = {
 }
 """Each room, and what it may import of the others. A name with a dot is one module of a room."""
 
-NOT_YET = {}
-"""Imports that are on their way out."""
-
 
 def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -63,15 +60,10 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("module", [name for name, _ in modules()])
 def test_module_imports_only_what_its_room_may(module: str) -> None:
     room = module.partition(".")[0]
-    allowed = MAY_IMPORT[room] | {room} | {other for here, other in NOT_YET if here == room}
+    allowed = MAY_IMPORT[room] | {room}
     path = dict(modules())[module]
     wrong = {name for name in imports(path) if name not in allowed and name.partition(".")[0] not in allowed}
     assert not wrong, f"{module} imports {', '.join(sorted(wrong))}"
-
-
-def test_not_yet_lists_only_imports_that_are_there() -> None:
-    there = {(name.partition(".")[0], each.partition(".")[0]) for name, path in modules() for each in imports(path)}
-    assert set(NOT_YET) <= there
 
 
 def test_requests_is_imported_by_api_alone() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.pagination import Listing
 from destination_oomnitza.api.people import USERS
-from destination_oomnitza.normalize import folded, is_empty
+from destination_oomnitza.normalize import is_empty, key_hash
 
 logger = logging.getLogger("airbyte")
 
@@ -24,7 +24,7 @@ class KnownPeople:
         self._client = client
         self._fields = fields
         self._lock = threading.Lock()
-        self._marks: set[int] | None = None
+        self._hashes: set[int] | None = None
         self._whole = False
 
     def has(self, values: Sequence[Any]) -> bool:
@@ -33,17 +33,17 @@ class KnownPeople:
         Raises as Client.get_list.
         """
         with self._lock:
-            if self._marks is None:
-                self._marks = self._read()
-            marks = self._marks
+            if self._hashes is None:
+                self._hashes = self._read()
+            hashes = self._hashes
         if not self._whole:
             return True
-        return any(_mark(*each) in marks for each in zip(self._fields, values, strict=True) if each[1] is not None)
+        return any(key_hash(*each) in hashes for each in zip(self._fields, values, strict=True) if each[1] is not None)
 
     def _read(self) -> set[int]:
         listing = Listing(self._client, USERS, "user_id", page=_PAGE)
-        marks = {
-            _mark(name, person[name])
+        hashes = {
+            key_hash(name, person[name])
             for person in listing.rows()
             for name in self._fields
             if not is_empty(person.get(name))
@@ -54,8 +54,4 @@ class KnownPeople:
                 "Oomnitza does not list all of its people, so it is not known who is new: nobody gets the role and the position of new "
                 "people. Give both in the field mapping, or choose REST as write method."
             )
-        return marks
-
-
-def _mark(name: str, value: Any) -> int:
-    return hash((name, folded(value)))
+        return hashes

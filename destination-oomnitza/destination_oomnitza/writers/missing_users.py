@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from destination_oomnitza.api.saas_application import SaasApplication
-from destination_oomnitza.normalize import folded, is_empty
+from destination_oomnitza.normalize import is_empty, key_hash
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import Stream, StreamKey
 from destination_oomnitza.report import Report
@@ -48,7 +48,7 @@ class MissingUsers:
             self._appear(identities)
 
     def _appear(self, identities: Iterable[tuple[str, Any]]) -> None:
-        self._appeared.update(_mark(name, value) for name, value in identities if value is not None)
+        self._appeared.update(key_hash(name, value) for name, value in identities if value is not None)
 
     def finish(self, end: StreamEnd) -> None:
         """Deactivate who is missing, if every one of the streams was read whole.
@@ -89,10 +89,10 @@ class MissingUsers:
         """Return those of whom no record came that was not written (filtered or skipped) either."""
         if not user_ids or not self._appeared:
             return user_ids
-        missing = {user_id for user_id in user_ids if _mark("user_id", user_id) not in self._appeared}
+        missing = {user_id for user_id in user_ids if key_hash("user_id", user_id) not in self._appeared}
         if missing:  # names and addresses are not kept, so they are read again
             for row in self._application.rows():
-                if any(not is_empty(row.get(name)) and _mark(name, row[name]) in self._appeared for name in _NAMES):
+                if any(not is_empty(row.get(name)) and key_hash(name, row[name]) in self._appeared for name in _NAMES):
                     missing.discard(str(row["user_id"]))
         return [user_id for user_id in user_ids if user_id in missing]
 
@@ -113,8 +113,3 @@ def _identities(plan: StreamPlan, write: RecordWrite) -> list[tuple[str, Any]]:
     record = write.record
     identities = [*zip(plan.mapping.sync_keys, record.keys, strict=True), ("user_external_id", record.external_id)]
     return identities + [(name, record.fields.get(name)) for name in ("email", "username")]
-
-
-def _mark(name: str, value: Any) -> int:
-    # A number for each: the texts of a hundred thousand people would take ten times the memory.
-    return hash((name, folded(value)))
