@@ -28,19 +28,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "null for empty": {"empty": "null"},
     "archived hidden": {"archived": "hidden"},
 }
-AWAITED = {"no run by uuid"}
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait two minutes for a log that does not come."""
     monkeypatch.setattr(ingest_runs, "LOG_SECONDS", 0.1)
-
-
-def answers() -> list[Any]:
-    """Return ANSWERS as parameters; those that the destination cannot meet yet may fail."""
-    awaited = pytest.mark.xfail(reason="the destination is about to learn it")
-    return [pytest.param(a, id=name, marks=[awaited] if name in AWAITED else []) for name, a in ANSWERS.items()]
 
 
 def crowd(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -58,7 +51,7 @@ def ingest(sandbox: Sandbox, people: list[dict[str, Any]], **more: Any) -> SyncR
     return write(settings, [*map(record, people), state(1), complete()])
 
 
-@pytest.mark.parametrize("switches", answers())
+@pytest.mark.parametrize("switches", ANSWERS.values(), ids=ANSWERS)
 def test_ingest_open_point_keeps_roles_and_counts(quick: Sandbox, switches: dict[str, Any]) -> None:
     """Nobody who is known gets the role of new people, and each outcome is counted."""
     empty(quick)
@@ -90,7 +83,6 @@ def test_ingest_saas_users_need_the_sync_key_of_the_integration(quick: Sandbox) 
     assert quick.oomnitza.runs()[-1].sender == str(number)
 
 
-@pytest.mark.xfail(reason="the destination is about to learn it")
 def test_ingest_run_without_records_is_reported_as_empty(quick: Sandbox) -> None:
     """As Oomnitza's own connector ends it, if an integration is given."""
     empty(quick)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from destination_oomnitza.api.client import Client
@@ -22,12 +23,13 @@ from destination_oomnitza.errors import config_error
 logger = logging.getLogger("airbyte")
 
 BULK = "/api/v3/bulk"
-RUN_LOGS = "/api/v3/connector_run_logs/connectors"
+RUN_LOGS = "/api/v3/connector_run_logs"
 CANCELLATION_EVERY = 10
 """Requests of a run after which it is read whether an administrator cancelled it; also after the first."""
 LOG_SECONDS = 120.0
 """How long Oomnitza's run logs are waited for at the end of a sync."""
 _LONGEST_WAIT = 15.0
+_NEWEST_RUNS = 100
 _MAX_ERRORS_KEPT = 1000
 _ENDS = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
 
@@ -66,6 +68,8 @@ class IngestRun:
     """The reasons of records that could not be mapped, at most the first thousand."""
     error_count: int = 0
     finalized: bool = False
+    portion_id: int | None = None
+    """Oomnitza's number of the run, if its log cannot be read by `id`."""
     log: RunLog = field(default_factory=RunLog)
     """As it was last read."""
 
@@ -88,9 +92,12 @@ class IngestRuns:
     ) -> None:
         """`sleep` waits for seconds, and `clock` counts them."""
         self._client = client
+        self._connector_id = options.connector_id
         self._connector: dict[str, Any] = {"connector_name": options.connector_name}
+        self._connector_of_logs = f"connector_{options.connector_name}"
         if options.connector_id is not None:
             self._connector = {"connector_id": options.connector_id}
+            self._connector_of_logs = str(options.connector_id)
         self._test_run = test_run
         self._sleep = sleep
         self._clock = clock
@@ -121,6 +128,16 @@ class IngestRuns:
         """End a run, so that Oomnitza processes it."""
         self._client.edit("POST", f"{BULK}/{run.id}/finalize", {})
         run.finalized = True
+
+    def report_empty(self) -> None:
+        """Report that there was nothing to send, if Oomnitza has an integration to show it at."""
+        if self._connector_id is None or self._test_run:
+            return
+        body = {"correlation_id": str(uuid4()), "is_empty_run": True, "multi_str_input_value": None}
+        try:
+            self._client.edit("POST", f"{BULK}/{self._connector_id}/add_ready_portion", body)
+        except RequestRejected as rejected:
+            logger.warning(f"Oomnitza did not take the report of a run without records: {rejected}.")
 
     def wait_for_logs(self, runs: Sequence[IngestRun]) -> None:
         """Read the log of each run until all of its records are in it, less and less often, and for LOG_SECONDS at most."""
@@ -176,7 +193,11 @@ class IngestRuns:
 
     def _read_log(self, run: IngestRun) -> RunLog:
         """Read the log of a run, as far as Oomnitza gives it."""
-        answer = self._client.get_optional(f"{RUN_LOGS}/{run.id}")
+        answer = self._client.get_optional(f"{RUN_LOGS}/connectors/{run.portion_id or run.id}")
+        if not isinstance(answer, dict) and run.portion_id is None:
+            run.portion_id = self._find_portion_id(run)
+            if run.portion_id is not None:
+                return self._read_log(run)
         answer = answer if isinstance(answer, dict) else {}
         objects, logs = answer.get("objects"), answer.get("logs")
         lines = logs.get("failed") if isinstance(logs, dict) else None
@@ -184,6 +205,19 @@ class IngestRuns:
             {name: _number(objects, name) for name in (*_ENDS, "processing")},
             [str(line) for line in lines] if isinstance(lines, list) else [],
         )
+
+    def _find_portion_id(self, run: IngestRun) -> int | None:
+        """Find a run among the newest of its connector; None if it is not there yet."""
+        path = (
+            f"{RUN_LOGS}/{quote(self._connector_of_logs, safe='')}?limit={_NEWEST_RUNS}&skip=0&sortby=portion_id%20desc"
+        )
+        rows = self._client.get_optional(path)
+        found = [
+            row["portion_id"]
+            for row in (rows if isinstance(rows, list) else ())
+            if isinstance(row, dict) and row.get("portion_correlation_id") == run.id and "portion_id" in row
+        ]
+        return found[0] if found else None
 
 
 def _number(objects: Any, name: str) -> int:

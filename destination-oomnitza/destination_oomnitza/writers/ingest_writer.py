@@ -83,7 +83,9 @@ class IngestWriter:
         return False
 
     def finish(self, end: StreamEnd) -> None:
-        """Finalize the runs of streams that were read whole, and take Oomnitza's counts into the report. See Writer."""
+        """Finalize all runs but those of streams that broke off, and take Oomnitza's counts into the report. See Writer."""
+        if not end.broken and not any(each.run.requests for each in self._runs.values()):
+            self._api.report_empty()
         whole = [each for each in self._runs.values() if each.run.requests and each.key not in end.broken]
         for each in whole:
             self._api.finalize(each.run)
@@ -96,7 +98,7 @@ class IngestWriter:
         if cancelled:
             raise config_error(
                 f"An administrator cancelled this run in Oomnitza, which left {cancelled} records unwritten after they were "
-                "acknowledged. To bring them again, refresh the stream."
+                "acknowledged. To bring them again, clear the stream's data in Airbyte (or refresh it, if that is offered), and sync."
             )
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ USERS = f"{HOST}/api/v3/users"
 FINALIZE = re.compile(f"{BULK}/[0-9a-f-]+/finalize")
 RUN = re.compile(f"{BULK}/[0-9a-f-]+$")
 LOG = re.compile(f"{HOST}/api/v3/connector_run_logs/connectors/[0-9a-f-]+")
+RUNS = re.compile(f"{HOST}/api/v3/connector_run_logs/\\w+\\?")
 AT_ONCE = RetryPolicy(faults=5, waits=Retry(total=None, allowed_methods=None, backoff_factor=0))
 SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
 INTEGRATION = {"connector_id": 12, "saas_sync_key": "slack-users"}
@@ -85,6 +86,7 @@ class Sync:
         http.get(RUN, json={"canceled": False})
         http.post(FINALIZE, json={})
         http.get(USERS, json=lambda request, _: (people or []) if request.qs["skip"] == ["0"] else [])
+        http.get(RUNS, json=[])
         self.log = http.get(LOG, [{"json": each} for each in logs or [{}]])
 
     def sleep(self, seconds: float) -> None:
@@ -163,7 +165,7 @@ def test_an_instance_that_does_not_tell_whether_a_run_is_cancelled_does_not_hold
 def test_a_cancellation_that_shows_only_in_the_log_is_an_error_too(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, logs=[log(added=1, canceled=2)])
     sync.write(ada(), ada(email="b@acme.example"), ada(email="c@acme.example"))
-    with pytest.raises(AirbyteTracedException, match=r"left 2 records unwritten.*refresh the stream"):
+    with pytest.raises(AirbyteTracedException, match=r"left 2 records unwritten.*clear the stream's data"):
         sync.finish()
     assert sync.counts() == {"added": 1, "failed": 2}
 
@@ -477,3 +479,59 @@ def test_cancelled_wait_for_the_log_counts_what_it_holds(requests_mock: Mocker) 
     with pytest.raises(AirbyteTracedException, match="stopped"):
         sync.finish()
     assert sync.counts() == {"added": 1}
+
+
+# -- the run log, by number; and a run without records
+
+
+@pytest.mark.parametrize(
+    ("method", "connector"), [({}, "connector_CSV_users"), ({"connector_id": 12}, "12")], ids=["name", "integration"]
+)
+def test_run_log_is_read_by_number_if_not_by_uuid(
+    requests_mock: Mocker, method: dict[str, Any], connector: str
+) -> None:
+    """The run is found in the list of its connector, once; before it is there, the list is read again."""
+    sync = Sync(requests_mock, config(method))
+    requests_mock.get(LOG, status_code=404)
+    sync.write(ada())
+    rows = [{"portion_id": 6, "portion_correlation_id": "another"}, "nonsense"]
+    own = {"portion_id": 7, "portion_correlation_id": sync.batches()[0]["portion"]}
+    listing = requests_mock.get(
+        f"{HOST}/api/v3/connector_run_logs/{connector}", [{"json": rows}, {"json": [*rows, own]}]
+    )
+    by_number = requests_mock.get(
+        f"{HOST}/api/v3/connector_run_logs/connectors/7", [{"json": log(processing=1)}, {"json": log(added=1)}]
+    )
+    sync.finish()
+    assert sync.counts() == {"added": 1}
+    assert (listing.call_count, by_number.call_count) == (2, 2)
+
+
+def test_run_without_records_is_reported_to_its_integration(requests_mock: Mocker) -> None:
+    sync = Sync(requests_mock, config({"connector_id": 12}))
+    empty = requests_mock.post(f"{BULK}/12/add_ready_portion", json={})
+    sync.finish()
+    (request,) = empty.request_history
+    body = request.json()
+    assert str(UUID(body.pop("correlation_id"))) in request.text
+    assert body == {"is_empty_run": True, "multi_str_input_value": None}
+    assert sync.finalized() == []
+
+
+def test_run_without_records_that_is_rejected_is_a_warning(
+    requests_mock: Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync = Sync(requests_mock, config({"connector_id": 12}))
+    requests_mock.post(f"{BULK}/12/add_ready_portion", status_code=404, json={"error": "There is no connector 12."})
+    sync.finish()
+    assert "There is no connector 12." in caplog.text
+
+
+@pytest.mark.parametrize("why", ["name", "broken", "test run", "records"])
+def test_run_is_not_reported_as_empty(requests_mock: Mocker, why: str) -> None:
+    method = {} if why == "name" else {"connector_id": 12}
+    sync = Sync(requests_mock, config(method, test_run=why == "test run"), logs=[log(added=1)])
+    if why == "records":
+        sync.write(ada())
+    sync.finish(broken={(None, "users")} if why == "broken" else set())
+    assert not [request for request in requests_mock.request_history if "add_ready_portion" in request.url]
