@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from integration_tests.harness.example import furnish
 from integration_tests.playground import Playground
-from integration_tests.playground.__main__ import furnish
 from integration_tests.sandbox import Sandbox
 
 PAGES = {
@@ -19,6 +20,7 @@ PAGES = {
     "saas-users": "/software/saas/slack/users",
     "runs": "/runs",
     "slack": "/slack",
+    "run": "/runs/2",
 }
 FLAGS = [
     "--headless",
@@ -61,7 +63,7 @@ def playground(people: int) -> Iterator[str]:
         with Sandbox(people, pages=pages.pages) as sandbox:
             furnish(sandbox)
             yield sandbox.oomnitza_url
-            pages.syncs.wait(120)
+            pages.runs.wait(240)
 
 
 def change(page: Page, address: str, name: str, title: str) -> None:
@@ -69,12 +71,13 @@ def change(page: Page, address: str, name: str, title: str) -> None:
     page.goto(f"{address}/slack")
     page.get_by_label("Search members").fill(name)
     page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("link", name=f"Edit {name}", exact=True).click()
     page.get_by_label(f"Title of {name}", exact=True).fill(title)
-    page.get_by_role("button", name=f"Save the title of {name}").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("title changed").wait_for()
 
 
 def sync(page: Page, number: int) -> None:
     """Press "Sync now", and wait until the page tells that this sync, by its number, is done."""
     page.get_by_role("button", name="Sync now").click()
-    page.get_by_role("heading", name=f"Sync {number}", exact=True).wait_for(timeout=120_000)
+    page.get_by_role("heading", name=re.compile(rf"^Sync {number} (succeeded|partly|failed)")).wait_for(timeout=240_000)

@@ -1,13 +1,10 @@
-"""The bundle's runner against a sandbox: both connectors set up as an administrator would, and one sync after another.
-
-Shared by `make demo` and `make playground`.
-"""
+"""The bundle's runner against a sandbox: both connectors of the example, and one sync after another, for `make demo`."""
 
 from __future__ import annotations
 
 import atexit
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -17,6 +14,7 @@ from bundle.engine import load_runner
 from bundle.errors import SyncFailed
 from bundle.listener import Listener
 from bundle.private_folder import private_folder, temporary_folder
+from integration_tests.harness.example import destination_configuration, source_configuration
 from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
 
@@ -38,12 +36,13 @@ class _Listener(Listener):
 
 
 class Engine:
-    """Both connectors, set up for the bundle's default connection."""
+    """Both connectors of the example, set up for one connection of the bundle."""
 
-    def __init__(self, sandbox: Sandbox, home: Path) -> None:
-        """`home`: the directory for logs and the state, which the next sync goes on from."""
+    def __init__(self, sandbox: Sandbox, home: Path, connection: str = DEFAULT_CONNECTION) -> None:
+        """`home`: the folder for logs and the state, which the next sync goes on from."""
         self._sandbox = sandbox
         self._home = home
+        self._state = home / f"{connection}.json"
         bundle = load_bundle(ROOT)
         resources = ExitStack()
         atexit.register(resources.close)
@@ -53,18 +52,9 @@ class Engine:
         self._listener = _Listener(StringIO(), log)
         self._runner = load_runner(temporary)(
             bundle.connectors,
-            connection=bundle.connections[DEFAULT_CONNECTION],
-            source={
-                "credentials": {"auth_type": "api_token", "api_token": sandbox.slack.token},
-                "api_url": sandbox.slack_url,
-            },
-            destination={
-                "instance_url": sandbox.oomnitza_url,
-                "credentials": {"auth_type": "api_token", "api_token": sandbox.oomnitza.token},
-                "record_type": {"type": "user_and_saas_user", "saas_name": "Slack"},
-                "default_role": "Employee",
-                "default_position": "Employee",
-            },
+            connection=bundle.connections[connection],
+            source=source_configuration(sandbox),
+            destination=destination_configuration(sandbox),
             listener=self._listener,
             keep_configuration=lambda _: None,
         )
@@ -78,15 +68,15 @@ class Engine:
             raise RuntimeError(str(error)) from error
 
     def sync(self) -> SyncResult:
-        """Run one sync; the sandbox's log of requests is emptied before it. Raises RuntimeError with the error of the
-        connector that failed."""
+        """Run one sync; the sandbox's log of requests starts over. Raises RuntimeError, in the words of the connector that failed."""
         self._sandbox.requests.clear()
         listener = self._listener
         listener.report = None
         listener.errors.clear()
         listener.printed.clear()
         try:
-            self._runner.run(self._home / "state.json")
+            with redirect_stdout(StringIO()):  # PyAirbyte announces the end of each sync
+                self._runner.run(self._state)
         except SyncFailed as error:
             raise RuntimeError(str(error)) from error
         if listener.report is None:

@@ -8,25 +8,11 @@ import signal
 import threading
 from pathlib import Path
 
+from integration_tests.harness.example import PEOPLE, furnish
 from integration_tests.playground import Playground
 from integration_tests.sandbox import Sandbox
 
 HOME = Path(".sandbox/playground")
-PEOPLE = 250
-
-
-def furnish(sandbox: Sandbox) -> None:
-    """Put people into Oomnitza who were there before the first sync: one whom it changes, and one in its way."""
-    by_name = {member["profile"].get("real_name"): member for member in sandbox.slack.members()}
-    sandbox.oomnitza.add_person(
-        username="ada", email=by_name["Ada Lovelace"]["profile"]["email"], first_name="Ada", last_name="King"
-    )
-    sandbox.oomnitza.add_person(
-        username=by_name["Conan O'Brien"]["name"],
-        email="conan@elsewhere.example",
-        first_name="Conan",
-        last_name="Doyle",
-    )
 
 
 def main() -> None:
@@ -55,7 +41,7 @@ def main() -> None:
             flush=True,
         )
         stopped.wait()
-        playground.syncs.end()
+        playground.runs.end()
     print("\nThe playground has ended.")
 
 

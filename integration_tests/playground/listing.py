@@ -1,31 +1,53 @@
-"""A table of a page: searched, sorted and cut into pages by the address's parameters. Knows nothing of what is in it."""
+"""A table of a page: filtered, searched, sorted and cut into pages by the parameters of its address. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 PAGE = 50
+PHONE_PAGE = 20
+"""Rows a page where `per=20` is in the address, which the pages' script adds on a phone."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the key of its value in a row, and its title."""
+    """One column: the key of its value in a row, and its title. A facet is offered as a filter with counts."""
 
     key: str
     title: str
+    facet: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a facet: how many rows have it, whether it is chosen, and the address that chooses or leaves it."""
+
+    value: str
+    count: int
+    chosen: bool
+    address: str
+
+
+@dataclass
+class Facet:
+    """The values of one column among the rows that the search and the other facets leave."""
+
+    title: str
+    choices: list[Choice] = field(default_factory=list)
 
 
 class Listing:
-    """The rows to show, and the addresses that sort, search and turn pages.
+    """The rows to show, and the addresses that sort, search, filter and turn pages.
 
-    Parameters of the address: `q` (words that all have to be in a row), `sort` (a column's key), `order` (`desc`),
-    `page`. Rows that have nothing in the sorted column come last. Other parameters are kept in every address. What
-    makes no sense is taken as not given.
+    Parameters of the address: `q` (words that all have to be in a row), `sort` (a column's key), `order` (`desc`), `page`, `per`, and
+    the key of each facet. Rows without a value in the sorted column come last. Other parameters are kept in every address. What makes no
+    sense is taken as not given.
     """
 
     def __init__(self, path: str, columns: Sequence[Column], rows: Sequence[Row], query: Mapping[str, str]) -> None:
@@ -36,31 +58,77 @@ class Listing:
         keys = {column.key for column in columns}
         self.sort = self.query["sort"] if self.query.get("sort") in keys else None
         self.descending = self.query.get("order") == "desc"
-        found = [row for row in rows if self._matches(row)]
-        if self.sort:
-            given = [row for row in found if row[self.sort] not in ("", None)]
-            given.sort(key=self._key, reverse=self.descending)
-            found = given + [row for row in found if row[self.sort] in ("", None)]
-        self.total = len(found)
-        self.pages = max(1, -(-self.total // PAGE))
+        self.everybody = len(rows)
+        searched = [row for row in rows if self._matches(row)]
+        self.facets = [self._facet(column, searched) for column in columns if column.facet]
+        self.found = self._sorted([row for row in searched if self._chosen(row)])
+        self.total = len(self.found)
+        per = PHONE_PAGE if self.query.get("per") == str(PHONE_PAGE) else PAGE
+        self.pages = max(1, -(-self.total // per))
         page = self.query.get("page", "")
         self.page = min(max(int(page), 1), self.pages) if page.isdecimal() else 1
-        self.rows = found[(self.page - 1) * PAGE : self.page * PAGE]
+        self.rows = self.found[(self.page - 1) * per : self.page * per]
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a search or a facet leaves rows out."""
+        return bool(self.q) or any(self.query.get(column.key) for column in self.columns if column.facet)
+
+    def address(self, **changes: Any) -> str:
+        """Return the page's address with some parameters changed; None takes one away."""
+        return self._address(self.path, changes)
+
+    def export(self, kind: str) -> str:
+        """Return the address of all rows that were found, as `csv` or `json`."""
+        return self._address(f"{self.path}.{kind}", {"page": None, "per": None})
+
+    def cleared(self) -> str:
+        """Return the address without a search or a facet."""
+        return self.address(q=None, page=None, **{column.key: None for column in self.columns if column.facet})
+
+    def sorted_by(self, key: str) -> str:
+        """Return the address that sorts by a column, or reverses its order."""
+        turned = "desc" if self.sort == key and not self.descending else None
+        return self.address(sort=key, order=turned, page=None)
+
+    def _address(self, path: str, changes: Mapping[str, Any]) -> str:
+        query = {name: value for name, value in {**self.query, **changes}.items() if value is not None}
+        return f"{path}?{urlencode(query)}" if query else path
 
     def _matches(self, row: Row) -> bool:
         text = " ".join(str(row[column.key] or "") for column in self.columns).casefold()
         return all(word in text for word in self.q.casefold().split())
 
+    def _chosen(self, row: Row, but: str = "") -> bool:
+        wanted = {c.key: self.query[c.key] for c in self.columns if c.facet and c.key in self.query and c.key != but}
+        return all(_text(row[key]) == value for key, value in wanted.items())
+
+    def _facet(self, column: Column, rows: Sequence[Row]) -> Facet:
+        counts = Counter(_text(row[column.key]) for row in rows if self._chosen(row, but=column.key))
+        chosen = self.query.get(column.key)
+        if chosen:
+            counts.setdefault(chosen, 0)
+        choices = [
+            Choice(value, counts[value], value == chosen, self._choose(column.key, value, chosen))
+            for value in sorted(counts, key=lambda value: (-counts[value], value))
+        ]
+        return Facet(column.title, choices)
+
+    def _choose(self, key: str, value: str, chosen: str | None) -> str:
+        return self.address(page=None, **{key: None if value == chosen else value})
+
+    def _sorted(self, rows: list[Row]) -> list[Row]:
+        if not self.sort:
+            return rows
+        given = [row for row in rows if row[self.sort] not in ("", None)]
+        given.sort(key=self._key, reverse=self.descending)
+        return given + [row for row in rows if row[self.sort] in ("", None)]
+
     def _key(self, row: Row) -> Any:
         value = row[self.sort]
         return value.casefold() if isinstance(value, str) else value
 
-    def address(self, **changes: Any) -> str:
-        """The page's address with some parameters changed; None takes one away."""
-        query = {name: value for name, value in {**self.query, **changes}.items() if value is not None}
-        return f"{self.path}?{urlencode(query)}" if query else self.path
 
-    def sorted_by(self, key: str) -> str:
-        """The address that sorts by a column, or turns its order round."""
-        turned = "desc" if self.sort == key and not self.descending else None
-        return self.address(sort=key, order=turned, page=None)
+def _text(value: Any) -> str:
+    """Return a value as a facet names it."""
+    return "none" if value in ("", None) else str(value)

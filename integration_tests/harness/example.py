@@ -1,0 +1,63 @@
+"""The example of the demo and the playground: the same people, the same two configurations, the same numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.oomnitza.slack_setup import set_up_slack
+
+PEOPLE = 250
+CONNECTIONS = ("users", "activity")
+"""Both connections of the bundle, in the order in which they are run: who is new is there when their logins come."""
+
+
+def furnish(sandbox: Sandbox) -> None:
+    """Set the instance up for Slack, with two people in it: one whom the first sync changes, and one in its way."""
+    set_up_slack(sandbox.oomnitza)
+    by_name = {member["profile"].get("real_name"): member for member in sandbox.slack.members()}
+    sandbox.oomnitza.add_person(
+        username="ada", email=by_name["Ada Lovelace"]["profile"]["email"], first_name="Ada", last_name="King"
+    )
+    sandbox.oomnitza.add_person(
+        username=by_name["Conan O'Brien"]["name"],
+        email="conan@elsewhere.example",
+        first_name="Conan",
+        last_name="Doyle",
+    )
+
+
+def source_configuration(sandbox: Sandbox) -> dict[str, Any]:
+    """Return the source's configuration: an administrator's token, which last logins and billing need."""
+    return {
+        "credentials": {"auth_type": "api_token", "api_token": sandbox.slack.admin_token},
+        "api_url": sandbox.slack_url,
+    }
+
+
+def destination_configuration(sandbox: Sandbox) -> dict[str, Any]:
+    """Return the destination's configuration, as an administrator would fill the form in."""
+    return {
+        "instance_url": sandbox.oomnitza_url,
+        "credentials": {"auth_type": "api_token", "api_token": sandbox.oomnitza.token},
+        "record_type": {"type": "user_and_saas_user", "saas_name": "Slack"},
+        "default_role": "Employee",
+        "default_position": "Employee",
+        "streams": [
+            _found_by_slack_user_id(
+                "last_logins", {"field": "slack_last_login", "value": "last_login_at", "newest": True}
+            ),
+            _found_by_slack_user_id("billable_info", {"field": "slack_billing_active", "value": "billing_active"}),
+        ],
+    }
+
+
+def _found_by_slack_user_id(stream: str, rule: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "stream": stream,
+        "record_type": {"type": "user"},
+        "write_mode": "update_only",
+        "sync_keys": ["slack_user_id"],
+        "smart_mapping": False,
+        "field_mapping": [{"field": "slack_user_id", "value": "user_id"}, rule],
+    }

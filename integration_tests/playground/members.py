@@ -1,0 +1,170 @@
+"""The page of the Slack workspace: its members, and the buttons and fields that change them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from integration_tests.playground.exports import export
+from integration_tests.playground.listing import Column, Listing, Row
+from integration_tests.playground.view import View, form_of
+from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.slack.members import Member, is_bot
+
+SLACK = "/slack"
+COLUMNS = (
+    Column("real_name", "Member"),
+    Column("email", "E-mail address"),
+    Column("title", "Title"),
+    Column("kind", "Kind", facet=True),
+    Column("status", "Status", facet=True),
+)
+LONGEST = {"real_name": 80, "email": 254, "title": 255}
+KINDS = {
+    "is_primary_owner": "Primary owner",
+    "is_owner": "Owner",
+    "is_admin": "Admin",
+    "is_ultra_restricted": "Single-channel guest",
+    "is_restricted": "Guest",
+}
+
+
+class Members:
+    """The routes below /slack. `changed` holds, by member, what was done since the last run."""
+
+    def __init__(self, sandbox: Sandbox, view: View) -> None:
+        self._sandbox = sandbox
+        self._view = view
+        self.changed: dict[str, str] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [
+            Route(SLACK, self.page),
+            Route(f"{SLACK}.{{kind}}", self._export),
+            Route(f"{SLACK}/edits", self._edit, methods=["POST"]),
+            Route(f"{SLACK}/invite", self._invite, methods=["POST"]),
+            Route(f"{SLACK}/{{member}}/deactivate", self._deactivate, methods=["POST"]),
+            Route(f"{SLACK}/{{member}}/reactivate", self._reactivate, methods=["POST"]),
+        ]
+
+    def save(self, form: dict[str, str]) -> str | None:
+        """Save what was typed into the fields of a member, which every button of the page sends along.
+
+        Returns what is wrong with it, None if nothing is.
+        """
+        member = self._sandbox.slack.workspace.members.get(form.get("editing", ""))
+        if member is None or is_bot(member) or member["deleted"]:
+            return None
+        given = {name: form[name].strip()[:longest] for name, longest in LONGEST.items() if name in form}
+        profile = member["profile"]
+        given = {name: value for name, value in given.items() if value != (profile.get(name) or "")}
+        problem = self._problem(given, member["id"])
+        if given and not problem:
+            self._sandbox.slack.set_profile(member["id"], **given)
+            words = {"real_name": "name", "email": "e-mail address", "title": "title"}
+            self.changed[member["id"]] = " and ".join(words[name] for name in given) + " changed"
+        return problem
+
+    def _problem(self, given: dict[str, str], member: str | None) -> str | None:
+        others = [each for each in self._sandbox.slack.members() if each["id"] != member]
+        taken = {(each["profile"].get("email") or "").lower() for each in others}
+        if given.get("real_name") == "":
+            return "Give a name."
+        if "email" in given and not re.fullmatch(r"[^@\s]+@[^@\s]+", given["email"]):
+            return "Give an e-mail address, such as dana@acme.example.com."
+        if given.get("email", "").lower() in taken - {""}:
+            return f"{given['email']} is a member already."
+        return None
+
+    def _listing(self, request: Request) -> Listing:
+        rows = [self._row(member) for member in self._sandbox.slack.members()]
+        rows.sort(key=lambda row: row["changed"] is None)  # those who were changed just now come first
+        return Listing(SLACK, COLUMNS, rows, {name: v for name, v in request.query_params.items() if name != "edit"})
+
+    def _row(self, member: Member) -> Row:
+        return {
+            "id": member["id"],
+            "real_name": member["profile"].get("real_name") or member["name"],
+            "email": member["profile"].get("email") or "",
+            "title": member["profile"].get("title") or "",
+            "kind": kind(member),
+            "status": "Deactivated" if member["deleted"] else "Invited" if member.get("is_invited_user") else "Active",
+            "human": not is_bot(member),
+            "deleted": member["deleted"],
+            "changed": self.changed.get(member["id"]),
+        }
+
+    def page(self, request: Request, problem: str = "", status: int = 200, **given: str) -> Response:
+        edit = request.query_params.get("edit", "")
+        return self._view.show(
+            "slack.html",
+            SLACK,
+            status,
+            listing=self._listing(request),
+            edit=edit if edit in self._sandbox.slack.workspace.members else "",
+            problem=problem,
+            given=given,
+        )
+
+    def _export(self, request: Request) -> Response:
+        if request.path_params["kind"] not in ("csv", "json"):
+            return self._view.unknown()
+        return export(self._listing(request), request.path_params["kind"], "slack-members")
+
+    async def _edit(self, request: Request) -> Response:
+        form = await form_of(request)
+        problem = self.save(form)
+        if request.headers.get("accept") == "text/plain":  # the page's script: a field was left
+            return PlainTextResponse(problem or "Saved.")
+        if problem:
+            return self.page(request, problem, 400)
+        return self._back(form.get("back", ""), form.get("editing", ""))
+
+    async def _deactivate(self, request: Request) -> Response:
+        return await self._switch(request, lambda slack, member: slack.deactivate(member["id"], keep_email=True))
+
+    async def _reactivate(self, request: Request) -> Response:
+        def reactivate(slack: Any, member: Member) -> None:
+            slack.reactivate(member["id"], member["profile"].get("email") or f"{member['name']}@acme.example.com")
+
+        return await self._switch(request, reactivate)
+
+    async def _switch(self, request: Request, change: Any) -> Response:
+        form = await form_of(request)
+        problem = self.save(form)
+        member = self._sandbox.slack.workspace.members.get(request.path_params["member"])
+        if member is None:
+            return self.page(request, f"There is no member {request.path_params['member']}.", 404)
+        if problem:
+            return self.page(request, problem, 400)
+        change(self._sandbox.slack, member)
+        deleted = self._sandbox.slack.workspace.members[member["id"]]["deleted"]
+        self.changed[member["id"]] = "deactivated" if deleted else "reactivated"
+        return self._back(form.get("back", ""), member["id"])
+
+    async def _invite(self, request: Request) -> Response:
+        form = await form_of(request)
+        given = {"real_name": form.get("real_name", "").strip(), "email": form.get("email", "").strip()}
+        if problem := self._problem(given, None):
+            return self.page(request, problem, 400, **given)
+        member = self._sandbox.slack.invite(**given)
+        self.changed[member] = "invited"
+        return self._back("", member)
+
+    def _back(self, query: str, member: str) -> Response:
+        """Return to the list as it was searched, sorted and turned."""
+        query = query if query.startswith("?") else ""
+        return RedirectResponse(f"{SLACK}{query}#{quote(member)}", 303)
+
+
+def kind(member: Member) -> str:
+    """Return what Slack's own list of members calls a member."""
+    if is_bot(member):
+        return "Bot"
+    return next((word for flag, word in KINDS.items() if member.get(flag)), "Member")

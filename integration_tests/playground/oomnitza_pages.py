@@ -1,0 +1,116 @@
+"""The pages of the Oomnitza instance: its people, and the SaaS users of Slack, each with the run that changed them last."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from integration_tests.playground.exports import export
+from integration_tests.playground.listing import Column, Listing, Row
+from integration_tests.playground.runs import SAAS_NAME, Runs, Touch
+from integration_tests.playground.view import View
+from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.oomnitza.fields import ROLES
+
+PEOPLE, SAAS = "/people", "/software/saas/slack/users"
+PEOPLE_COLUMNS = (
+    Column("full_name", "Name"),
+    Column("email", "E-mail address"),
+    Column("position", "Position"),
+    Column("phone_number", "Phone"),
+    Column("role", "Role", facet=True),
+    Column("paid_seat", "Paid seat", facet=True),
+    Column("last_login", "Last Slack login", facet=True),
+    Column("touched", "Changed by", facet=True),
+)
+SAAS_COLUMNS = (
+    Column("full_name", "Name"),
+    Column("email", "E-mail address"),
+    Column("roles", "Slack role", facet=True),
+    Column("active", "Status", facet=True),
+    Column("user_external_id", "External id"),
+    Column("touched", "Changed by", facet=True),
+)
+# Custom fields of the playground's instance; the second connection of the bundle fills them.
+LAST_LOGIN, BILLING_ACTIVE = "slack_last_login", "slack_billing_active"
+
+
+class OomnitzaPages:
+    """The routes of both listings, and their downloads."""
+
+    def __init__(self, sandbox: Sandbox, runs: Runs, view: View) -> None:
+        self._sandbox = sandbox
+        self._runs = runs
+        self._view = view
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [
+            Route(PEOPLE, lambda request: self._show("people.html", self._people(request), request)),
+            Route(SAAS, lambda request: self._show("saas_users.html", self._saas_users(request), request)),
+            Route(f"{PEOPLE}.{{kind}}", lambda request: self._export(self._people(request), "people", request)),
+            Route(f"{SAAS}.{{kind}}", lambda request: self._export(self._saas_users(request), "saas-users", request)),
+        ]
+
+    def _people(self, request: Request) -> Listing:
+        touches = self._runs.people()
+        rows = [
+            {
+                **{name: person.get(name) or "" for name in ("full_name", "email", "position", "phone_number")},
+                "user_id": person["user_id"],
+                "role": ROLES.get(person["role"], ""),
+                "paid_seat": _yes(person.get(BILLING_ACTIVE)),
+                "last_login": _ago(person.get(LAST_LOGIN)),
+                **_touched(touches.get(person["user_id"])),
+            }
+            for person in self._sandbox.oomnitza.people()
+        ]
+        return Listing(PEOPLE, PEOPLE_COLUMNS, rows, request.query_params)
+
+    def _saas_users(self, request: Request) -> Listing:
+        touches = self._runs.saas_users()
+        rows = [
+            {
+                **{name: user[name] or "" for name in ("full_name", "email", "user_external_id")},
+                "user_id": user["user_id"],
+                "roles": ", ".join(user["roles"]),
+                "active": "Active" if user["active"] else "Deactivated",
+                **_touched(touches.get(user["user_id"])),
+            }
+            for user in self._sandbox.oomnitza.saas_users(SAAS_NAME)
+        ]
+        return Listing(SAAS, SAAS_COLUMNS, rows, request.query_params)
+
+    def _show(self, template: str, listing: Listing, request: Request) -> Response:
+        return self._view.show(template, listing.path, listing=listing)
+
+    def _export(self, listing: Listing, name: str, request: Request) -> Response:
+        kind = request.path_params["kind"]
+        return export(listing, kind, name) if kind in ("csv", "json") else self._view.unknown()
+
+
+def _touched(touch: Touch | None) -> Row:
+    if touch is None:
+        return {"run": None, "action": "", "fields": set(), "touched": ""}
+    word = {"added": "added", "updated": "changed"}[touch.action]
+    return {"run": touch.run, "action": touch.action, "fields": touch.fields, "touched": f"Sync {touch.run}: {word}"}
+
+
+def _yes(value: Any) -> str:
+    return "" if value in (None, "") else "yes" if str(value).lower() in ("1", "true", "yes") else "no"
+
+
+def _ago(value: Any) -> str:
+    """Return how long ago a login was, as an administrator asks for it."""
+    if value in (None, "", 0):
+        return ""
+    try:
+        at = datetime.fromtimestamp(float(value), timezone.utc)
+    except ValueError:
+        at = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    days = (datetime.now(timezone.utc) - at) // timedelta(days=1)
+    return "within 30 days" if days <= 30 else "31 to 90 days ago" if days <= 90 else "over 90 days ago"

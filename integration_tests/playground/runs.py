@@ -1,0 +1,255 @@
+"""Runs of the sync in the background, one at a time, by the command that users run: `python -m bundle sync`.
+
+A run is a process of its own, so that it can be cancelled. What became of the records is read from its log; what it changed is read
+from the sandbox, before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bundle.sync import REJECTED
+from integration_tests.harness.example import CONNECTIONS, destination_configuration, source_configuration
+from integration_tests.playground.stories import Story, person_stories, saas_stories
+from integration_tests.sandbox import Sandbox
+
+SAAS_NAME = "Slack"
+ROOT = Path(__file__).parents[2]
+OUTCOMES = ("added", "updated", "unchanged", "skipped", "failed")
+_REPORT = re.compile(r'\{"sync_report": .*\}')
+_NAMED = re.compile(r" (Rejected|Skipped \(\w+\)): \w+, (.+?): (.+)")
+
+
+@dataclass
+class Run:
+    """One run of the sync. `first` and `last` number its changes in the instance (the sandbox's `changes()`)."""
+
+    number: int
+    started: datetime
+    log: Path
+    first: int
+    last: int = 0
+    finished: datetime | None = None
+    status: str = "running"
+    problem: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    stories: list[Story] = field(default_factory=list)
+    saas_stories: list[Story] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken."""
+        return ((self.finished or datetime.now(timezone.utc)) - self.started).total_seconds()
+
+    @property
+    def total(self) -> int:
+        """How many records it took."""
+        return sum(map(self.count, OUTCOMES))
+
+    def count(self, outcome: str) -> int:
+        """Return how many records of all streams had an outcome."""
+        return sum(stream[outcome] for stream in self.report.values())
+
+
+@dataclass
+class Touch:
+    """The last change of somebody by a run: its number, "added" or "updated", and the names of the fields."""
+
+    run: int
+    action: str
+    fields: set[str]
+
+
+class Runs:
+    """All runs since the start, the newest last.
+
+    `configurations` are the files of the source and the destination; `home` is the folder for the logs.
+    """
+
+    def __init__(self, sandbox: Sandbox, home: Path) -> None:
+        self._sandbox = sandbox
+        self._home = home
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._ended = False
+        self._cancelled = False
+        self.all: list[Run] = []
+
+    @cached_property
+    def configurations(self) -> tuple[Path, Path]:
+        """The two configuration files, written when they are first needed: as an administrator would fill the forms in."""
+        return write_configurations(self._sandbox, self._home)
+
+    @property
+    def running(self) -> Run | None:
+        """The run that is under way."""
+        return self.all[-1] if self.all and self.all[-1].finished is None else None
+
+    def start(self) -> bool:
+        """Start a run; false if one is under way."""
+        with self._lock:
+            if self.running or self._ended:
+                return False
+            number = len(self.all) + 1
+            run = Run(number, datetime.now(timezone.utc), self._home / f"run-{number}.log", first=self._changes() + 1)
+            self._cancelled = False
+            self._sandbox.requests.clear()
+            self.all.append(run)
+            self._thread = threading.Thread(target=self._run, args=(run,), name=f"run-{number}", daemon=True)
+            self._thread.start()
+        return True
+
+    def cancel(self) -> None:
+        """Ask the run that is under way to end, as Ctrl-C does."""
+        self._cancelled = True
+        process = self._process
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+
+    def wait(self, seconds: float) -> None:
+        """Return when no run is under way. Raises TimeoutError."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                raise TimeoutError(f"The sync is still under way after {seconds} seconds.")
+
+    def end(self) -> None:
+        """End a run that is under way, and start no more."""
+        with self._lock:
+            self._ended = True
+        self.cancel()
+        if self._thread is not None:
+            self._thread.join(60)
+
+    def progress(self) -> dict[str, Any]:
+        """Return how far the latest run is: its phase, requests to both services, people read and written."""
+        requests = self._sandbox.requests
+        slack, written = requests.count(service="slack"), self._changes() - self.all[-1].first + 1
+        return {
+            "phase": "writing" if written else "reading" if slack else "starting",
+            "read": self._read(),
+            "expected": len(self._sandbox.slack.members()),
+            "slack": slack,
+            "oomnitza": requests.count(service="oomnitza"),
+            "people": written,
+        }
+
+    def people(self) -> dict[str, Touch]:
+        """Return who was added or changed last by which run, by user id."""
+        found: dict[str, Touch] = {}
+        for change in self._sandbox.oomnitza.changes():
+            if run := self._of(change["number"]):
+                before = found.get(change["user_id"])
+                if before and before.run == run.number:  # added and edited in one run: added
+                    before.fields.update(change["fields"])
+                else:
+                    found[change["user_id"]] = Touch(run.number, change["action"], set(change["fields"]))
+        return found
+
+    def saas_users(self) -> dict[str, Touch]:
+        """Return the same for SaaS users."""
+        found: dict[str, Touch] = {}
+        for run in self.all:
+            for story in run.saas_stories:
+                action = "added" if story.action == "assigned" else "updated"
+                found[story.user_id] = Touch(run.number, action, {change.field for change in story.changes})
+        return found
+
+    def of_person(self, user_id: str) -> list[tuple[Run, Story]]:
+        """Return the history of one person, the newest first."""
+        return [
+            (run, story)
+            for run in reversed(self.all)
+            for story in (*run.stories, *run.saas_stories)
+            if story.user_id == user_id
+        ]
+
+    def _run(self, run: Run) -> None:
+        saas_before = self._saas_users()
+        try:
+            statuses = [self._sync(run, connection) for connection in CONNECTIONS if run.status == "running"]
+        except OSError as error:
+            run.status, run.problem = "failed", f"The sync could not be started: {error.strerror}."
+        else:
+            if run.status == "running":
+                run.status = "partly" if REJECTED in statuses else "succeeded"
+        self._tell(run, saas_before)
+        run.finished = datetime.now(timezone.utc)
+
+    def _sync(self, run: Run, connection: str) -> int:
+        """Run one connection, and return the exit status of its command; a run that failed has its status and problem."""
+        command = [sys.executable, "-m", "bundle", "sync", *map(str, self.configurations)]
+        with subprocess.Popen(
+            [*command, "--connection", connection, "--log", str(run.log)],
+            cwd=ROOT,
+            env={**os.environ, "XDG_STATE_HOME": str(self._home.resolve())},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a group of its own, so that the connectors are cancelled with it
+        ) as self._process:
+            printed = self._process.communicate()[0]
+        status = self._process.returncode
+        self._read_log(run)
+        if self._cancelled:
+            run.status = "cancelled"
+        elif status not in (0, REJECTED):
+            run.status = "failed"
+            run.problem = printed.strip().splitlines()[-1] if printed.strip() else "The sync gave no reason."
+        return status
+
+    def _read_log(self, run: Run) -> None:
+        log = run.log.read_text(encoding="utf-8") if run.log.is_file() else ""
+        for found in _REPORT.findall(log):
+            run.report |= json.loads(found)["sync_report"]
+        named = _NAMED.findall(log)
+        run.rejected = [(who, why) for kind, who, why in named if kind == "Rejected"]
+        run.skipped = [(who, why) for kind, who, why in named if kind != "Rejected"]
+
+    def _tell(self, run: Run, saas_before: Mapping[str, Any]) -> None:
+        run.last = self._changes()
+        changes = [each for each in self._sandbox.oomnitza.changes() if run.first <= each["number"] <= run.last]
+        people = {person["user_id"]: person for person in self._sandbox.oomnitza.people()}
+        labels = {name: each.label for name, each in self._sandbox.oomnitza.store.fields.items()}
+        run.stories = person_stories(changes, people, labels)
+        run.saas_stories = saas_stories(saas_before, self._saas_users())
+
+    def _changes(self) -> int:
+        return int(self._sandbox.oomnitza.store.value("SELECT coalesce(max(number), 0) FROM changes"))
+
+    def _read(self) -> int:
+        pages = self._sandbox.requests.matching(service="slack", path=r".*/users\.list")
+        return sum(len((page.answer_json or {}).get("members", ())) for page in pages)
+
+    def _saas_users(self) -> dict[str, dict[str, Any]]:
+        return {user["user_id"]: dict(user) for user in self._sandbox.oomnitza.saas_users(SAAS_NAME)}
+
+    def _of(self, change: int) -> Run | None:
+        """Return the run that made a change, by the change's number; None if somebody else did."""
+        return next((run for run in self.all if run.first <= change and (not run.finished or change <= run.last)), None)
+
+
+def write_configurations(sandbox: Sandbox, home: Path) -> tuple[Path, Path]:
+    """Write the configurations of both connectors into `home`, readable by their owner alone, and return their paths."""
+    paths = home / "slack.json", home / "oomnitza.json"
+    configurations = source_configuration(sandbox), destination_configuration(sandbox)
+    for path, configuration in zip(paths, configurations, strict=True):
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(configuration, indent=2), encoding="utf-8")
+    return paths

@@ -1,0 +1,75 @@
+"""What happened to whom: the changes of one run, each with the old and the new value of every field. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+SAAS_FIELDS = {"active": "Active", "roles": "Slack role", "user_external_id": "External id"}
+# Kept by the server itself at each edit: nothing that a sync wrote.
+UNTOLD = {"full_name", "version", "change_date", "changed_by", "creation_date", "created_by", "user_id", "uid"}
+
+
+@dataclass
+class Change:
+    """One field of a story: its id, its label, and the two values."""
+
+    field: str
+    label: str
+    before: Any
+    after: Any
+
+
+@dataclass
+class Story:
+    """What one run did to one person, or to their account in the application."""
+
+    user_id: str
+    name: str
+    action: str
+    changes: list[Change] = dataclasses.field(default_factory=list)
+
+
+def person_stories(changes: Iterable[Row], people: Mapping[str, Row], labels: Mapping[str, str]) -> list[Story]:
+    """Return one story a person from the instance's own record of changes; added and edited in one run is added.
+
+    `changes` are those of the run, in order; `people` everybody by id; `labels` the fields' names for people.
+    """
+    stories: dict[str, Story] = {}
+    for change in changes:
+        person = people.get(change["user_id"], {})
+        story = stories.setdefault(
+            change["user_id"], Story(change["user_id"], _name(person, change["user_id"]), change["action"])
+        )
+        known = {each.label: each for each in story.changes}
+        for name, after in change["after"].items():
+            if name in UNTOLD:
+                continue
+            label = labels.get(name, name)
+            if label in known:
+                known[label].after = after
+            else:
+                story.changes.append(Change(name, label, change["before"].get(name), after))
+    return list(stories.values())
+
+
+def saas_stories(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Story]:
+    """Return one story for each SaaS user that differs; both maps are by the person's id."""
+    stories = []
+    for user_id, now in after.items():
+        then = before.get(user_id)
+        changes = [
+            Change(name, label, then and then[name], now[name])
+            for name, label in SAAS_FIELDS.items()
+            if then is None or then[name] != now[name]
+        ]
+        if changes:
+            stories.append(Story(user_id, _name(now, user_id), "assigned" if then is None else "changed", changes))
+    return stories
+
+
+def _name(person: Row, otherwise: str) -> str:
+    return person.get("full_name") or person.get("email") or person.get("username") or otherwise
