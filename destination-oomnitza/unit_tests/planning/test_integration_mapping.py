@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.config.models import Config
+from destination_oomnitza.mapping.record_mapping import RecordRejected
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
+from hypothesis import given
+from hypothesis import strategies as st
 
 OFFICES = [{"key": "1", "value": "Boston"}, {"key": "2", "value": "Rome"}]
 INSTANCE = PersonSchema.parse(
@@ -137,3 +141,25 @@ def test_ingest_uses_drawn_rules() -> None:
     assert {rule.field.internal_id for rule in plan.mapping.rules.values()} >= {
         each for each in DRAWN if len(each) < 20
     }
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+sources = st.fixed_dictionaries(
+    {"type": st.sampled_from(["attribute", "value", "catalog_input", "x"]), "value": values}
+)
+
+
+@given(st.dictionaries(st.sampled_from([*DRAWN, "POSITION", "G"]) | st.text(max_size=8), sources | values, max_size=5))
+def test_any_document_is_used_or_named_in_sentences(document: dict[str, Any]) -> None:
+    """What an instance answers is not in our hands: it becomes rules, or a config_error."""
+    try:
+        plan = planned(document, default_role=25)
+    except AirbyteTracedException as error:
+        assert "Mapping drawn in Oomnitza (integration_mapping)" in str(error.message)
+    else:
+        with contextlib.suppress(RecordRejected):  # an expression may fail on a record
+            plan.mapping({"name": "ada", "email": "ada@acme.example"})

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from destination_oomnitza.planning.stream_fields import lacking
+from hypothesis import given
+from hypothesis import strategies as st
 
 PROPERTIES: dict[str, Any] = {
     "email": {"type": ["null", "string"]},
@@ -42,3 +44,20 @@ def test_lacking_paths_come_in_order() -> None:
 @pytest.mark.parametrize("odd", ["text", 5, None, ["x"], {"properties": "x"}, {"type": 7}, {"items": {"items": 5}}])
 def test_odd_schema_lacks_nothing_within(odd: Any) -> None:
     assert lacking(["x.y"], {"x": odd}) == []
+
+
+schemas = st.recursive(
+    st.sampled_from([{}, {"type": "string"}, {"type": ["null", "object"]}, {"type": "object"}, None, 5, "x", []]),
+    lambda inner: (
+        st.fixed_dictionaries({"properties": st.dictionaries(st.sampled_from("ab"), inner, max_size=2)})
+        | st.fixed_dictionaries({"items": inner})
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from("ab"), schemas), st.lists(st.sampled_from(["a", "b", "a.b", "a.a.b", "c", ""])))
+def test_lacking_is_a_part_of_what_was_asked(properties: dict[str, Any], paths: list[str]) -> None:
+    missing = lacking(paths, properties)
+    assert set(missing) <= set(paths) and "" not in missing
+    assert not [path for path in missing if path in properties]
