@@ -58,9 +58,12 @@ def test_another_instance_in_the_same_configuration_gets_everybody(quick: Sandbo
 
 
 @pytest.mark.parametrize("name", ["user", "saas_user"])
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
 @pytest.mark.parametrize("record_type", [{"type": "user"}, SAAS], ids=["user", "saas"])
-def test_clear_data_of_an_activation_writes_nothing(quick: Sandbox, name: str, record_type: dict[str, str]) -> None:
-    """Airbyte's "Clear data" sends the stream as overwrite, without records and with an empty state."""
+def test_clear_data_of_an_activation_writes_nothing(
+    quick: Sandbox, name: str, mode: str, record_type: dict[str, str]
+) -> None:
+    """Airbyte's "Clear data" sends the stream as overwrite, or as append of a new generation; without records, with an empty state."""
     empty(quick)
     write(config(quick, record_type=SAAS), [record(person("ada")), state(1)])
     quick.requests.clear()
@@ -68,7 +71,7 @@ def test_clear_data_of_an_activation_writes_nothing(quick: Sandbox, name: str, r
         "mapped",
         ["email"],
         destination_object_name=name,
-        destination_sync_mode="overwrite",
+        destination_sync_mode=mode,
         generation_id=2,
         minimum_generation_id=2,
         primary_key=[["email"]],

@@ -54,7 +54,7 @@ def plan_activation(config: Config, schema: PersonSchema, stream: Stream, proble
     """Return how a stream is written whose records are mapped to an Oomnitza object already."""
     people = _people(stream, schema)
     saas = _saas(config, stream)
-    cleared = stream.destination_sync_mode == "overwrite"
+    cleared = _is_cleared(stream)
     if stream.object_name == SAAS_USER and config.saas is None and not cleared:
         problems.add(
             f"The stream {stream.title} writes SaaS users: choose User plus SaaS user (record_type) and name the application."
@@ -69,6 +69,13 @@ def plan_activation(config: Config, schema: PersonSchema, stream: Stream, proble
         saas=saas,
         write_method=capabilities(config.write_method),
     )
+
+
+def _is_cleared(stream: Stream) -> bool:
+    """Return whether "Clear data" may have sent the stream, in a mode that Oomnitza does not offer for its object."""
+    # To a destination with supportsRefreshes, the platform sends overwrite as append with a generation of its own.
+    appends = stream.destination_sync_mode == "append" and stream.is_new_generation
+    return stream.destination_sync_mode == "overwrite" or (appends and stream.object_name == SAAS_USER)
 
 
 def _people(stream: Stream, schema: PersonSchema) -> PeoplePlan | None:
@@ -115,7 +122,8 @@ def _mapping(
         for name in sorted(properties.keys() - mapped):
             problems.add(unknown_field(f"The stream {stream.title}", name, schema))
     new = defaults(config, schema, problems) if people is not None and people.creates else {}
-    if people is not None and people.creates and properties:  # without a schema, a record shows what it has
+    # Without a schema, a record shows what it has. "Clear data" of a stream that updates may come as append, and has no record.
+    if people is not None and people.creates and properties and not stream.is_new_generation:
         prove_complete(mapped | new.keys(), schema, problems)
     return RecordMapping(
         rules,
