@@ -1,13 +1,15 @@
-"""The CDK's standard tests of a destination, over the configurations of acceptance-test-config.yml."""
+"""The CDK's standard tests of a destination, over the scenarios of standard_scenarios.yml."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import requests_mock
+import yaml
 from airbyte_cdk.test.standard_tests.destination_base import DestinationTestSuiteBase
 from destination_oomnitza import DestinationOomnitza
 
@@ -35,6 +37,8 @@ def _oomnitza() -> Iterator[None]:
 
 class TestSuite(DestinationTestSuiteBase):
     """All of them but those that need an engine which runs images."""
+
+    acceptance_test_config = yaml.safe_load(Path(__file__).with_name("standard_scenarios.yml").read_text())
 
     connector = DestinationOomnitza
 

@@ -1,9 +1,13 @@
 """Both connectors' metadata.yaml by Airbyte's own schema, and one version wherever a version is said."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -61,8 +65,49 @@ def test_the_source_suggests_people_alone_and_names_slacks_hosts() -> None:
     assert {"slack.com", "slack-gov.com"} <= set(content["allowedHosts"]["hosts"])
 
 
-def test_the_destination_offers_data_activation() -> None:
-    assert data("destination-oomnitza")["supportsDataActivation"] is True
+def test_destination_supports_refreshes_and_no_activation_page() -> None:
+    content = data("destination-oomnitza")
+    assert content["supportsRefreshes"] is True
+    assert "supportsDataActivation" not in content
+
+
+def test_allowed_hosts_are_those_of_the_configuration() -> None:
+    assert "${instance_url}" in data("destination-oomnitza")["allowedHosts"]["hosts"]
+    assert "${api_url}" in data("source-slack-users")["allowedHosts"]["hosts"]
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_package_on_pypi_is_the_one_that_is_built(connector: str) -> None:
+    package = data(connector)["remoteRegistries"]["pypi"]["packageName"]
+    assert f'name = "{package}"' in (ROOT / connector / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_wheel_has_the_license(connector: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT / connector, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as content:
+        (license_file,) = [name for name in content.namelist() if name.endswith("/licenses/LICENSE")]
+        assert content.read(license_file).decode() == (ROOT / "LICENSE").read_text()
+        assert not [name for name in content.namelist() if "unit_tests" in name or "secrets" in name]
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_airbyte_cdk_connector_test_passes_without_creds(connector: str) -> None:
+    """As Airbyte's engineers run it: in the connector's folder, with its own settings for pytest."""
+    program = Path(sys.executable).with_name("airbyte-cdk")
+    done = subprocess.run(
+        [program, "connector", "test", "--no-creds"],
+        cwd=ROOT / connector,
+        env={"PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+    assert " failed" not in done.stdout
 
 
 def test_no_two_definitions_share_an_id() -> None:

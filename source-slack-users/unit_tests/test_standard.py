@@ -1,12 +1,14 @@
-"""The CDK's standard tests of a source, over the configurations of acceptance-test-config.yml."""
+"""The CDK's standard tests of a source, over the scenarios of standard_scenarios.yml."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import requests_mock
+import yaml
 from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
 
 
@@ -27,6 +29,8 @@ def _slack_by_token(slack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestSuite(SourceTestSuiteBase):
     """All of them but those that need an engine which runs images."""
+
+    acceptance_test_config = yaml.safe_load(Path(__file__).with_name("standard_scenarios.yml").read_text())
 
 
 for _name in [name for name in dir(SourceTestSuiteBase) if name.startswith("test_docker_image")]:
