@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 
 from integration_tests.harness.source_process import config, read, run
 from integration_tests.sandbox import Fault, Sandbox
@@ -64,6 +65,21 @@ def test_streams_with_an_administrators_token_are_whole(sandbox: Sandbox) -> Non
     assert output.status == 0
     assert [output.statuses(stream)[-1] for stream in STREAMS] == ["COMPLETE"] * len(STREAMS)
     assert all(output.records(stream) for stream in STREAMS)
+
+
+@pytest.mark.parametrize("organization", [False, True])
+def test_records_satisfy_the_discovered_schemas(sandbox: Sandbox, organization: bool) -> None:
+    token = sandbox.slack.org_admin_token if organization else sandbox.slack.admin_token
+    configuration = config(sandbox, token, include_bots=True, include_custom_fields=True)
+    (catalog,) = run("discover", configuration).of("CATALOG")
+    output = read(configuration, *STREAMS)
+    for stream in catalog["streams"]:
+        validator = Draft7Validator(stream["json_schema"], format_checker=Draft7Validator.FORMAT_CHECKER)
+        records = output.records(stream["name"])
+        assert records
+        for record in records:
+            # The CDK leaves out what is null.
+            validator.validate(dict.fromkeys(stream["json_schema"]["properties"]) | record)
 
 
 def test_user_groups_name_their_people(sandbox: Sandbox) -> None:

@@ -181,6 +181,17 @@ def source(people: int = 50_000, rounds: int = 5) -> None:
     tell("peak memory", f"{median(runs['read'], lambda r: r.megabytes):.0f} MB", "less than 130 MB")
 
 
+def source_memory(sizes: tuple[int, int] = (50_000, 200_000)) -> None:
+    """How much more memory a larger workspace takes."""
+    print(f"Source: peak memory at {sizes[0]:,} and at {sizes[1]:,} users")
+    peaks = []
+    for people in sizes:
+        with bench(people) as files:
+            peaks.append(run(files.read()).megabytes)
+    tell("peak memory", " and ".join(f"{peak:.0f}" for peak in peaks) + " MB", "less than 130 MB")
+    tell("bytes a person more", f"{(peaks[1] - peaks[0]) * (1 << 20) / (sizes[1] - sizes[0]):.0f}", "less than 100")
+
+
 def second_sync(people: int = 20_000, rounds: int = 3) -> None:
     """A sync in which nothing changed."""
     with bench(int(people * 1.2)) as files:
@@ -238,6 +249,7 @@ def main() -> None:
     ingest = {"write_method": {"method": "ingest"}}
     parts: dict[str, Callable[[], None]] = {
         "source": source,
+        "source-memory": source_memory,
         "second-sync": second_sync,
         "first-load": lambda: first_load(2_000, 0.05),
         "rest-1000": lambda: first_load(1_000, 0),

@@ -22,7 +22,7 @@ class CustomFields:
         self._api = api
         self._labels: dict[str, str] = {}
         for workspace in workspaces:
-            self._labels |= self._read_labels(workspace)
+            self._read_labels(workspace)
 
     def complete(self, records: list[dict[str, Any]]) -> None:
         """Fill in the custom fields of the records of a page.
@@ -41,14 +41,18 @@ class CustomFields:
         for record in lacking:
             record["custom_fields"] = self._by_label(self._ask_for(record["id"]))
 
-    def _read_labels(self, workspace: Workspace) -> dict[str, str]:
+    def _read_labels(self, workspace: Workspace) -> None:
         answer, _ = self._api.call("team.profile.get", team_id=workspace.parameter)
         fields = (mapping(answer.get("profile")) or {}).get("fields")
         if not isinstance(fields, list):
             raise transient_error(
                 "Slack's team.profile.get gave an answer without fields. The next attempt may succeed."
             )
-        return {field["id"]: text(field.get("label")) or field["id"] for field in fields}
+        for field in fields:
+            label = text(field.get("label")) or field["id"]
+            if label in self._labels.values():
+                label = f"{label} ({field['id']})"  # of two fields of one label, the second
+            self._labels.setdefault(field["id"], label)
 
     def _ask_for(self, person: str) -> Any:
         """Return the fields of one person; None if Slack does not know them any more."""

@@ -92,6 +92,16 @@ def test_custom_fields_of_a_grid_have_labels_of_each(profiles: Any, grid: Any, s
     }
 
 
+def test_custom_fields_of_one_label_stay_apart(profiles: Any, slack: Any, read: Any) -> None:
+    slack.answers["team.profile.get"] = {
+        "profile": {"fields": [*FIELDS, {"id": "Xf3", "label": "Manager"}, {"id": "Xf4"}]}
+    }
+    fields = {name: {"value": name} for name in ("Xf2", "Xf3", "Xf4")}
+    slack.answers["users.list"] = {"members": [member("U1", fields=fields)]}
+    (person,) = read("users", include_custom_fields=True)
+    assert person["custom_fields"] == {"Manager": "Xf2", "Manager (Xf3)": "Xf3", "Xf4": "Xf4"}
+
+
 def test_custom_fields_without_the_scope_fail(slack: Any, read: Any) -> None:
     missing = {"ok": False, "error": "missing_scope", "needed": "users.profile:read", "provided": "users:read"}
     slack.answers["team.profile.get"] = missing

@@ -113,4 +113,7 @@ def _loosely_typed(cast: Cast, team_id: str) -> list[Member]:
         cast.person(team_id, "Tess Typed", tz_offset="-25200", updated="1500000003", is_admin=1, deleted=0),
         {**deactivated(cast.person(team_id, "Gone By Number")), "deleted": 1, "is_bot": 0},
         {**number, "real_name": 4711},
+        cast.person(
+            team_id, "Olga Old", tz=None, status=None, presence="away", profile={"huddle_state": "default_unset"}
+        ),
     ]

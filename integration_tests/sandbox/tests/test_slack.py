@@ -360,7 +360,7 @@ def test_the_workspace_changes(sandbox: Sandbox) -> None:
 def test_a_log_in_is_the_newest_entry(sandbox: Sandbox) -> None:
     slack = sandbox.slack
     before = slack.place().logins
-    known, new = before[5]["user_id"], next(m["id"] for m in slack.members() if m.get("is_invited_user"))
+    known, new = before[0]["user_id"], next(m["id"] for m in slack.members() if m.get("is_invited_user"))
     slack.log_in(known, at=1_800_000_000, country="FR")
     slack.log_in(new, at=1_800_000_001)
     logins = call(sandbox, "team.accessLogs", slack.admin_token, count=1000)["logins"]
@@ -368,7 +368,7 @@ def test_a_log_in_is_the_newest_entry(sandbox: Sandbox) -> None:
         (new, 1_800_000_001),
         (known, 1_800_000_000),
     ]
-    assert (logins[1]["country"], logins[1]["count"]) == ("FR", before[5]["count"] + 1)
+    assert (logins[1]["country"], logins[1]["count"]) == ("FR", before[0]["count"] + 1)
     assert len(logins) == len(before) + 1
 
 
