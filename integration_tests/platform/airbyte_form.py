@@ -73,6 +73,29 @@ def form_block(schema: dict[str, Any], key: str = "", required: bool = True) -> 
     return Block(key, schema, "item", required)
 
 
+def initial_values(group: Block) -> dict[str, Any]:
+    """Return what the form holds before anybody touches it (`setDefaultValues` in `useBuildForm.tsx`)."""
+    values: dict[str, Any] = {}
+    for part in group.parts:
+        for name in ("const", "default"):
+            if name in part.schema:
+                values[part.key] = part.schema[name]
+        if part.kind == "group":
+            values[part.key] = initial_values(part)
+        elif part.kind == "array" and part.required:
+            values[part.key] = []
+        elif part.kind == "condition":
+            values[part.key] = initial_values(_chosen(part))
+    return values
+
+
+def _chosen(condition: Block) -> Block:
+    """Return the option that is chosen at first: the one whose constant is the default, else the first one."""
+    default = condition.schema.get("default")
+    named = [option for option in condition.parts for part in option.parts if part.schema.get("const") == default]
+    return named[0] if default is not None and named else condition.parts[0]
+
+
 def draw(spec: dict[str, Any], own_field: str) -> list[str]:
     """Return the lines of a connectionSpecification's form, below the UI's own field."""
     root = form_block(spec)

@@ -6,8 +6,16 @@ import re
 from typing import Any
 
 import pytest
+from destination_oomnitza.config.models import Config
 
-from integration_tests.platform.airbyte_form import OPTIONAL_FIELDS, Block, FormBuildError, draw, form_block
+from integration_tests.platform.airbyte_form import (
+    OPTIONAL_FIELDS,
+    Block,
+    FormBuildError,
+    draw,
+    form_block,
+    initial_values,
+)
 from integration_tests.platform.test_airbyte_ui_page import PAGE, connection_specification, step
 
 SPECS = {
@@ -88,6 +96,22 @@ def test_entry_of_a_stream_changes_nothing_by_itself() -> None:
     choices = [part for part in entry.parts if part.kind == "condition"]
     assert [choice.parts[0].title for choice in choices] == ["As for all streams"]
     assert not [part.title for part in entry.parts if "default" in part.schema]
+
+
+def test_untouched_form_is_the_least_configuration() -> None:
+    values = initial_values(form_block(SPECS["destination"]))
+    values |= {"instance_url": "acme", "credentials": {**values["credentials"], "api_token": "made up"}}
+    least = {"instance_url": "acme", "credentials": {"auth_type": "api_token", "api_token": "made up"}}
+    assert Config.parse(values) == Config.parse(least)
+
+
+def test_untouched_entry_of_a_stream_is_as_all_streams() -> None:
+    least = {"instance_url": "acme", "credentials": {"auth_type": "api_token", "api_token": "made up"}}
+    saas = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}, "write_mode": "update_only"}
+    entry = {**initial_values(form_block(SPECS["destination"]["properties"]["streams"]["items"])), "stream": "logins"}
+    config = Config.parse({**least, **saas, "streams": [entry]})
+    assert entry.keys() == {"stream", "record_type"}
+    assert config.for_stream("logins") == config
 
 
 @pytest.mark.parametrize("connector", SPECS)
