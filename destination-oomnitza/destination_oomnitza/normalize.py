@@ -46,8 +46,9 @@ def compared_text(value: Any) -> str:
 
 def folded(value: Any) -> str:
     """Return a sync key's value as it is compared and looked up: without regard to case, too."""
-    text = compared_text(value).lower()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if value.__class__ is str and value.isascii():  # the usual case
+        return " ".join(value.lower().split())
+    return unicodedata.normalize("NFC", compared_text(value).lower())
 
 
 def key_hash(field: str, value: Any) -> int:

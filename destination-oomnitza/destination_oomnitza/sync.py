@@ -105,11 +105,12 @@ def _write(
         {plan.stream.key for plan in plans if plan.deactivates_missing},
         hold=lambda: bool(keys.keyless()) or writer.holds_states,
     )
+    settlement = Settlement(report, checkpoints)
     executor = ThreadPoolExecutor(config.num_workers, thread_name_prefix="batch")
     scheduler = Scheduler(
         executor,
         writer,
-        Settlement(report, checkpoints).settle,
+        settlement.settle,
         cancellation,
         max_in_flight=2 * config.num_workers,
     )
@@ -121,6 +122,7 @@ def _write(
         keys,
         first_records=FirstRecords(config.test_run),
         cancellation=cancellation,
+        take_deferred=settlement.take_deferred,
         batch_size=config.batch_size,
     )
     try:

@@ -153,11 +153,12 @@ def fit(field: PersonField) -> Callable[[Any], Any]:
     """
     convert = _name if field.id in NAMES else _choice(field.choices) if field.choices else _CONVERSIONS[field.kind]
     length = field.length or MAX_TEXT
+    takes_text = convert in (_name, _text)
 
     def fitted(value: Any) -> Any:
         if value.__class__ is str:
-            value = clean_text(value)
-            if not value:
+            value = value.strip() if value.isascii() else clean_text(value)
+            if not value or (takes_text and len(value) <= length):  # the usual case
                 return value
         taken = convert(value)
         if taken.__class__ is str and len(taken) > length:

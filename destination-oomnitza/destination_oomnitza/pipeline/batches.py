@@ -32,6 +32,8 @@ class OpenBatch:
     """Whether it holds inactive accounts alone (Capabilities.separates_inactive_accounts)."""
     accepted: bool = False
     """Whether any record came that was not rejected, and is not among those to be written."""
+    rejected: int = 0
+    """Records of its place that were rejected before, in the batch whose deferred records these are."""
     owners: dict[Key, int] = field(default_factory=dict)
     """The index of the record that has a key."""
     keys: list[list[Key]] = field(default_factory=list)
@@ -59,6 +61,15 @@ class OpenBatch:
         self.batch.records[index], self.keys[index] = RecordWrite(record), keys
         self.accepted = True  # the earlier record is skipped, which is not rejected
         return superseded
+
+    def of_deferred(self, indices: Sequence[int], rejected: int, accepted: bool) -> OpenBatch:
+        """Return a batch of some of the records in the same place: the last one."""
+        batch = OpenBatch(Batch(self.batch.plan, last=True), self.place, self.inactive, accepted, rejected)
+        for index in indices:
+            deferred = self.batch.records[index]
+            batch.add(deferred.record, self.keys[index])
+            batch.batch.records[-1].turn = deferred.turn
+        return batch
 
 
 class OpenBatches:

@@ -17,6 +17,8 @@ class Place:
 
     stream: StreamKey
     settled: bool = False
+    deferred: bool = False
+    """Whether some of its records wait for the end of the sync."""
     rejected: int = 0
 
 
@@ -105,6 +107,10 @@ class Checkpoints:
         self._accepted = self._accepted or accepted
         self._release()
 
+    def defer(self, place: Place) -> None:
+        """Note that a batch is settled at the end of the sync, and so no state behind it leaves before."""
+        place.deferred = True
+
     def waiting(self) -> int:
         """Return how many batches and states are kept."""
         return len(self._entries) + len(self._held)
@@ -140,10 +146,10 @@ class Checkpoints:
 
     def _fold(self) -> None:
         """Keep the last state of each stream of those that nothing but the end of the sync can release."""
-        settled: deque[Place | _Waiting] = deque()
-        while self._entries and (isinstance(self._entries[0], _Waiting) or self._entries[0].settled):
-            settled.append(self._entries.popleft())
-        self._entries.extendleft(reversed(_folded(settled)))
+        stuck: deque[Place | _Waiting] = deque()
+        while self._entries and not _is_under_way(self._entries[0]):
+            stuck.append(self._entries.popleft())
+        self._entries.extendleft(reversed(_folded(stuck)))
         self._held = _folded(self._held)
         self._bytes = sum(_bytes(each) for each in (*self._held, *self._entries))
 
@@ -175,6 +181,10 @@ def _bytes(entry: Place | _Waiting) -> int:
     return entry.state.bytes if isinstance(entry, _Waiting) else 0
 
 
+def _is_under_way(entry: Place | _Waiting) -> bool:
+    return isinstance(entry, Place) and not (entry.settled or entry.deferred)
+
+
 def _folded(entries: Sequence[Place | _Waiting]) -> deque[Place | _Waiting]:
     """Return entries with the last state of each scope, which stands for all before it, and neighbouring places in one."""
     kept: deque[Place | _Waiting] = deque()
@@ -187,7 +197,9 @@ def _folded(entries: Sequence[Place | _Waiting]) -> deque[Place | _Waiting]:
             else:
                 later.records += entry.records
                 later.rejected += entry.rejected
-        elif kept and isinstance(kept[0], Place) and kept[0].stream == entry.stream:
+        elif (
+            kept and isinstance(kept[0], Place) and kept[0].stream == entry.stream and kept[0].settled and entry.settled
+        ):
             kept[0].rejected += entry.rejected
         else:
             kept.appendleft(entry)

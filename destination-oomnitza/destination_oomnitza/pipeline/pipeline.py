@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from destination_oomnitza.cancellation import Cancellation
@@ -31,7 +31,8 @@ SILENCE = 2.0
 class Pipeline:
     """Reads messages, and returns when every record of them is written. One run a pipeline; the reading thread runs it.
 
-    Its memory is bounded: the source waits while Oomnitza is slow, and while the checkpoints are full.
+    Its memory is bounded: the source waits while Oomnitza is slow, and while the checkpoints are full. `take_deferred` returns what
+    is written when all the rest is.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Pipeline:
         *,
         first_records: FirstRecords,
         cancellation: Cancellation,
+        take_deferred: Callable[[], Iterable[OpenBatch]],
         batch_size: int,
     ) -> None:
         self._plans = {plan.stream.key: plan for plan in plans}
@@ -53,6 +55,7 @@ class Pipeline:
         self._keys = keys
         self._first_records = first_records
         self._cancellation = cancellation
+        self._take_deferred = take_deferred
         self._batches = OpenBatches(checkpoints, batch_size, self._close_batch)
         self._ends = StreamEnds(plan.stream for plan in self._plans.values())
         self._unreadable = False
@@ -72,6 +75,9 @@ class Pipeline:
                 if not some:
                     self._batches.close()
             self._batches.close()
+            self._scheduler.drain()
+            for batch in self._take_deferred():
+                self._scheduler.submit(batch)
             self._scheduler.drain()
         except BaseException as error:
             self._cancellation.cancel(error)

@@ -17,6 +17,7 @@ class Settlement:
     def __init__(self, report: Report, checkpoints: Checkpoints) -> None:
         self._report = report
         self._checkpoints = checkpoints
+        self._deferred: list[OpenBatch] = []
 
     def settle(self, batch: OpenBatch, written: bool) -> None:
         """Count what became of a batch's records. `written`: whether it ended without an error, so that its states may leave."""
@@ -31,9 +32,24 @@ class Settlement:
         for outcome, number in counts.items():
             self._report.count(batch.stream, outcome, number)
         if written:
-            failed = sum(write.outcome is Outcome.FAILED for write in batch.batch.records)
-            accepted = batch.accepted or failed < len(batch.batch.records)
-            self._checkpoints.settle(batch.place, failed + len(batch.batch.rejected), accepted)
+            self._settle_place(batch)
+
+    def _settle_place(self, batch: OpenBatch) -> None:
+        failed = sum(write.outcome is Outcome.FAILED for write in batch.batch.records)
+        rejected = batch.rejected + failed + len(batch.batch.rejected)
+        deferred = [index for index, write in enumerate(batch.batch.records) if write.deferred]
+        accepted = batch.accepted or failed + len(deferred) < len(batch.batch.records)
+        if deferred:
+            # What comes after it is acknowledged when these are written, too.
+            self._checkpoints.defer(batch.place)
+            self._deferred.append(batch.of_deferred(deferred, rejected, accepted))
+        else:
+            self._checkpoints.settle(batch.place, rejected, accepted)
+
+    def take_deferred(self) -> list[OpenBatch]:
+        """Return, and forget, the batches of the records that wait for the end of the sync."""
+        taken, self._deferred = self._deferred, []
+        return taken
 
 
 def _name(write: RecordWrite) -> str:

@@ -28,6 +28,8 @@ class RecordWrite:
     """Why it failed, in words; or the SkipReason."""
     user_id: str | None = None
     """The person's id in Oomnitza, if the SaaS side may go on with it."""
+    deferred: bool = False
+    """Whether it waits for the end of the sync: it would change an identity, which another record may yet explain."""
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
         """Decide what became of the record."""
@@ -36,6 +38,17 @@ class RecordWrite:
     def skip(self, reason: SkipReason) -> None:
         """Leave the record out."""
         self.end(Outcome.SKIPPED, reason)
+
+    turn: int = 0
+    """Its number among the records that were deferred; 0 if it was not."""
+
+    def defer(self, turn: int) -> None:
+        """Leave the record to a batch at the end of the sync, where its person is looked up again."""
+        self.person, self.deferred, self.turn = None, True, turn
+
+    def reopen(self) -> None:
+        """Forget the outcome: what rejected the record may be gone."""
+        self.outcome, self.reason = None, ""
 
     def fail(self, reason: str) -> None:
         """Reject the record; a second reason stands behind the first."""
@@ -58,6 +71,8 @@ class Batch:
     plan: StreamPlan
     records: list[RecordWrite] = field(default_factory=list)
     rejected: list[RejectedRecord] = field(default_factory=list)
+    last: bool = False
+    """Whether every other record of the sync is written, so that none of these is deferred."""
     skipped: list[list[tuple[str, Any]]] = field(default_factory=list)
     """Of each record that is not written and counts as appearing: fields of a SaaS user and their values."""
 

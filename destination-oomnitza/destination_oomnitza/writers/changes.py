@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
@@ -42,11 +43,24 @@ def _may_write(rule: Rule, current: Any, wanted: Any) -> bool:
 def has_other_user_name(record: MappedRecord, person: Person) -> bool:
     """Return whether a record has another user name than the person, who keeps the one that is there."""
     wanted = record.fields.get("username")
+    if wanted == person.get("username"):
+        return False
     return not is_empty(wanted) and folded(wanted) != folded(person.get("username") or "")
+
+
+def writes_unique_field(plan: StreamPlan, fields: Mapping[str, Any]) -> bool:
+    """Return whether Oomnitza may reject these fields because somebody else has one of the values."""
+    rules, known = plan.mapping.rules, plan.mapping.fields
+    written = (rules[name].field if name in rules else known.get(name) for name in fields)
+    return any(name in plan.mapping.sync_keys for name in fields) or any(
+        each is not None and each.unique for each in written
+    )
 
 
 def changes_identity(plan: StreamPlan, record: MappedRecord, person: Person) -> bool:
     """Return whether a further sync key found a person whose first key has another value: an address went to somebody new."""
-    wanted = record.keys[0]
-    current = person.get(plan.mapping.sync_keys[0])
+    name, wanted = plan.mapping.sync_keys[0], record.keys[0]
+    current = person.get(name)
+    if current == wanted or name == "username":  # which is never written, and so may differ for ever
+        return False
     return wanted is not None and not is_empty(current) and folded(current) != folded(wanted)

@@ -43,6 +43,8 @@ class MissingUsers:
         """Note who appeared, in records that are not written, too: somebody whom a mode leaves alone is not missing."""
         self._came.add(batch.plan.stream.key)
         for write in batch.records:
+            if write.deferred:
+                continue
             self._appear(_identities(batch.plan, write))
         for identities in batch.skipped:
             self._appear(identities)

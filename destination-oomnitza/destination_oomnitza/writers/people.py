@@ -29,8 +29,7 @@ class People:
     def find(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> None:
         """Find the person of each record by its sync keys; rejects a record that more than one person fits.
 
-        The keys are tried in order, and the first that finds somebody wins. Of two records that find the same person, the last
-        one wins.
+        The keys are tried in order, and the first that finds somebody wins.
         """
         for place, key in enumerate(plan.mapping.sync_keys):
             wanted: dict[str, Any] = {}
@@ -47,7 +46,6 @@ class People:
             for write in writes:
                 if write.person is None and write.outcome is None and write.record.keys[place] is not None:
                     _take_found(write, key, folded(write.record.keys[place]), found)
-        _supersede_earlier(writes)
 
     def decide(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
         """Return the fields to write for a record; empty if its outcome is decided without a request."""
@@ -145,14 +143,3 @@ def _take_found(write: RecordWrite, key: str, value: str, found: Found) -> None:
         write.fail(f"{len(people)} people in Oomnitza have this {key}; it must be one")
     elif value in found.rejected:
         write.fail(f"Oomnitza refuses to look up this {key}: {found.rejected[value]}")
-
-
-def _supersede_earlier(writes: Sequence[RecordWrite]) -> None:
-    """Of several records that found the same person, skip all but the last."""
-    last: dict[str, RecordWrite] = {}
-    for write in writes:
-        user_id = user_id_of(write.person) if write.person is not None else None
-        if user_id is not None:
-            if user_id in last:
-                last[user_id].skip(SkipReason.SUPERSEDED)
-            last[user_id] = write

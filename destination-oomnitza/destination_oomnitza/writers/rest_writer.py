@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
+from destination_oomnitza.writers.changes import writes_unique_field
 from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
+from destination_oomnitza.writers.identities import Identities
 from destination_oomnitza.writers.missing_users import MissingUsers
 from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.saas_users import SaasUsers
+
+_Edit = tuple[RecordWrite, dict[str, Any]]
+"""A record, and the fields of its person that it writes."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +39,22 @@ class RestWriter:
         """`applications`: of each stream that keeps SaaS users."""
         self._people = people
         self._applications = applications
+        self._identities = Identities()
         # Threads of their own: a batch waits for its people, and must not hold what they need.
         self._pool = ThreadPoolExecutor(num_workers, thread_name_prefix="person")
 
     def write(self, batch: Batch) -> None:
         """Write one batch. See Writer."""
         self._people.find(batch.plan, batch.records)
+        self._identities.settle(batch)
         self._write_people(batch)
+        self._identities.note(batch)
         application = self._applications.get(batch.plan.stream.key)
         if application is None:
             return
         if application.missing is not None:
             application.missing.note(batch)
-        members = [write for write in batch.records if _concerns_saas(batch, write)]
+        members = [write for write in batch.records if not write.deferred and _concerns_saas(batch, write)]
         application.users.write(batch.plan, members, self._pool)
 
     @property
@@ -62,16 +72,29 @@ class RestWriter:
             application.limit.raise_if_exceeded()
 
     def close(self) -> None:
-        """Let go of the threads. What is under way ends by itself."""
+        """Let go of the threads, and log what was only counted. What is under way ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._identities.close()
 
     def _write_people(self, batch: Batch) -> None:
-        requests: list[Future[None]] = []
-        for write in batch.records:
-            if write.outcome is None:
-                fields = self._people.decide(batch.plan, write)
-                if fields:
-                    requests.append(self._pool.submit(self._people.write, batch.plan, write, fields))
+        edits = self._decide(batch.plan, [each for each in batch.records if each.outcome is None and not each.deferred])
+        while edits:
+            self._write_all(batch.plan, edits)
+            # A value that is unique may have been taken by somebody of this batch who has another one by now.
+            unique = [write for write, fields in edits if writes_unique_field(batch.plan, fields)]
+            rejected = [write for write in unique if write.outcome is Outcome.FAILED]
+            if len(rejected) == len(unique):
+                return
+            for write in rejected:
+                write.reopen()
+            edits = self._decide(batch.plan, rejected)
+
+    def _decide(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> list[_Edit]:
+        edits = [(write, self._people.decide(plan, write)) for write in writes]
+        return [(write, fields) for write, fields in edits if fields]
+
+    def _write_all(self, plan: StreamPlan, edits: Sequence[_Edit]) -> None:
+        requests = [self._pool.submit(self._people.write, plan, write, fields) for write, fields in edits]
         try:
             for request in requests:
                 request.result()

@@ -186,3 +186,20 @@ def test_states_behind_a_slow_batch_are_not_folded(sent: Sent) -> None:
     checkpoints.settle(slow, 0, True)
     assert sent.numbers() == list(range(10))
     assert not checkpoints.is_full()
+
+
+def test_states_behind_a_deferred_batch_are_folded(sent: Sent) -> None:
+    checkpoints = Checkpoints(sent.append, max_waiting=100)
+    places = [checkpoints.open(A), checkpoints.open(A)]
+    for place in places:
+        checkpoints.defer(place)
+    for number in range(1000):
+        take(checkpoints, A, 3)
+        checkpoints.settle(checkpoints.open(A), 1, True)
+        checkpoints.add_state(state(number))
+        assert checkpoints.waiting() <= 102
+    for place in places:
+        assert sent == []
+        checkpoints.settle(place, 2, True)
+    assert sent.numbers()[-1] == 999
+    assert tuple(map(sum, zip(*sent.stats(), strict=True))) == (3000 - 1004, 1004)

@@ -164,18 +164,6 @@ def test_the_first_key_that_finds_somebody_wins() -> None:
     assert [each.person and each.person["user_id"] for each in writes] == ["2", "1", None]
 
 
-def test_of_two_records_that_find_the_same_person_the_last_one_wins() -> None:
-    instance = Instance(known("ada"))
-    results = write(
-        instance,
-        {"name": "ada", "email": "x@acme.example", "title": "first"},
-        {"name": "eve", "email": "ada@acme.example", "title": "last"},
-        sync_keys=["email", "username"],
-    )
-    assert [each.outcome for each in results] == [Outcome.SKIPPED, Outcome.UPDATED]
-    assert [body["position"] for _, _, body, _ in instance.written] == ["last"]
-
-
 def test_people_are_looked_up_without_regard_to_case_and_case_alone_is_no_difference() -> None:
     instance = Instance({**known("Ada"), "email": "ADA@Acme.example"})
     (result,) = write(instance, {"name": "ada", "email": "Ada@acme.example"})
