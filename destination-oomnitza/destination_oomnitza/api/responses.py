@@ -81,7 +81,7 @@ def read_response(
         raise TransientFailure(f"Oomnitza answered HTTP {status}, which is no whole answer", sent=True)
     if status >= 400:
         raise RequestRejected(status, _rejection(status, content))
-    if not content.strip():
+    if not content or content.isspace():
         return Response(None, headers)
     document = _parse(content)
     if document is _NOT_JSON:
@@ -148,15 +148,22 @@ def _leaves(told: Any) -> Iterator[str]:
 
 
 _NOT_JSON = object()
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def _parse(content: bytes | bytearray) -> Any:
     """Return the JSON of a body, or _NOT_JSON. Raises TransientFailure if it holds more values than any answer of Oomnitza's."""
     if len(content) > _FEW and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
         raise TransientFailure("Oomnitza answered with more values than a page can hold", sent=True)
-    for loads in (orjson.loads, json.loads):  # the second one accepts half an emoji at the end of a name
-        try:
-            return loads(content)
-        except (ValueError, RecursionError):
-            continue  # the error holds the whole text, and is not kept
-    return _NOT_JSON
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        pass  # the error holds the whole text, and is not kept
+    if not _HALF_A_PAIR.search(content):
+        return _NOT_JSON
+    try:
+        return json.loads(
+            content
+        )  # takes half an emoji, as the end of a name that was cut may be, which orjson does not
+    except (ValueError, RecursionError):
+        return _NOT_JSON

@@ -1,0 +1,87 @@
+"""Every HTTP client of the tree against every hostile answer: bounded in time and memory, and never taken for a success."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from integration_tests.harness.destination_process import COMMAND
+from integration_tests.hostile.behaviours import BEHAVIOURS, SIZES, TIMES, Behaviour, Verdict
+from integration_tests.hostile.clients import CLIENTS, SECRET, HttpClient
+from integration_tests.hostile.server import HostileServer
+
+SECONDS = 20.0
+"""Far more than little patience takes, on a busy machine."""
+MEGABYTES = 250
+"""An answer of 16 MB, and what it becomes as JSON, or as the error of a text that is none."""
+
+CASES = [
+    pytest.param(client, step, behaviour, id=f"{name}, {step}, {what}")
+    for name, client in CLIENTS.items()
+    for number, step in enumerate(client.steps, 1)
+    for what, behaviour in BEHAVIOURS.items()
+    # What fills time or memory takes seconds each, so it is tried at the first step and at the last.
+    if number in (1, len(client.steps)) or what not in TIMES | SIZES
+]
+
+
+@pytest.mark.parametrize(("client", "step", "behaviour"), CASES)
+def test_client_hostile_answer_is_bounded(client: HttpClient, step: str, behaviour: Behaviour) -> None:
+    server = HostileServer(client.honest, client.steps[step], behaviour.behave)
+    if behaviour.large:
+        tracemalloc.start()
+    try:
+        with server.serving() as address:
+            started = time.monotonic()
+            ending = client.run(address)
+            seconds = time.monotonic() - started
+        peak = tracemalloc.get_traced_memory()[1] if behaviour.large else 0
+    finally:
+        tracemalloc.stop()
+    assert server.struck > 0
+    assert seconds < SECONDS
+    assert peak < MEGABYTES << 20
+    assert ending.failure_type in ("", "config_error", "transient_error"), ending
+    assert SECRET not in ending.message
+    if behaviour.verdict is Verdict.FAULT:
+        assert ending.failure_type == "transient_error", ending
+    elif behaviour.verdict is Verdict.REDIRECT:
+        assert ending.failure_type == "config_error", ending
+        assert server.struck == 1
+    elif behaviour.verdict is Verdict.REJECTION:
+        assert ending.failure_type == "config_error" or ending.failed > 0, ending
+
+
+@pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
+def test_client_honest_server_is_used(client: HttpClient) -> None:
+    server = HostileServer(client.honest, lambda heard: False, lambda wire: None)
+    with server.serving() as address:
+        ending = client.run(address)
+    assert (ending.failure_type, ending.failed) == ("", 0), ending
+
+
+@pytest.mark.parametrize("name", ["JSON of 15 MB, empty lists", "text of 15 MB", "gzip of a gigabyte"])
+def test_check_large_answer_takes_400_mb_and_30_seconds(name: str, tmp_path: Path) -> None:
+    """As a process of its own, with its own patience. (The import of the CDK, before it asks anything, takes two seconds.)"""
+    client = CLIENTS["destination"]
+    server = HostileServer(client.honest, lambda heard: True, SIZES[name].behave)
+    with server.serving() as address:
+        config = {"instance_url": address, "credentials": {"auth_type": "api_token", "api_token": SECRET}}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        command = [str(COMMAND), "check", "--config", str(tmp_path / "config.json")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            text = process.stdout.read().decode()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - server.first_heard
+    (message,) = [json.loads(line) for line in text.splitlines() if "CONNECTION_STATUS" in line]
+    assert message["connectionStatus"]["status"] == "FAILED"
+    assert seconds < 25
+    assert usage.ru_maxrss < 400 << 10
