@@ -399,6 +399,21 @@ def test_the_role_of_new_people_does_not_reach_those_who_are_there(requests_mock
     assert (new["PERMISSIONS_ID"], new["POSITION"]) == ("25", "Employee")
 
 
+def test_defaults_stay_away_without_a_whole_list_of_people(
+    requests_mock: Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is not in the list may be known all the same: nobody gets the role of new people."""
+    sync = Sync(requests_mock, config(default_position="Employee"))
+    listed = {"json": [{"user_id": "u1", "email": "ada@acme.example"}], "headers": {"X-Total-Count": "3"}}
+    requests_mock.get(USERS, [listed, {"json": [], "headers": {"X-Total-Count": "3"}}])
+    sync.write(ada(), ada(name="bob", email="bob@acme.example"))
+    sync.write(ada(name="cy", email="cy@acme.example"))
+    sent = [record for batch in sync.batches() for record in batch["records"]]
+    assert len(sent) == 3
+    assert not any(record.keys() & {"PERMISSIONS_ID"} for record in sent)
+    assert caplog.text.count("does not list all of its people") == 1
+
+
 def test_who_is_there_is_read_once_and_only_where_it_matters(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     for _ in range(3):
