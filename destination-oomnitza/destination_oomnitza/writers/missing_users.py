@@ -1,7 +1,4 @@
-"""Who is missing: users of the application that appeared in no record of a stream that is the whole truth.
-
-Source: issue "User plus SaaS user", and configuration.md, "Sync modes".
-"""
+"""Deactivates who is missing: users of the application that appeared in no record of a stream that is the whole truth."""
 
 from __future__ import annotations
 
@@ -60,9 +57,9 @@ class MissingUsers:
         """
         whole = {stream.key for stream in self._streams}
         why_not = (
-            "the source did not say that it had read everybody (COMPLETE)"
+            "it is not known that the source has read everybody"
             if not whole <= end.complete
-            else "records were refused, or could not be read"
+            else "records were rejected, or could not be read"
             if end.rejected
             else "no record came"
             if not whole <= self._came

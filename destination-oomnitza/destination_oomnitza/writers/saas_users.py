@@ -1,7 +1,4 @@
-"""The SaaS side of one batch of people: who uses the application, in which role, and who does not any more.
-
-Source: issue "User plus SaaS user". Nobody is ever deleted or unassigned.
-"""
+"""Keeps the users of one application: who uses it, in which role, and who does not any more. Nobody is ever deleted or unassigned."""
 
 from __future__ import annotations
 
