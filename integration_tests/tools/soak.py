@@ -1,9 +1,10 @@
-"""`make soak`: random histories of a company, synced by both connectors under random faults, until the promises break or time is up.
+"""`make soak`: random histories of a company, synced by both connectors under random faults, until a promise breaks or time is up.
 
-A history is one workspace and one Oomnitza. Between its syncs people join, leave and change; in every sync requests of both services
-meet faults, now and then more than the destination has retry_policy for, so that it gives up at any point. After each sync: what was
-acknowledged is there, nobody is twice. At the end of a history one sync without faults must bring everything to rest, and a further
-one must change nothing. The same seed gives the same histories.
+A history is one workspace and one Oomnitza, whose answers to every open point (docs/oomnitza-api.md) are drawn at random.
+Between its syncs people join, leave and change; in every sync requests of both services meet faults, now and then more than
+the destination retries, so that it gives up at any point; some first syncs run twice at once. After each sync: what was
+acknowledged is there, nobody is twice. At the end of a history one sync without faults must bring everything to rest, and a
+further one must change nothing. The same seed gives the same histories.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import argparse
 import json
 import logging
 import random
-import sys
 import time
+import unicodedata
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -35,16 +37,42 @@ from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
 
 SYNCS_A_HISTORY = 8
+ANSWERS: dict[str, tuple[Any, ...]] = {
+    "case_sensitive": (False, True),
+    "unsorted": ("shuffled", "created"),
+    "total_count": ("exact", "exact", "absent", "page", "text", "unfiltered"),
+    "archived": ("listed", "hidden"),
+    "lookup_lag": (0, 0, 1, 2),
+    "flags": (("1", "0"), ("true", "false")),
+    "empty": ("empty", "null", "absent"),
+    "username_edits": ("rejected", "ignored"),
+    "normalized": (frozenset(), frozenset({"phone", "blanks"})),
+    "creation_answer": ("person", "person", "no_user_id", "empty", "nothing"),
+    "duplicate_status": (400, 409),
+    "rejections": ("status", "errors", "error", "success", "text", "html"),
+    "csrf": ("offered", "demanded", "off"),
+    "token_requests": (None, None, 10, 50),
+    "saas_created_status": (201, 200),
+    "saas_roles": ("object", "list"),
+    "saas_activity": ("deactivated", "active", "is_active", "status"),
+    "saas_user_id": (True, False),
+    "saas_users_paging": (True, False),
+    "assign_answer": (b"", b"[]", b"{}"),
+}
+"""The answers to draw from, by switch."""
+TITLES = ("Title {}", " Title  {} ", "Tite\u0301re {}", "\u200bTitle {}")
+PHONES = ("+1 (555) 010-{:04}", "+1 555 010 {:04}", "")
 
 
 @dataclass
 class Tally:
-    """What a soak went through."""
+    """Counts of a soak."""
 
     histories: int = 0
     syncs: int = 0
     faulty: int = 0
     failed: int = 0
+    at_once: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
 
@@ -57,37 +85,76 @@ class History:
         self.tally = tally
         self.state: Any = None
         self.joined = 0
-        self.settings = config(
-            sandbox,
-            batch_size=self.dice.choice([1, 3, 10, 100]),
-            num_workers=self.dice.choice([1, 2, 8]),
-            sync_keys=self.dice.choice([["email"], ["email", "username"], ["username"]]),
+        self.identities = self.dice.random() < 0.3
+        self.at_once = self.dice.random() < 0.3
+        self.settings = self.draw_settings()
+        for name, words in ANSWERS.items():
+            setattr(sandbox.oomnitza.switches, name, self.dice.choice(words))
+        if not self.identities:
+            sandbox.oomnitza.switches.meta_status = self.dice.choice((200, 200, 403, 404))
+        if self.dice.random() < 0.3:
+            sandbox.oomnitza.switches.max_page = 7
+            sandbox.oomnitza.switches.above_max_page = "capped"
+
+    def draw_settings(self) -> dict[str, Any]:
+        """Return a configuration: by e-mail address or user name, or by Slack User Id, where addresses change, too."""
+        oomnitza = self.sandbox.oomnitza
+        keys = self.dice.choice([["email"], ["email", "username"], ["username"]])
+        settings = config(
+            self.sandbox, batch_size=self.dice.choice([1, 3, 10, 100]), num_workers=self.dice.choice([1, 2, 8])
         )
+        if self.identities:
+            oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
+            settings |= {"sync_keys": ["slack_user_id", "email"], "update_sync_keys": True}
+        else:
+            settings["sync_keys"] = keys
         if self.dice.random() < 0.6:
-            self.settings["record_type"] = {"type": "user_and_saas_user", "saas_name": "Slack"}
+            settings["record_type"] = {"type": "user_and_saas_user", "saas_name": "Slack"}
+        if self.dice.random() < 0.5:
+            account = {"username": oomnitza.username, "password": oomnitza.password}
+            settings["credentials"] = {"auth_type": "password", **account}
+        return settings
 
     def run(self) -> None:
-        """Live through the whole history. Raises AssertionError where a promise is broken."""
-        for _ in range(SYNCS_A_HISTORY):
+        """Live through the whole history. Raises AssertionError if a promise is broken."""
+        for number in range(SYNCS_A_HISTORY):
             self.something_happens()
             self.faults()
-            self.sync(self.dice.choice([QUICK, QUICK, AT_ONCE]))
+            self.sync(self.dice.choice([QUICK, QUICK, AT_ONCE]), twice=self.at_once and number == 0)
         self.sandbox.faults.clear()
-        assert self.sync(QUICK).error == ""
+        self.settle()
         self.check_rest()
         before = len(self.sandbox.oomnitza.changes())
-        assert self.sync(QUICK).error == ""
+        self.settle()
         assert len(self.sandbox.oomnitza.changes()) == before, "a sync of nothing new wrote something"
 
+    def settle(self) -> None:
+        """Run a sync without faults, which must succeed."""
+        (result,) = self.sync(QUICK)
+        assert result.error == "", result.error
+
     def something_happens(self) -> None:
-        """Somebody changes title, leaves, or joins."""
-        slack = self.sandbox.slack
+        """Somebody changes title and phone, leaves, or joins; addresses wander from one to the next."""
+        slack, dice = self.sandbox.slack, self.dice
         people = [m["id"] for m in slack.members() if not m["deleted"] and not m["is_bot"] and m["id"] != "USLACKBOT"]
-        for someone in self.dice.sample(people, min(5, len(people))):
-            slack.set_title(someone, f"Title {self.dice.randrange(100)}")
-        slack.deactivate(self.dice.choice(people))
+        for someone in dice.sample(people, min(5, len(people))):
+            title, phone = (dice.choice(words).format(dice.randrange(100)) for words in (TITLES, PHONES))
+            slack.set_profile(someone, title=title, phone=phone)
+        gone = dice.choice(people)
+        slack.deactivate(gone)
         self.joined += 1
         slack.join(real_name=f"Joiner {self.joined}", email=f"joiner{self.joined}@acme.example")
+        if self.identities:
+            self.addresses_wander([each for each in people if each != gone])
+
+    def addresses_wander(self, people: list[str]) -> None:
+        """Give one person a new address, the next one the old address of the first, and so on."""
+        profiles = {member["id"]: member["profile"] for member in self.sandbox.slack.members()}
+        address = f"moved{self.joined}@acme.example"
+        for someone in self.dice.sample([each for each in people if profiles[each].get("email")], 3):
+            before = profiles[someone]["email"]
+            self.sandbox.slack.set_profile(someone, email=address)
+            address = before
 
     def faults(self) -> None:
         """Put faults in force for the next sync."""
@@ -97,75 +164,101 @@ class History:
         for kind in self.dice.choice([[], ["timeout_before"], ["timeout_after"], ["reset_after", "timeout_after"]]):
             faults.add(Fault(kind, service="oomnitza", nth=self.dice.randrange(3, 40), times=1))
 
-    def sync(self, retry_policy: RetryPolicy) -> SyncResult:
-        """Run one sync from the last acknowledged state, and hold what came of it against the promises."""
+    def sync(self, retry_policy: RetryPolicy, twice: bool = False) -> list[SyncResult]:
+        """Run one sync from the last acknowledged state, or two at once, and hold what came of it against the promises."""
         lines = self.read()
-        written = write(self.settings, lines, stream(), retry_policy=retry_policy)
-        self.state = [self.state, *written.acknowledged()][-1]
-        self.tally.syncs += 1
+        self.sandbox.oomnitza.store.unseen.clear()  # a look-up lags by seconds, and the next sync comes later
+        with ThreadPoolExecutor() as pool:
+            runs = [
+                pool.submit(write, self.settings, list(lines), stream(), retry_policy=retry_policy)
+                for _ in range(2 if twice else 1)
+            ]
+            results = [run.result() for run in runs]
+        self.tally.syncs += len(results)
+        self.tally.at_once += twice
         self.tally.faulty += bool(self.sandbox.faults.history)
-        self.tally.failed += written.error != ""
+        self.tally.failed += sum(result.error != "" for result in results)
         self.tally.faults.update(kind for *_, kind in self.sandbox.faults.history)
-        self.check_promises(written, [orjson.loads(line) for (line,) in lines])
-        return written
+        for result in results:
+            self.check_promises(result, [orjson.loads(line) for (line,) in lines])
+        if not self.identities:
+            self.state = [self.state, *results[-1].acknowledged()][-1]
+        return results
 
     def read(self) -> list[list[bytes]]:
-        """Everything that the source says, also where it fails in the middle; its waits cost no time."""
+        """Return all that the source emits, also if it fails in the middle; its waits cost no time."""
         with TemporaryDirectory() as folder:
             arguments = ["read"]
-            files = {"config": source_process.config(self.sandbox, page_size=7), "catalog": {"streams": [stream()]}}
-            files["catalog"]["streams"][0]["sync_mode"] = "incremental"
+            files: dict[str, Any] = {
+                "config": source_process.config(self.sandbox, page_size=7),
+                "catalog": {"streams": [stream(sync_mode="full_refresh" if self.identities else "incremental")]},
+            }
             if self.state is not None:
                 descriptor = {"stream_descriptor": {"name": "users"}, "stream_state": self.state}
-                files["state"] = [{"type": "STREAM", "stream": descriptor}]  # type: ignore[assignment]  # a list in a file
+                files["state"] = [{"type": "STREAM", "stream": descriptor}]
             for name, content in files.items():
                 path = Path(folder) / f"{name}.json"
                 path.write_text(json.dumps(content))
                 arguments += [f"--{name}", str(path)]
             lines: list[list[bytes]] = []
+            logging.disable()
             with patch("time.sleep"), redirect_stdout(StringIO()):
                 try:
                     for line in AirbyteEntrypoint(SourceSlackUsers()).run(AirbyteEntrypoint.parse_args(arguments)):
                         lines += [[each.encode()] for each in line.splitlines()]
-                except Exception:  # the source gave up: what it said until then is what the destination gets
+                except Exception:  # the source gave up: what it emitted until then is what the destination gets
                     self.tally.faults["the source gave up"] += 1
+            logging.disable(logging.NOTSET)
         return lines
 
-    def check_promises(self, written: SyncResult, messages: list[dict[str, Any]]) -> None:
+    def check_promises(self, result: SyncResult, messages: list[dict[str, Any]]) -> None:
         """Nobody and nothing is twice, and what was acknowledged is there."""
         oomnitza = self.sandbox.oomnitza
         people = oomnitza.people()
         for key in ("email", "username"):
             assert max(Counter(each[key].lower() for each in people).values(), default=1) == 1, f"a {key} is twice"
-        for what in (
-            [each["saas_name"] for each in oomnitza.applications()],
-            [each["role_external_label"] for each in oomnitza.roles("Slack")],
-            [each["user_id"] for each in oomnitza.saas_users("Slack")],
-        ):
-            assert max(Counter(what).values(), default=1) == 1, "something is twice"
-        assert not written.error or written.failure_type == "transient_error", written.error
-        if written.acknowledged():
+        self.check_applications()
+        assert not result.error or result.failure_type == "transient_error", result.error
+        states = sum(each["type"] == "STATE" for each in messages)
+        assert len(result.acknowledged()) <= states
+        if states and len(result.acknowledged()) == states and not result.rejected():
             last = max(n for n, each in enumerate(messages) if each["type"] == "STATE")
-            assert len(written.acknowledged()) <= sum(each["type"] == "STATE" for each in messages)
-            if len(written.acknowledged()) == sum(each["type"] == "STATE" for each in messages):
-                self.check_there([each["record"]["data"] for each in messages[:last] if each["type"] == "RECORD"])
+            self.check_there([each["record"]["data"] for each in messages[:last] if each["type"] == "RECORD"])
+
+    def check_applications(self) -> None:
+        """One application, if no two syncs were the first; else the smallest id has all users. One role of a label."""
+        oomnitza = self.sandbox.oomnitza
+        applications = [each["saas_id"] for each in oomnitza.applications()]
+        users = oomnitza.saas_users("Slack")
+        assert len(applications) <= 1 + self.at_once, "an application is twice"
+        assert len({each["user_id"] for each in users}) == len(users), "a SaaS user is twice"
+        assert not users or {each["saas_id"] for each in users} == {min(applications)}, "SaaS users are elsewhere"
+        if not self.at_once:
+            labels = Counter(each["role_external_label"] for each in oomnitza.roles("Slack"))
+            assert max(labels.values(), default=1) == 1, "a role is twice"
 
     def check_there(self, records: list[dict[str, Any]]) -> None:
         """These people are in Oomnitza as Slack has them."""
-        people = {each["username"].lower(): each for each in self.sandbox.oomnitza.people()}
+        key, own = ("slack_user_id", "id") if self.identities else ("username", "name")
+        people = {(each.get(key) or "").lower(): each for each in self.sandbox.oomnitza.people()}
         for each in records:
             if each.get("email") and not each["deleted"]:
-                there = people[each["name"].lower()]
-                assert there["email"].lower() == each["email"].lower()
-                assert there["position"] == (each.get("title") or there["position"])
+                there = people[each[own].lower()]
+                assert there["email"].lower() == each["email"].lower(), each["name"]
+                assert not each.get("title") or _plain(there["position"]) == _plain(each["title"]), each["name"]
 
     def check_rest(self) -> None:
         """At the end everybody of the workspace is there, and in the application as active as they are in Slack."""
-        known = {each["username"].lower(): each for each in self.sandbox.oomnitza.people()}
+        key, own = ("slack_user_id", "id") if self.identities else ("username", "name")
+        known = {(each.get(key) or "").lower(): each for each in self.sandbox.oomnitza.people()}
         members = [each for each in self.sandbox.slack.members() if not each["is_bot"] and each["profile"].get("email")]
         for member in members:
             if not member["deleted"] and not member.get("is_workflow_bot") and not member.get("is_connector_bot"):
-                assert member["name"].lower() in known, f"{member['name']} is missing"
+                there = known.get(member[own].lower())
+                assert there is not None, f"{member['name']} is missing"
+                assert there["email"].lower() == member["profile"]["email"].lower(), (
+                    f"{member['name']} has another address"
+                )
         if "record_type" in self.settings:
             active = {each["user_external_id"]: each["active"] for each in self.sandbox.oomnitza.saas_users("Slack")}
             for member in members:
@@ -175,35 +268,42 @@ class History:
                     )
 
 
+def _plain(text: str | None) -> str:
+    visible = "".join(c for c in unicodedata.normalize("NFC", text or "") if unicodedata.category(c) != "Cf")
+    return " ".join(visible.split())
+
+
 def soak(syncs: int, seed: int) -> Tally:
-    """Live through histories until so many syncs met faults. Raises AssertionError, with the seed, where a promise is broken."""
+    """Live through histories until so many syncs met faults. Raises AssertionError, with the seed, if a promise breaks."""
     tally = Tally()
     while tally.faulty < syncs:
         tally.histories += 1
         with Sandbox(people=20 + seed % 40, seed=seed) as sandbox:
+            history = History(seed, sandbox, tally)
             try:
-                History(seed, sandbox, tally).run()
+                history.run()
             except AssertionError as error:
-                raise AssertionError(f"In the history of seed {seed}, sync {tally.syncs}: {error}") from error
+                drawn = {"switches": sandbox.oomnitza.switches, "settings": history.settings}
+                raise AssertionError(f"In the history of seed {seed}, sync {tally.syncs}: {error}\n{drawn}") from error
         seed += 1
     return tally
 
 
 def main() -> None:
-    """Soak, and tell what was gone through."""
+    """Soak, and print what was gone through."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.tools.soak", description=__doc__)
     parser.add_argument("--syncs", type=int, default=200, help="how many syncs with faults")
     parser.add_argument("--seed", type=int, default=1, help="of the first history")
     options = parser.parse_args()
-    logging.disable()
     started = time.monotonic()
     tally = soak(options.syncs, options.seed)
     faults = ", ".join(f"{number} {kind}" for kind, number in tally.faults.most_common())
     print(
-        f"{tally.syncs} syncs in {tally.histories} histories, {tally.faulty} with faults, {tally.failed} given up, "
-        f"in {time.monotonic() - started:.0f} seconds: nothing lost, nobody twice.\nFaults: {faults}."
+        f"{tally.syncs} syncs in {tally.histories} histories, {tally.faulty} with faults, {tally.at_once} pairs at once, "
+        f"{tally.failed} given up, in {time.monotonic() - started:.0f} seconds: nothing lost, nobody twice.\n"
+        f"Faults: {faults}."
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
