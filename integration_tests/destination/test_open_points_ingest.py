@@ -22,7 +22,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "count as a text": {"total_count": "text"},
     "case matters in filters": {"case_sensitive": True},
     "user names taken": {"username_edits": "taken"},
-    "no run by uuid": {"run_by_uuid": False},
+    "run by uuid": {"run_by_uuid": True},
     "only counts that are not 0": {"run_objects": "nonzero"},
     "other words for a run": {"run_words": ("running", "ok", "not ok")},
     "null for empty": {"empty": "null"},

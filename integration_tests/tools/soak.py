@@ -37,6 +37,8 @@ from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
 
 SYNCS_A_HISTORY = 8
+IDENTITIES = 0.0
+"""The share of histories in which people are found by Slack User Id, and change addresses."""
 ANSWERS: dict[str, tuple[Any, ...]] = {
     "case_sensitive": (False, True),
     "unsorted": ("shuffled", "created"),
@@ -85,7 +87,7 @@ class History:
         self.tally = tally
         self.state: Any = None
         self.joined = 0
-        self.identities = self.dice.random() < 0.3
+        self.identities = self.dice.random() < IDENTITIES
         self.at_once = self.dice.random() < 0.3
         self.settings = self.draw_settings()
         for name, words in ANSWERS.items():

@@ -89,7 +89,7 @@ class Switches:
     """The answer to the mapping of a `connector_id` that does not exist: {}, or 404."""
     saas_needs_connector: bool = True
     """A batch with SAAS needs `connector_id`."""
-    run_by_uuid: bool = True
+    run_by_uuid: bool = False
     """A run's log is read by the UUID, too, not only by `portion_id`."""
     run_polls: int = 2
     """The times that a finalized run is asked for before it has ended; -1: it never ends."""

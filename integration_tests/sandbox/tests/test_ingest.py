@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
+from integration_tests.sandbox import Sandbox
 from integration_tests.sandbox.oomnitza.caller import Caller
 
 PORTION = "6c84fb90-12c4-11e1-840d-7b25c5ee775a"
 LOG = f"v3/connector_run_logs/connectors/{PORTION}"
 ADA = {"USER": "ada", "EMAIL": "ada@acme.example", "FIRST_NAME": "Ada", "PERMISSIONS_ID": "25"}
 BOB = {"USER": "bob", "EMAIL": "bob@acme.example", "POSITION": "Builder", "PERMISSIONS_ID": "25"}
+
+
+@pytest.fixture(autouse=True)
+def by_uuid(sandbox: Sandbox) -> None:
+    """A run's log is read by its UUID, which is simpler here."""
+    sandbox.oomnitza.switches.run_by_uuid = True
 
 
 def batch(*records: dict[str, Any], **changes: Any) -> dict[str, Any]:

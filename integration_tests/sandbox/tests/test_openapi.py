@@ -59,9 +59,9 @@ def everything(api: Caller) -> None:
     ask("POST", "v3/bulk", json=batch({"USER": "ada", "EMAIL": "ada@acme.example"}))
     ask("GET", f"v3/bulk/{portion}")
     ask("POST", f"v3/bulk/{portion}/finalize", json={})
+    (run,) = ask("GET", "v3/connector_run_logs/connector_CSV_users", params={"limit": "10", "skip": "0"})
     for _ in range(3):
-        ask("GET", f"v3/connector_run_logs/connectors/{portion}")
-    ask("GET", "v3/connector_run_logs/connector_CSV_users", params={"limit": "10", "skip": "0"})
+        ask("GET", f"v3/connector_run_logs/connectors/{run['portion_id']}")
     ask("GET", f"v3/users/{ada}/software/saas")
 
 
