@@ -53,8 +53,8 @@ class Listing:
         while True:
             rows, headers = self._read(skip)
             total = total_count(headers)
-            if total == len(rows):
-                total = None  # it may be the count of this page
+            if rows and total == len(rows) and (skip or total % _ROUND == 0):
+                total = None  # it may be the count of this page, which a cap has cut at a round number
             shrunk = shrunk or (self._total is not None and total is not None and total < self._total)
             self._total = total
             new = self._new(rows)
