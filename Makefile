@@ -18,7 +18,7 @@ endif
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: named sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
+.PHONY: named probe sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -86,6 +86,9 @@ named:
 
 sync: named $(RUN) ## sync your own Slack into your own Oomnitza (FLAGS=--test-run: look, and write nothing)
 	@$(BIN)/python -m bundle sync $(CONFIGS) $(FLAGS)
+
+probe: named $(RUN) ## ask your own Slack and Oomnitza what they can and allow; read-only (FLAGS="--save FILE")
+	@$(BIN)/python -m bundle probe $(CONFIGS) $(FLAGS)
 
 register: named $(RUN) ## put both connectors and their connections into an Airbyte (docs/airbyte-ui.md)
 	@$(BIN)/python -m bundle register $(CONFIGS) $(FLAGS)

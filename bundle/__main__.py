@@ -9,8 +9,20 @@ from typing import NoReturn
 
 from bundle import register, sync
 from bundle.errors import CommandError, UsageError
+from bundle.probe import command as probe
 
 ROOT = Path(__file__).resolve().parent.parent
+
+COMMANDS = (
+    ("sync", sync, "Sync Slack into Oomnitza with PyAirbyte, on this machine."),
+    ("probe", probe, "Ask your own Slack and Oomnitza what they can and allow; read-only."),
+    (
+        "register",
+        register,
+        "Put both connectors and the connections of metadata.yaml into an Airbyte workspace. "
+        f"Reads {', '.join(register.VARIABLES)} from the environment.",
+    ),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,15 +52,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m bundle", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
-    for module, description in (
-        (sync, "Sync Slack into Oomnitza with PyAirbyte, on this machine."),
-        (
-            register,
-            "Put both connectors and the connections of metadata.yaml into an Airbyte workspace. "
-            f"Reads {', '.join(register.VARIABLES)} from the environment.",
-        ),
-    ):
-        command = commands.add_parser(module.__name__.rpartition(".")[2], description=description, help=description)
+    for name, module, description in COMMANDS:
+        command = commands.add_parser(name, description=description, help=description)
         command.add_argument("source_config", type=Path, help="the configuration of source-slack-users, a JSON file")
         command.add_argument("destination_config", type=Path, help="that of destination-oomnitza, likewise")
         module.add_arguments(command)

@@ -77,7 +77,7 @@ def test_make_clean_removes_only_what_make_made() -> None:
     assert done.stdout.split() == ["rm", "-rf", ".venv", ".cache", ".sandbox"]
 
 
-@pytest.mark.parametrize("target", ["sync", "register"])
+@pytest.mark.parametrize("target", ["sync", "probe", "register"])
 def test_configurations_are_asked_for_first(target: str) -> None:
     done = make(target, "SOURCE_CONFIG=only one.json")
     assert done.returncode == 2
@@ -85,7 +85,7 @@ def test_configurations_are_asked_for_first(target: str) -> None:
     assert "Installing" not in done.stdout
 
 
-@pytest.mark.parametrize("target", ["sync", "register"])
+@pytest.mark.parametrize("target", ["sync", "probe", "register"])
 def test_paths_with_blanks_are_handed_on(target: str) -> None:
     done = make("--dry-run", target, "SOURCE_CONFIG=a b.json", "DESTINATION_CONFIG=c d.json", "FLAGS=--flag")
     assert f'-m bundle {target} "a b.json" "c d.json" --flag' in done.stdout

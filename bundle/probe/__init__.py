@@ -1,0 +1,1 @@
+"""`python -m bundle probe`: asks your own Slack and Oomnitza what their documentation leaves open. Read-only."""

@@ -1,0 +1,51 @@
+"""What a probe found: a question, the answer, what the connectors do because of it."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from bundle.http import HttpProblem
+
+UNKNOWN = "unknown"
+WIDTHS = (34, 40, 50)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the table. No field holds anything of a person, or the name of the company.
+
+    `switches` sets the sandbox's switches (integration_tests/sandbox) so that it behaves as the answer says.
+    """
+
+    question: str
+    answer: str
+    effect: str
+    switches: dict[str, Any] = field(default_factory=dict)
+
+
+def ask(questions: Iterable[Callable[[], Finding]]) -> Iterator[Finding]:
+    """Ask one question after the other; one that gets no answer does not end the others."""
+    for question in questions:
+        try:
+            yield question()
+        except HttpProblem as problem:
+            name = question.__name__.strip("_").replace("_", " ")
+            yield Finding(name, f"no answer: it {problem}", "Run the probe again")
+
+
+def table(title: str, findings: Iterable[Finding]) -> str:
+    """Format findings as a table of three columns."""
+    lines = ["", title, _line(("Question", "Answer", "What the connectors do because of it")), _line(("", "", ""), "-")]
+    for finding in findings:
+        cells = [
+            textwrap.wrap(text, width) or [""]
+            for text, width in zip((finding.question, finding.answer, finding.effect), WIDTHS, strict=True)
+        ]
+        for number in range(max(map(len, cells))):
+            lines.append(_line(tuple(cell[number] if number < len(cell) else "" for cell in cells)))
+    return "\n".join(lines)
+
+
+def _line(cells: tuple[str, ...], fill: str = " ") -> str:
+    return "  ".join(f"{cell:{fill}<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()

@@ -1,0 +1,80 @@
+"""The questions to Oomnitza about SaaS applications and their users."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from bundle.configuration import Json
+from bundle.http import Answer
+from bundle.probe.findings import UNKNOWN, Finding
+
+ACTIVITY = ("deactivated", "active", "is_active", "status")
+SAMPLE = 20
+
+
+class SaasQuestions:
+    """Asks about the application of the configuration, else the first one."""
+
+    def __init__(self, get: Callable[..., Answer], configuration: Json) -> None:
+        self._get = get
+        record_type = configuration.get("record_type")
+        self._name = record_type.get("saas_name", "Slack") if isinstance(record_type, dict) else "Slack"
+
+    @cached_property
+    def _applications(self) -> list[Json]:
+        content = self._get("/api/v3/saas", limit=100).json()
+        return [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+
+    @cached_property
+    def _rows(self) -> list[Json]:
+        return self._page(SAMPLE)
+
+    def _page(self, limit: int, skip: int = 0) -> list[Json]:
+        named = [each for each in self._applications if str(each.get("saas_name")).lower() == str(self._name).lower()]
+        found = next(iter([*named, *self._applications]), None)
+        if found is None:
+            return []
+        content = self._get(f"/api/v3/saas/{found.get('saas_id')}/users", limit=limit, skip=skip).json()
+        return [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+
+    def application(self) -> Finding:
+        """Ask whether the application is there."""
+        names = [str(each.get("saas_name")).lower() for each in self._applications]
+        there = names.count(str(self._name).lower())
+        text = f"{there} of the configured name among {len(names)}"
+        effect = {0: "It is created by the first sync", 1: "It is found by its name"}
+        return Finding("SaaS application", text, effect.get(there, "`saas_id` has to choose between them"))
+
+    def activity(self) -> Finding:
+        """Ask whether a SaaS user's row tells if it is active."""
+        question = "Is a SaaS user active?"
+        if not self._rows:
+            return Finding(question, f"{UNKNOWN}: no SaaS user to see", "Every answer is tolerated")
+        name = next((each for each in ACTIVITY if any(each in row for row in self._rows)), None)
+        text = f"the row's `{name}` says so" if name else "the row does not say"
+        effect = (
+            "Only a difference is written"
+            if name
+            else "Inactive accounts are deactivated in every sync, nobody is activated"
+        )
+        return Finding(question, text, effect, {"saas_activity": name})
+
+    def row(self) -> Finding:
+        """Ask how a SaaS user's row names it and its roles."""
+        question, effect = "A SaaS user's row", "Both ids, and one role or a list, are read"
+        if not self._rows:
+            return Finding(question, f"{UNKNOWN}: no SaaS user to see", effect)
+        own_id = any("saas_user_id" in row for row in self._rows)
+        roles: list[Any] = [row["roles"] for row in self._rows if row.get("roles")]
+        kind = "list" if any(isinstance(each, list) for each in roles) else "object" if roles else None
+        text = f"{'has' if own_id else 'has no'} `saas_user_id`; roles: {kind or UNKNOWN}"
+        return Finding(question, text, effect, {"saas_user_id": own_id, **({"saas_roles": kind} if kind else {})})
+
+    def paging(self) -> Finding:
+        """Ask whether the list of SaaS users obeys `limit` and `skip`."""
+        question, effect = "Pages of SaaS users", "A listing ends with a page without anybody new"
+        if len(self._rows) < 2:
+            return Finding(question, f"{UNKNOWN}: too few SaaS users to see", effect)
+        pages = len(self._page(1)) == 1
+        text = "`limit` and `skip` are obeyed" if pages else "every page is the whole list"
+        return Finding(question, text, effect, {"saas_users_paging": pages})
