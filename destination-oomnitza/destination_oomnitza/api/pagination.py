@@ -53,7 +53,7 @@ class Listing:
         while True:
             rows, headers = self._read(skip)
             total = total_count(headers)
-            if rows and total == len(rows) and (skip or total % _ROUND == 0):
+            if total == len(rows) and (skip or (rows and total % _ROUND == 0)):
                 total = None  # it may be the count of this page, which a cap has cut at a round number
             shrunk = shrunk or (self._total is not None and total is not None and total < self._total)
             self._total = total
