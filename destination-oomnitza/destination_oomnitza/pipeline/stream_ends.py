@@ -19,7 +19,7 @@ class StreamEnds:
 
     def __init__(self, streams: Iterable[Stream]) -> None:
         self._streams = {stream.key: stream for stream in streams}
-        self._last: dict[StreamKey, Literal["RECORD", "STATE", "STATE of all"]] = {}
+        self._last: dict[StreamKey, Literal["RECORD", "STATE", "STATE of several"]] = {}
         self._with_state: set[StreamKey] = set()
         self._any_status = False
         self._begun: set[StreamKey] = set()
@@ -34,8 +34,9 @@ class StreamEnds:
         """Note a state."""
         streams = list(self._streams) if scope == "every stream" else [scope]
         self._with_state.update(streams)
-        for stream in streams:
-            self._last[stream] = "STATE of all" if scope == "every stream" else "STATE"
+        # A state of several streams may come in the middle of one, for the sake of another.
+        last: Literal["STATE", "STATE of several"] = "STATE" if len(streams) == 1 else "STATE of several"
+        self._last.update(dict.fromkeys(streams, last))
 
     def take_status(self, stream: StreamKey, status: str) -> None:
         """Note a stream status."""
@@ -51,7 +52,6 @@ class StreamEnds:
         """Return the streams that were read whole."""
         if self._any_status:
             return self._complete - self._incomplete
-        # A state of all streams may have come in the middle of this one, for the sake of another.
         return {
             key
             for key, stream in self._streams.items()

@@ -8,6 +8,8 @@ import pytest
 from destination_oomnitza.pipeline import checkpoints as module
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.protocol.state import read_state
+from hypothesis import given
+from hypothesis import strategies as st
 
 A = (None, "a")
 B = (None, "b")
@@ -203,3 +205,46 @@ def test_states_behind_a_deferred_batch_are_folded(sent: Sent) -> None:
         checkpoints.settle(place, 2, True)
     assert sent.numbers()[-1] == 999
     assert tuple(map(sum, zip(*sent.stats(), strict=True))) == (3000 - 1004, 1004)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.integers(0, 5), st.booleans()), max_size=60),
+    st.booleans(),
+)
+def test_folded_states_have_the_sums_of_all(events: list[tuple[str, int, int, bool]], whole: bool) -> None:
+    """Batches and states in any order, with states held in two ways: each stream's sums and last state do not depend on the limit."""
+    results = []
+    for max_waiting in (2, 10_000):
+        sent = Sent()
+        released = False
+        checkpoints = Checkpoints(
+            sent.append,
+            whole={A, B} if whole else (),
+            hold=lambda: not (whole or released),  # noqa: B023  # it is called within this round
+            max_waiting=max_waiting,
+        )
+        for number, (stream, accepted, rejected, is_state) in enumerate(events):
+            take(checkpoints, (None, stream), accepted + rejected)
+            checkpoints.settle(checkpoints.open((None, stream)), rejected, True)
+            if is_state:
+                checkpoints.add_state(state(number, stream))
+        released = True
+        checkpoints.settle(checkpoints.open(A), 0, True)
+        checkpoints.conclude(set())
+        streams = [each["state"]["stream"]["stream_descriptor"]["name"] for each in sent]
+        assert all(count >= 0 for counts in sent.stats() for count in counts)
+        results.append(
+            {
+                stream: (
+                    [
+                        sum(counts)
+                        for counts in zip(
+                            *(s for s, of in zip(sent.stats(), streams, strict=True) if of == stream), strict=True
+                        )
+                    ],
+                    [number for number, of in zip(sent.numbers(), streams, strict=True) if of == stream][-1],
+                )
+                for stream in streams
+            }
+        )
+    assert results[0] == results[1]

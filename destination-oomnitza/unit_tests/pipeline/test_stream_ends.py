@@ -50,6 +50,10 @@ def test_stream_end_is_judged_by_status_else_last_message(
     assert ends(*messages) == (complete, broken)
 
 
+def test_stream_end_of_the_only_stream_may_be_a_state_of_all() -> None:
+    assert ends("r users", "s *", streams=(USERS,)) == ({"users"}, set())
+
+
 @pytest.mark.parametrize("stream", [Stream("users", is_resumable=True), Stream("users", sync_mode="incremental")])
 def test_stream_end_of_resumable_or_increment_is_open(stream: Stream) -> None:
     assert ends("r users", "s users", streams=(stream,)) == (set(), set())
