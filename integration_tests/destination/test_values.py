@@ -18,10 +18,7 @@ def sync(sandbox: Sandbox, *records: Any, **settings: Any) -> tuple[dict[str, in
     messages = [each if "type" in each else record(each) for each in records]
     settings.setdefault("field_mapping", [{"field": "position", "value": "title"}])
     written = destination_inside.write(config(sandbox, **settings), messages)
-    counts = written.report()["users"]
-    return {name: number for name, number in counts.items() if isinstance(number, int) and number}, "\n".join(
-        written.logs
-    )
+    return written.counts(), written.logs()
 
 
 def writes(sandbox: Sandbox) -> int:
