@@ -8,7 +8,7 @@ import pytest
 from destination_oomnitza.api import ingest_runs
 
 from integration_tests.harness import destination_process as process
-from integration_tests.harness.destination_inside import write
+from integration_tests.harness.destination_inside import PATIENT, write
 from integration_tests.harness.destination_process import complete, config, person, record, state, stream
 from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
@@ -22,7 +22,8 @@ def settings(sandbox: Sandbox, method: dict[str, Any] | None = None, **more: Any
 
 def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> SyncResult:
     sandbox.requests.clear()
-    return write(settings(sandbox, **more), [*map(record, records), *(end or (state({"updated": 1}), complete()))])
+    messages = [*map(record, records), *(end or (state({"updated": 1}), complete()))]
+    return write(settings(sandbox, **more), messages, retry_policy=PATIENT)
 
 
 def batches(sandbox: Sandbox) -> list[dict[str, Any]]:

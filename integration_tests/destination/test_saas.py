@@ -8,7 +8,7 @@ import pytest
 
 from integration_tests.harness import destination_inside
 from integration_tests.harness import destination_process as process
-from integration_tests.harness.destination_inside import write
+from integration_tests.harness.destination_inside import PATIENT, write
 from integration_tests.harness.destination_process import complete, config, lines, person, record, state, stream
 from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Fault, Sandbox
@@ -30,7 +30,8 @@ def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], 
     """Write records of `users`, a state and what else comes at the end; the requests of this sync are those in the log."""
     sandbox.requests.clear()
     streams = more.pop("streams", ())
-    return write(settings(sandbox, **more), [*map(record, records), state({"updated": 1}), *end], *streams)
+    messages = [*map(record, records), state({"updated": 1}), *end]
+    return write(settings(sandbox, **more), messages, *streams, retry_policy=PATIENT)
 
 
 def users(sandbox: Sandbox) -> dict[str, dict[str, Any]]:

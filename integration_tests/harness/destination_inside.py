@@ -25,6 +25,8 @@ QUICK = RetryPolicy(
     connect=0.5, silence=0.25, answer=2, faults=20, waits=Retry(total=None, backoff_factor=0.002, retry_after_max=0)
 )
 """Time-outs of a quarter of a second, and next to no wait between tries."""
+PATIENT = RetryPolicy(waits=QUICK.waits)
+"""Time-outs as in a sync: for tests that count requests, however slow the machine is."""
 AT_ONCE = RetryPolicy(connect=0.5, silence=0.25, answer=2, faults=0, waits=QUICK.waits)
 """Gives up at the first fault."""
 
