@@ -18,7 +18,7 @@ endif
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: named probe sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
+.PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ style: $(DEV) ## ruff and mypy
 format: $(DEV) ## let ruff mend and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(DEV) ## docs/error-messages.md, from the messages of the code
+	@$(BIN)/python -m integration_tests.tools.error_messages
 
 bench: $(DEV) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m integration_tests.tools.bench

@@ -12,6 +12,7 @@ from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from destination_oomnitza.protocol.catalog import parse_catalog
 
 from integration_tests.sandbox.oomnitza.switches import Switches
+from integration_tests.tools import error_messages
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -75,3 +76,8 @@ def test_open_points_name_every_switch_of_the_sandbox() -> None:
     named = {name for row in table for name in re.findall(r"`(\w+)`", row[-1])}
     assert named == {each.name for each in dataclasses.fields(Switches)}
     assert all(named.intersection(re.findall(r"\w+", row[-1])) or row[-1] == "always rejected" for row in table)
+
+
+def test_error_messages_page_is_that_of_the_code() -> None:
+    """`make docs` writes it."""
+    assert error_messages.PAGE.read_text(encoding="utf-8") == error_messages.page()

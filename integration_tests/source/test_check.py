@@ -93,7 +93,7 @@ def test_check_long_rate_limit_fails(sandbox: Sandbox) -> None:
         ),
         ({"credentials": {"auth_type": "api_token", "token": TOKEN}}, "(credentials.api_token) is missing"),
         ({"credentials": TOKEN}, "(credentials) must be an object"),
-        ({"team_ids": ["T0000"]}, "team_ids names T0000, which this token cannot see. It sees Acme"),
+        ({"team_ids": ["T0000"]}, "Workspaces (team_ids) names T0000, which this token cannot see. It sees Acme"),
     ],
 )
 def test_check_and_read_wrong_setting_is_named(sandbox: Sandbox, change: dict[str, Any], named: str) -> None:

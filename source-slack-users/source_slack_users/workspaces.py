@@ -84,7 +84,7 @@ def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str
     unknown = [team for team in wanted if team not in seen]
     if unknown:
         raise config_error(
-            f"team_ids names {', '.join(unknown)}, which this token cannot see. It sees "
+            f"Workspaces (team_ids) names {', '.join(unknown)}, which this token cannot see. It sees "
             f"{', '.join(f'{workspace.name} ({workspace.id})' for workspace in seen.values()) or 'no workspace'}."
         )
     if not seen:

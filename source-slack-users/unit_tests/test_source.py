@@ -132,7 +132,7 @@ def test_check_organization_asks_in_its_first_workspace(tmp_path: Path, slack: A
         ({"credentials": TOKEN}, "credentials"),
         ({"include_bot": True}, "include_bot: did you mean include_bots?"),
         ({"credentials": {"auth_type": "api_token", "api_token": "e"}}, "must begin with xoxb- or xoxp-"),
-        ({"team_ids": ["T9"]}, "team_ids names T9, which this token cannot see. It sees Acme (T1)."),
+        ({"team_ids": ["T9"]}, "Workspaces (team_ids) names T9, which this token cannot see. It sees Acme (T1)."),
     ],
 )
 def test_check_and_read_bad_setting_is_named(
