@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from destination_oomnitza.api.bisection import bisect
 from destination_oomnitza.api.client import Client
-from destination_oomnitza.api.filters import MAX_URL, look_ups
+from destination_oomnitza.api.filters import MAX_URL, look_ups, one_of
 from destination_oomnitza.api.pagination import PAGE, Listing
 from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.normalize import folded
@@ -60,18 +60,24 @@ class PeopleApi:
     def look_up(self, key: str, values: Sequence[Any]) -> Found:
         """Find people by the values that they have in one field. Of the values, none is empty, and `literal` accepts each."""
         found = Found()
-        for some, _ in look_ups(key, values, self._room):
-            rejected = bisect(some, lambda values: self._look_up_once(key, values, found))
-            found.rejected.update((folded(value), reason) for value, reason in rejected)
-        missing = [value for value in map(folded, values) if value not in found.people and value not in found.rejected]
-        if missing:
+        for some, expression in look_ups(key, values, self._room):
+            self._look_up_some(key, some, expression, found)
+        if len(found.people) + len(found.rejected) < len(values):
             recent = self._recent.by(key)
+            missing = set(map(folded, values)) - found.people.keys() - found.rejected.keys()
             found.people.update((value, [recent[value]]) for value in missing if value in recent)
         return found
 
-    def _look_up_once(self, key: str, values: Sequence[Any], found: Found) -> None:
+    def _look_up_some(self, key: str, values: Sequence[Any], expression: str, found: Found) -> None:
+        """Add the people of as many values as one filter holds, and the values that Oomnitza rejects by themselves."""
+
+        def ask(some: Sequence[Any]) -> None:
+            self._look_up_once(key, some, expression if len(some) == len(values) else one_of(key, some), found)
+
+        found.rejected.update((folded(value), reason) for value, reason in bisect(values, ask))
+
+    def _look_up_once(self, key: str, values: Sequence[Any], expression: str, found: Found) -> None:
         """Add the people of some values. Raises RequestRejected if Oomnitza rejects the filter, or may have left somebody out."""
-        ((_, expression),) = look_ups(key, values, self._room)
         listing = Listing(self._client, USERS, "user_id", query=f"filter={expression}")
         wanted = {folded(value) for value in values}
         people: dict[str, list[Person]] = {}

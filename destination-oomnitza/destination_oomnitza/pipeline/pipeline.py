@@ -144,7 +144,7 @@ class Pipeline:
         if mapped is None:
             self._skip(plan, data, SkipReason.NO_SYNC_KEY if wanted else SkipReason.FILTERED, size)
             return
-        if any(key is not None for key in mapped.keys):
+        if mapped.keys.count(None) < len(mapped.keys):
             self._keys.take_keyed(plan)
         superseded = self._batches.add(plan, mapped, size)
         if superseded is not None:

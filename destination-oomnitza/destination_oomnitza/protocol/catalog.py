@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Stream:
     is_new_generation: bool = False
     """Whether all earlier generations are to be dropped: `0 < minimum_generation_id == generation_id`."""
 
-    @property
+    @cached_property
     def key(self) -> StreamKey:
         """The stream's identity."""
         return (self.namespace, self.name)

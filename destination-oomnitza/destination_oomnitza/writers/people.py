@@ -33,6 +33,7 @@ class People:
         """
         for place, key in enumerate(plan.mapping.sync_keys):
             wanted: dict[str, Any] = {}
+            asked: list[tuple[RecordWrite, str]] = []
             for write in writes:
                 value = write.record.keys[place]
                 if write.person is None and write.outcome is None and value is not None:
@@ -41,11 +42,11 @@ class People:
                     except ValueError as error:
                         write.fail(f"{key} {error}")
                     else:
-                        wanted[folded(value)] = value
+                        asked.append((write, folded(value)))
+                        wanted[asked[-1][1]] = value
             found = self._api.look_up(key, list(wanted.values()))
-            for write in writes:
-                if write.person is None and write.outcome is None and write.record.keys[place] is not None:
-                    _take_found(write, key, folded(write.record.keys[place]), found)
+            for write, name in asked:
+                _take_found(write, key, name, found)
 
     def decide(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
         """Return the fields to write for a record; empty if its outcome is decided without a request."""
