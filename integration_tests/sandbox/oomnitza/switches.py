@@ -50,8 +50,8 @@ class Switches:
     """A text that is not set comes as "", as null, or not at all."""
     username_edits: Literal["rejected", "ignored", "taken"] = "rejected"
     """A user name in the edit of a person is rejected, ignored, or taken."""
-    dropdowns: Literal["either", "keys", "values"] = "either"
-    """A drop-down takes keys and values of its list, or only keys, or only values; it keeps what it is given."""
+    dropdowns: Literal["values", "keys", "either"] = "values"
+    """A drop-down takes the values of its list, or the keys, or either; it keeps what it is given."""
     normalized: frozenset[str] = frozenset()
     """Values that are kept otherwise than sent: "phone" (digits only), "blanks", "title_case" (position), "cut" (to the length)."""
     creation_answer: Literal["person", "no_user_id", "empty", "nothing"] = "person"

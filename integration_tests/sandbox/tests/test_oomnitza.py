@@ -125,7 +125,7 @@ def test_custom_field_of_another_type_is_rejected(api: Caller) -> None:
     oomnitza.add_field("since", "Since", "date")
     oomnitza.add_field("badge", "Badge", editable=False)
     oomnitza.add_field("colour", "Colour", "dropdown", choices=[("r", "Red"), ("g", "Green")])
-    good = {**ADA, "floor": 3, "is_admin": True, "since": "2024-01-02T03:04:05Z", "colour": "r"}
+    good = {**ADA, "floor": 3, "is_admin": True, "since": "2024-01-02T03:04:05Z", "colour": "Red"}
     created = api("POST", "v3/users", json=good).json()
     assert (created["floor"], created["is_admin"], created["since"], created["badge"]) == (3, True, 1704164645, "")
     path = f"v3/users/{created['user_id']}"
