@@ -68,7 +68,7 @@ def test_last_logins_stop_at_the_state(sandbox: Sandbox) -> None:
     assert sandbox.requests.count(path="team.accessLogs") == 2
 
 
-def test_billable_info(sandbox: Sandbox) -> None:
+def test_billable_info_is_that_of_each_person(sandbox: Sandbox) -> None:
     output = read(config(sandbox, sandbox.slack.admin_token, page_size=10), "billable_info")
     people = [m for m in sandbox.slack.members() if not is_bot(m)]
     assert {r["user_id"] for r in output.records("billable_info")} == {m["id"] for m in people}
@@ -79,7 +79,7 @@ def test_billable_info(sandbox: Sandbox) -> None:
     }
 
 
-def test_on_a_grid_everybody_comes_once_in_each(sandbox: Sandbox) -> None:
+def test_grid_everybody_comes_once_in_each_stream(sandbox: Sandbox) -> None:
     output = read(config(sandbox, sandbox.slack.org_admin_token), *STREAMS)
     assert output.status == 0
     for stream in STREAMS[1:]:
@@ -92,7 +92,7 @@ def test_on_a_grid_everybody_comes_once_in_each(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("stream", STREAMS[1:])
-def test_faults_at_the_second_page(sandbox: Sandbox, stream: str) -> None:
+def test_smaller_pages_bring_the_same_records(sandbox: Sandbox, stream: str) -> None:
     path = {"last_logins": "team.accessLogs", "billable_info": "team.billableInfo"}[stream]
     configuration = config(sandbox, sandbox.slack.admin_token, page_size=10)
     undisturbed = read(configuration, stream)

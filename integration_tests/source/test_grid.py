@@ -21,7 +21,7 @@ def homes(sandbox: Sandbox) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-def test_everybody_comes_once_with_all_workspaces_and_active_if_active_in_any(sandbox: Sandbox) -> None:
+def test_grid_everybody_comes_once_with_all_workspaces(sandbox: Sandbox) -> None:
     output = read(config(sandbox, sandbox.slack.org_token, page_size=5))
     people = output.by_id()
     expected = homes(sandbox)
@@ -38,13 +38,13 @@ def test_everybody_comes_once_with_all_workspaces_and_active_if_active_in_any(sa
     assert any(record["deleted"] for record in people.values())
 
 
-def test_all_workspaces_but_the_last_are_listed_twice(sandbox: Sandbox) -> None:
+def test_grid_all_workspaces_but_the_last_are_listed_twice(sandbox: Sandbox) -> None:
     read(config(sandbox, sandbox.slack.org_token))
     first, last = sandbox.slack.team_ids
     assert [e.query["team_id"] for e in sandbox.requests.matching(path="users.list")] == [first, last, first]
 
 
-def test_workspaces_can_be_chosen(sandbox: Sandbox) -> None:
+def test_grid_workspaces_can_be_chosen(sandbox: Sandbox) -> None:
     chosen = sandbox.slack.team_ids[1]
     output = read(config(sandbox, sandbox.slack.org_token, team_ids=[chosen]))
     assert set(output.by_id()) == {person for person, places in homes(sandbox).items() if chosen in places}
@@ -52,7 +52,7 @@ def test_workspaces_can_be_chosen(sandbox: Sandbox) -> None:
     assert {e.query["team_id"] for e in sandbox.requests.matching(path="users.list")} == {chosen}
 
 
-def test_a_workspace_that_the_app_is_not_in_fails_check_and_read(sandbox: Sandbox) -> None:
+def test_grid_workspace_without_the_app_fails_check_and_read(sandbox: Sandbox) -> None:
     configuration = config(sandbox, sandbox.slack.org_token, team_ids=[sandbox.slack.unseen.id])
     status, message = run("check", configuration).connection_status()
     assert status == "FAILED"
@@ -61,7 +61,7 @@ def test_a_workspace_that_the_app_is_not_in_fails_check_and_read(sandbox: Sandbo
     assert output.errors("users")[0]["failure_type"] == "config_error"
 
 
-def test_a_token_of_one_workspace_of_a_grid_reads_that_one(sandbox: Sandbox) -> None:
+def test_grid_token_of_one_workspace_reads_that_one(sandbox: Sandbox) -> None:
     token, own = sandbox.slack.grid_workspace_token, sandbox.slack.team_ids[0]
     output = read(config(sandbox, token, team_ids=[own]))
     assert set(output.by_id()) == {person for person, places in homes(sandbox).items() if own in places}
@@ -69,7 +69,7 @@ def test_a_token_of_one_workspace_of_a_grid_reads_that_one(sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("nth", [2, 6, 12])
-def test_a_listing_that_starts_anew_in_any_pass_brings_everybody_once(sandbox: Sandbox, nth: int) -> None:
+def test_grid_listing_restarted_in_any_pass_is_whole(sandbox: Sandbox, nth: int) -> None:
     fault = sandbox.faults.add(Fault("invalid_cursor", service="slack", path="users.list", query="cursor=", nth=nth))
     output = read(config(sandbox, sandbox.slack.org_token, page_size=5))
     assert fault.fired == 1
@@ -77,7 +77,7 @@ def test_a_listing_that_starts_anew_in_any_pass_brings_everybody_once(sandbox: S
     assert set(output.by_id()) == set(homes(sandbox))
 
 
-def test_increments(sandbox: Sandbox) -> None:
+def test_grid_increment_brings_who_changed(sandbox: Sandbox) -> None:
     (state,) = read(config(sandbox, sandbox.slack.org_token)).states()
     person, places = next(
         (p, m) for p, m in homes(sandbox).items() if len(m) == 2 and not any(x["deleted"] for x in m.values())

@@ -13,7 +13,7 @@ def humans(sandbox: Sandbox) -> set[str]:
     return {m["id"] for m in sandbox.slack.members() if not is_bot(m)}
 
 
-def test_everybody_comes_once_over_several_pages(sandbox: Sandbox) -> None:
+def test_users_over_several_pages_come_once(sandbox: Sandbox) -> None:
     output = read(config(sandbox, page_size=7))
     assert output.status == 0
     assert set(output.by_id()) == humans(sandbox)
@@ -21,7 +21,7 @@ def test_everybody_comes_once_over_several_pages(sandbox: Sandbox) -> None:
     assert sandbox.requests.count("slack", path="users.list") > 60 // 7
 
 
-def test_the_token_is_in_the_header_alone(sandbox: Sandbox) -> None:
+def test_token_is_in_the_header_alone(sandbox: Sandbox) -> None:
     read(config(sandbox))
     for exchange in sandbox.requests:
         assert exchange.headers["authorization"] == f"Bearer {sandbox.slack.token}"
@@ -30,7 +30,7 @@ def test_the_token_is_in_the_header_alone(sandbox: Sandbox) -> None:
     assert {e.query["include_locale"] for e in sandbox.requests.matching(path="users.list")} == {"true"}
 
 
-def test_filters(sandbox: Sandbox) -> None:
+def test_users_filters_leave_out_whom_they_name(sandbox: Sandbox) -> None:
     members = sandbox.slack.members()
     few = read(config(sandbox, include_deactivated=False, include_guests=False)).by_id()
     expected = {m["id"] for m in members if not m["deleted"] and not m.get("is_restricted")} & humans(sandbox)
@@ -38,7 +38,7 @@ def test_filters(sandbox: Sandbox) -> None:
     assert len(read(config(sandbox, include_bots=True)).by_id()) == len(members)
 
 
-def test_an_increment_brings_who_changed_at_or_after_the_state_and_who_has_no_time(sandbox: Sandbox) -> None:
+def test_users_increment_brings_who_changed_since_the_state(sandbox: Sandbox) -> None:
     newest = max(int(m.get("updated", 0)) for m in sandbox.slack.members())
     at_the_state = set(sorted(humans(sandbox))[2:4])
     for person in at_the_state:
@@ -60,7 +60,7 @@ def test_an_increment_brings_who_changed_at_or_after_the_state_and_who_has_no_ti
     assert newest < after["updated"] <= before + 1
 
 
-def test_the_state_is_never_past_the_start_of_the_read_nor_goes_back(sandbox: Sandbox) -> None:
+def test_users_state_is_not_past_the_start_nor_goes_back(sandbox: Sandbox) -> None:
     person = sorted(humans(sandbox))[0]
     tomorrow = int(time.time()) + 86_400
     sandbox.slack.touch(person, at=tomorrow)
@@ -71,7 +71,7 @@ def test_the_state_is_never_past_the_start_of_the_read_nor_goes_back(sandbox: Sa
     assert person not in later.by_id()
 
 
-def test_a_filtered_person_counts_for_the_state(sandbox: Sandbox) -> None:
+def test_users_state_counts_a_filtered_person(sandbox: Sandbox) -> None:
     bot = next(m["id"] for m in sandbox.slack.members() if m.get("is_bot"))
     moment = int(time.time()) - 10
     sandbox.slack.touch(bot, at=moment)
@@ -80,19 +80,19 @@ def test_a_filtered_person_counts_for_the_state(sandbox: Sandbox) -> None:
     assert output.states() == [{"updated": moment}]
 
 
-def test_a_full_refresh_takes_no_heed_of_a_state(sandbox: Sandbox) -> None:
+def test_users_full_refresh_ignores_a_state(sandbox: Sandbox) -> None:
     output = read(config(sandbox), state={"users": {"updated": int(time.time())}}, sync_mode="full_refresh")
     assert set(output.by_id()) == humans(sandbox)
 
 
-def test_a_state_that_is_none_is_told(sandbox: Sandbox) -> None:
+def test_users_state_without_a_time_is_config_error(sandbox: Sandbox) -> None:
     output = read(config(sandbox), state={"users": {"updated": "soon"}})
     assert output.status == 1
     assert output.errors("users")[0]["failure_type"] == "config_error"
     assert "Clear the stream's data" in output.errors("users")[0]["message"]
 
 
-def test_a_scope_that_lacks_fails_check_and_read_by_its_name(sandbox: Sandbox) -> None:
+def test_users_without_a_scope_fail_check_and_read(sandbox: Sandbox) -> None:
     token = sandbox.slack.issue_token(["users:read"])
     status, message = run("check", config(sandbox, token)).connection_status()
     assert status == "FAILED"
@@ -104,14 +104,14 @@ def test_a_scope_that_lacks_fails_check_and_read_by_its_name(sandbox: Sandbox) -
     assert output.errors("users")[0]["failure_type"] == "config_error"
 
 
-def test_without_the_header_the_scopes_are_not_judged(sandbox: Sandbox) -> None:
+def test_users_without_the_scopes_header_are_read(sandbox: Sandbox) -> None:
     sandbox.slack.switches.scopes_header = False
     token = sandbox.slack.issue_token(["users:read"])
     assert run("check", config(sandbox, token)).connection_status() == ("SUCCEEDED", "")
     assert "email" not in read(config(sandbox, token)).records()[0]
 
 
-def test_a_stream_that_is_not_ours_fails(sandbox: Sandbox) -> None:
+def test_read_of_an_unknown_stream_fails(sandbox: Sandbox) -> None:
     output = read(config(sandbox), "channels")
     assert output.status == 1
     assert output.errors()[0]["failure_type"] == "config_error"

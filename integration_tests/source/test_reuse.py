@@ -44,7 +44,7 @@ def airbyte(monkeypatch: pytest.MonkeyPatch) -> Any:
     return airbyte
 
 
-def test_sql_over_a_cache(sandbox: Sandbox, airbyte: Any, tmp_path: Path) -> None:
+def test_duckdb_cache_of_every_person_answers_sql(sandbox: Sandbox, airbyte: Any, tmp_path: Path) -> None:
     source = airbyte.get_source(
         "source-slack-users",
         config=config(sandbox, sandbox.slack.admin_token, include_bots=True),
@@ -101,7 +101,7 @@ def test_documented_query_lists_paid_seats_without_activity(sandbox: Sandbox, ai
 
 
 @pytest.mark.skipif(not EXAMPLE.exists(), reason="Slack's example is kept beside the checkout, not in it")
-def test_slacks_own_example_of_a_page(sandbox: Sandbox) -> None:
+def test_users_of_slacks_example_page_are_records(sandbox: Sandbox) -> None:
     page = json.loads(EXAMPLE.read_text())
     page["response_metadata"]["next_cursor"] = ""
     sandbox.faults.add(Fault("status", status=200, body=json.dumps(page), service="slack", path="users.list"))

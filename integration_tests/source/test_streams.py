@@ -148,7 +148,7 @@ def test_custom_fields_are_those_of_the_profiles(sandbox: Sandbox, listed: bool)
 
 
 def test_custom_fields_keep_slacks_pace(sandbox: Sandbox) -> None:
-    """After 429 the request is repeated when Slack says so, as often as that takes."""
+    """After HTTP 429 the request is repeated, after the time and as often as Slack asks."""
     sandbox.slack.switches.fields_listed = False
     sandbox.slack.switches.calls["users.profile.get"] = 10
     token = sandbox.slack.issue_token(["users:read", "users:read.email", "users.profile:read"])

@@ -1,4 +1,4 @@
-"""The stream `last_logins`: the newest login of each person, from the access logs."""
+"""Lists the newest login of each person, from the access logs: the stream `last_logins`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,8 +11,8 @@ from source_slack_users.workspaces import Workspace
 
 LAST_PAGE = 100  # Slack gives no numbered page past it
 LARGEST_CURSOR_PAGE = 999  # Slack: "under 1000"
-_NEVER = 2**63 - 1
 FIRST_READ = 396 * 24 * 3600  # 13 months, in seconds
+_NEVER = 2**63 - 1
 
 Login = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ _to_record = record_builder(
 
 
 class LastLogins(SlackStream):
-    """The newest login of each person (Slack: team.accessLogs, newest first)."""
+    """Lists the newest login of each person (Slack: team.accessLogs, newest first)."""
 
     primary_key = "user_id"
     cursor_field = "last_login_at"
@@ -60,11 +60,14 @@ class LastLogins(SlackStream):
 class LogPages:
     """Pages through an access log: by number, past the last number by time; by cursor if Slack numbers no pages."""
 
+    def __init__(self) -> None:
+        self._before: int | None = None
+        self._oldest = _NEVER
+
     def __call__(self, limit: int, answer: Answer | None) -> Answer | None:
         """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
         if answer is None:
-            self._before: int | None = None
-            self._oldest = _NEVER
+            self._before, self._oldest = None, _NEVER
             return {"count": limit, "page": 1}
         self._oldest = min([self._oldest, *filter(None, map(_last, answer["logins"]))])
         paging = mapping(answer.get("paging"))

@@ -1,4 +1,4 @@
-"""The stream `billable_info`: whether each person is billed."""
+"""Lists whether each person is billed: the stream `billable_info`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from source_slack_users.streams import Record, SlackStream, State
 
 
 class BillableInfo(SlackStream):
-    """Whether each person is billed (Slack: team.billableInfo)."""
+    """Lists whether each person is billed (Slack: team.billableInfo)."""
 
     primary_key = "user_id"
 

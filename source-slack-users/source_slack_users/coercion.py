@@ -74,15 +74,10 @@ _BY_TYPE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def field_types(stream: str) -> dict[str, str]:
-    """Read the type of each field of a stream's schema, in order: of those of the table, the format before the type."""
-    schema = json.loads(pkgutil.get_data(__package__, f"schemas/{stream}.json") or b"")
-    return {name: field.get("format") or _type(field["type"]) for name, field in schema["properties"].items()}
-
-
 def coercions(stream: str) -> dict[str, Callable[[Any], Any]]:
     """Return for each field of a stream's schema the function that brings a value into its type."""
-    return {name: _BY_TYPE[kind] for name, kind in field_types(stream).items()}
+    schema = json.loads(pkgutil.get_data(__package__, f"schemas/{stream}.json") or b"")
+    return {name: _BY_TYPE[field.get("format") or _type(field["type"])] for name, field in schema["properties"].items()}
 
 
 def record_builder(stream: str, slacks_names: Mapping[str, str] | None = None) -> Callable[[Any], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The custom fields of people's profiles, by their labels."""
+"""Reads the custom fields of people's profiles, by their labels."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -48,14 +48,16 @@ class CustomFields:
             raise transient_error(
                 "Slack's team.profile.get gave an answer without fields. The next attempt may succeed."
             )
-        for field in fields:
-            label = text(field.get("label")) or field["id"]
+        for field in filter(None, map(mapping, fields)):
+            field_id = text(field.get("id"))
+            label = text(field.get("label")) or field_id
             if label in self._labels.values():
-                label = f"{label} ({field['id']})"  # of two fields of one label, the second
-            self._labels.setdefault(field["id"], label)
+                label = f"{label} ({field_id})"  # of two fields of one label, the second
+            if field_id is not None and label is not None:
+                self._labels.setdefault(field_id, label)
 
     def _ask_for(self, person: str) -> Any:
-        """Return the fields of one person; None if Slack does not know them any more."""
+        """Return the fields of one person; None if Slack no longer has the person."""
         try:
             answer, _ = self._api.call("users.profile.get", user=person)
         except SlackRefusal as refusal:

@@ -1,4 +1,4 @@
-"""The stream `member_activity`: what each person did on each day, from the files of Slack's analytics."""
+"""Reads what each person did on each day, from the files of Slack's analytics: the stream `member_activity`."""
 
 import gzip
 import io
@@ -31,7 +31,7 @@ _to_record = record_builder(
 
 
 class MemberActivity(SlackStream):
-    """One record a person and day (Slack: admin.analytics.getFile)."""
+    """Reads one record a person and day (Slack: admin.analytics.getFile)."""
 
     primary_key: ClassVar[list[str]] = ["user_id", "date"]
     cursor_field = "date"

@@ -1,4 +1,4 @@
-"""What the streams share. Each lists whole, or fails: none goes on in the middle of a listing."""
+"""Holds what the streams share. Each lists whole, or fails: none goes on in the middle of a listing."""
 
 import logging
 import time
@@ -32,18 +32,18 @@ Record = dict[str, Any]
 State = Mapping[str, Any]
 
 CLOCKS_DIFFER = 5
-"""Seconds by which this machine's clock may be ahead of Slack's: an answer's time is told in whole seconds, and may be old."""
+"""Seconds by which this machine's clock may be ahead of Slack's: an answer names its time in whole seconds, and may be old."""
 
 CLOCK_ERROR = 2 * 24 * 3600
 """Seconds by which a saved time may be ahead: that of a clock set to another time zone. A later one is a mistake."""
 
 
 class SlackStream(Stream, ABC):
-    """A stream that lists whole, emits ready messages, and ends with one STATE."""
+    """Lists whole, emits ready messages, and ends with one STATE."""
 
     page_size: int | None = None  # where it is not the administrator's choice
 
-    # What a failed full refresh has written is thrown away, for the next attempt begins anew.
+    # What a failed full refresh has written is thrown away, for the next attempt begins from the start.
     is_resumable = False
 
     def __init__(self, config: Config, auth: AuthBase, started: float) -> None:
@@ -61,7 +61,7 @@ class SlackStream(Stream, ABC):
 
     @abstractmethod
     def next_state(self, state: State) -> State:
-        """Give the state for the next read, once everything is listed."""
+        """Return the state for the next read, once everything is listed."""
 
     def read(  # noqa: PLR0917 - the CDK's signature
         self,
@@ -75,7 +75,7 @@ class SlackStream(Stream, ABC):
         """Yield the RECORD messages, then the STATE.
 
         The CDK's own `read` asks for a state after each record; here there is none before the end. A full refresh
-        takes no heed of a state.
+        ignores a state.
         """
         state = stream_state if configured_stream.sync_mode == SyncMode.incremental else {}
         try:

@@ -1,4 +1,4 @@
-"""The stream `user_groups`: the user groups of the workspaces, and who is in them."""
+"""Lists the user groups of the workspaces, and who is in them: the stream `user_groups`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _to_record = record_builder("user_groups")
 
 
 class UserGroups(SlackStream):
-    """The user groups (Slack: usergroups.list)."""
+    """Lists the user groups (Slack: usergroups.list)."""
 
     primary_key = "id"
 

@@ -1,4 +1,4 @@
-"""The stream `users`: everybody in the workspaces."""
+"""Lists everybody in the workspaces: the stream `users`."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -17,7 +17,7 @@ Member = Mapping[str, Any]
 
 
 class Users(SlackStream):
-    """Everybody in the workspaces (Slack: users.list)."""
+    """Lists everybody in the workspaces (Slack: users.list)."""
 
     primary_key = "id"
     cursor_field = "updated"

@@ -1,4 +1,4 @@
-"""Whose token it is, what it may do, and which workspaces it reads."""
+"""Finds out whose token it is, what it may do, and which workspaces it reads."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CLASSIC_SCOPES = frozenset({"bot:basic", "bot", "client", "read", "post"})
 
 @dataclass(frozen=True)
 class Workspace:
-    """One workspace: its id, its name, and the `team_id` to send, which only an organization-wide token needs."""
+    """Names a workspace: its id, its name, and the `team_id` to send, which only an organization-wide token needs."""
 
     id: str
     name: str
@@ -25,9 +25,9 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Identity:
-    """What Slack says of a token: its workspace (or its organization), and its scopes; None if Slack names none.
+    """Holds what Slack reports of a token: its workspace (or its organization), and its scopes; None if it names none.
 
-    `now` is the time of Slack's answer by Slack's own clock, in Unix seconds; None if it is not told.
+    `now` is the time of Slack's answer by Slack's own clock, in Unix seconds; None if the answer does not name it.
     """
 
     workspace: Workspace
@@ -38,7 +38,7 @@ class Identity:
     def require_scopes(self) -> None:
         """Raise config_error if the token's scopes are granular ones, and lack the one for e-mail addresses.
 
-        The scopes of classic apps have other names. Whether a token may list people at all, Slack itself says.
+        The scopes of classic apps have other names. Whether a token may list people at all, Slack itself decides.
         """
         scopes = self.scopes or frozenset()
         granular = any(":" in scope for scope in scopes) and not scopes & CLASSIC_SCOPES

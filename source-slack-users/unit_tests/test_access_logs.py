@@ -1,4 +1,4 @@
-"""The newest login of each person, from a log of any length."""
+"""Reads the newest login of each person, from a log of any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is billed."""
+"""Reads who is billed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slack's values in the types of the schemas."""
+"""Brings Slack's values into the types of the schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom fields by their labels: from the listing, or person by person."""
+"""Reads custom fields by their labels: from the listing, or person by person."""
 
 from __future__ import annotations
 

@@ -27,20 +27,22 @@ def section(title: str) -> str:
 @pytest.mark.parametrize("stream", [path.stem for path in (PACKAGE / "schemas").glob("*.json")])
 def test_documented_fields_are_those_of_the_schema(stream: str) -> None:
     schema = json.loads((PACKAGE / "schemas" / f"{stream}.json").read_text())["properties"]
-    told = dict(re.findall(r"^\| `(\w+)` \| ([a-z -]+) \|", section(f"### {stream}"), re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(\w+)` \| ([a-z -]+) \|", section(f"### {stream}"), re.MULTILINE))
     declared = {}
     for name, field in schema.items():
         (kind,) = set(field["type"] if isinstance(field["type"], list) else [field["type"]]) - {"null"}
         declared[name] = field.get("format") or WORDS.get(kind, kind)
-    assert told == declared
+    assert documented == declared
 
 
 def test_documented_settings_are_those_of_the_form() -> None:
     fields: dict[str, Any] = yaml.safe_load((PACKAGE / "spec.yaml").read_text())["connectionSpecification"][
         "properties"
     ]
-    told = re.findall(r"^\| ([^|`]+) \| `(\w+)` \|", section("### Step 2: Set up the source in Airbyte"), re.MULTILINE)
-    assert {name: title for title, name in told} == {name: field["title"] for name, field in fields.items()}
+    documented = re.findall(
+        r"^\| ([^|`]+) \| `(\w+)` \|", section("### Step 2: Set up the source in Airbyte"), re.MULTILINE
+    )
+    assert {name: title for title, name in documented} == {name: field["title"] for name, field in fields.items()}
 
 
 def test_documented_manifests_ask_for_needed_scopes() -> None:

@@ -1,4 +1,4 @@
-"""Which workspace gives a person's record."""
+"""Chooses the workspace that gives a person's record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listing brings each item once, or again if it is newer, and ends."""
+"""Lists each item once, or again if it is newer, and ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people did, day by day, from the files of Slack's analytics."""
+"""Reads what people did, day by day, from the files of Slack's analytics."""
 
 from __future__ import annotations
 

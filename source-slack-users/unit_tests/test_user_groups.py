@@ -1,4 +1,4 @@
-"""The user groups, and who is in them."""
+"""Reads the user groups, and who is in them."""
 
 from __future__ import annotations
 

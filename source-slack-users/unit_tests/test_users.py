@@ -1,4 +1,4 @@
-"""One member becomes one record."""
+"""Turns one member into one record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = json.loads((Path(source_slack_users.__file__).parent / "schemas" / "use
 VALIDATOR = Draft7Validator(SCHEMA)
 START = "2026-01-31T12:00:00Z"
 
-# Recorded members bear flags as 1 and 0, numbers as text, and lists and numbers where a text should be.
+# Recorded members have flags as 1 and 0, numbers as text, and lists and numbers where a text should be.
 FLAG = st.none() | st.booleans() | st.sampled_from([0, 1, "0", "1", "true", "false", "", "maybe", [], {}])
 TEXT = st.none() | st.just("") | st.text(max_size=12) | st.integers() | st.lists(st.text(max_size=2), max_size=1)
 NUMBER = st.none() | st.integers() | st.floats() | st.integers().map(str) | st.just("soon") | st.booleans()

@@ -1,4 +1,4 @@
-"""Whom the stream `users` lists, and the state that it ends with."""
+"""Reads the stream `users`: everybody in it, and the state that it ends with."""
 
 from __future__ import annotations
 

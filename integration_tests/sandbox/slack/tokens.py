@@ -66,7 +66,7 @@ class Tokens:
         organization: bool = False,
         prefix: str = "",
     ) -> str:
-        """A new token: of a bot or a user, of a workspace (the first, unless told) or of the organization."""
+        """A new token: of a bot or a user, of a workspace (the first, by default) or of the organization."""
         self._number += 1
         text = f"{prefix}{'xoxb' if kind == 'bot' else 'xoxp'}-sandbox-{self.seed}-{self._number}"
         home = None if organization else team_id or self.team_id
@@ -80,7 +80,7 @@ class Tokens:
         self.refresh_token = f"xoxe-sandbox-refresh-{self.seed}-{self.exchanges}"
 
     def set_state(self, text: str | None, state: str | None) -> None:
-        """Make a token (the rotating one unless told) one that is refused with `state`."""
+        """Make a token (the rotating one by default) one that is refused with `state`."""
         self.issued[text or self.rotating_token].state = state
 
     def authenticate(self, header: str | None) -> Token:

@@ -116,7 +116,7 @@ class Slack:
         return self.tokens.issue(scopes, **more)
 
     def expire_token(self, token: str | None = None) -> None:
-        """Make a token (the rotating one unless told) one that is refused as `token_expired`."""
+        """Make a token (the rotating one by default) one that is refused as `token_expired`."""
         self.tokens.set_state(token, "token_expired")
 
     def refuse_token(self, token: str, code: str | None) -> None:
@@ -128,7 +128,7 @@ class Slack:
         self.listing_epoch += 1
 
     def place(self, team_id: str | None = None) -> Workspace:
-        """A workspace; the first unless told."""
+        """A workspace; the first by default."""
         places = [self.workspace, *self.grid, self.unseen]
         return next(place for place in places if team_id in (None, place.id))
 
@@ -208,7 +208,7 @@ class Slack:
         return Response(orjson.dumps(content), media_type="application/json", headers=headers)
 
     def _authenticate(self, request: Request, params: Params) -> Token:
-        if "token" in params:  # Slack knows it from the body; the contract knows the header alone
+        if "token" in params:  # Slack accepts it in a body, too; the connector sends it in the header alone
             raise SlackError("not_authed")
         return self.tokens.authenticate(request.headers.get("authorization"))
 

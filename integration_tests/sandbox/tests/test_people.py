@@ -70,19 +70,19 @@ ODDITIES: dict[str, Callable[[Member], Any]] = {
 
 
 @pytest.mark.parametrize("oddity", ODDITIES)
-def test_every_oddity_is_among_them(oddity: str) -> None:
+def test_members_hold_every_oddity(oddity: str) -> None:
     assert any(ODDITIES[oddity](member) for member in MEMBERS)
     assert any(ODDITIES[oddity](m) for m in workspace_members(Cast(8), "T0SANDBOX", 60)), "not in a small workspace"
 
 
-def test_ids_handles_and_addresses_are_unique() -> None:
+def test_members_ids_handles_and_addresses_are_unique() -> None:
     many = workspace_members(Cast(3), "T1", 3000)
     for values in ([m["id"] for m in many], [m["name"] for m in many]):
         assert max(Counter(values).values()) == 1
     assert max(Counter(m["profile"]["email"].lower() for m in many if "email" in m["profile"]).values()) == 1
 
 
-def test_the_same_seed_gives_the_same_workspace() -> None:
+def test_same_seed_gives_the_same_workspace() -> None:
     one, two, other = Slack(120, 5), Slack(120, 5), Slack(120, 6)
     assert one.members() == two.members()
     assert [place.members for place in one.grid] == [place.members for place in two.grid]
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_workspace() -> None:
     assert one.members() != other.members()
 
 
-def test_most_are_ordinary() -> None:
+def test_members_are_mostly_ordinary() -> None:
     kinds = Counter(
         "deactivated" if m["deleted"] else "bot" if m.get("is_bot") else "person"
         for m in workspace_members(Cast(9), "T1", 250)

@@ -49,7 +49,7 @@ def client(sandbox: Sandbox, token: str | None = None) -> WebClient:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 200, 1000])
-def test_slacks_own_sdk_lists_the_whole_workspace(shared: Sandbox, limit: int) -> None:
+def test_users_list_by_slacks_sdk_is_whole(shared: Sandbox, limit: int) -> None:
     pages = [page["members"] for page in client(shared).users_list(limit=limit, include_locale=True)]
     listed = [member["id"] for page in pages for member in page]
     assert listed == [member["id"] for member in shared.slack.members()]
@@ -59,13 +59,13 @@ def test_slacks_own_sdk_lists_the_whole_workspace(shared: Sandbox, limit: int) -
         assert any(len(page) < limit for page in pages[:-1]), "no page was shorter than the limit before the end"
 
 
-def test_the_sdk_raises_what_slack_refuses(shared: Sandbox) -> None:
+def test_refusal_is_raised_by_slacks_sdk(shared: Sandbox) -> None:
     with pytest.raises(SlackApiError) as error:
         client(shared, "xoxb-sandbox-nobody").users_list()
     assert error.value.response["error"] == "invalid_auth"
 
 
-def test_auth_test_tells_who_asks_and_which_scopes(shared: Sandbox) -> None:
+def test_auth_test_names_the_workspace_and_the_scopes(shared: Sandbox) -> None:
     answer = client(shared).auth_test()
     assert (answer["team_id"], answer["is_enterprise_install"]) == (shared.slack.team_id, False)
     assert "enterprise_id" not in answer.data
@@ -76,7 +76,7 @@ def test_auth_test_tells_who_asks_and_which_scopes(shared: Sandbox) -> None:
     assert (one["enterprise_id"], one["is_enterprise_install"]) == (shared.slack.enterprise_id, False)
 
 
-def test_what_a_token_sees(shared: Sandbox) -> None:
+def test_users_list_shows_what_the_token_may_see(shared: Sandbox) -> None:
     def seen(token: str, **params: Any) -> list[dict[str, Any]]:
         members: list[dict[str, Any]] = call(shared, "users.list", token, limit=1000, **params)["members"]
         return members
@@ -101,11 +101,11 @@ def test_what_a_token_sees(shared: Sandbox) -> None:
         ({"token": "xoxb-sandbox-7-1"}, "not_authed"),
     ],
 )
-def test_bad_arguments_are_refused(shared: Sandbox, params: dict[str, Any], error: str) -> None:
+def test_users_list_bad_arguments_are_refused(shared: Sandbox, params: dict[str, Any], error: str) -> None:
     assert refused(shared, "users.list", shared.slack.token, **params) == error
 
 
-def test_a_token_is_taken_from_the_header_alone(shared: Sandbox) -> None:
+def test_token_is_taken_from_the_header_alone(shared: Sandbox) -> None:
     assert refused(shared, "users.list") == "not_authed"
     assert refused(shared, "users.list", token=shared.slack.token) == "not_authed"
     basic = requests.get(f"{shared.slack_url}auth.test", headers={"Authorization": "Basic abc"}, timeout=10)
@@ -115,21 +115,21 @@ def test_a_token_is_taken_from_the_header_alone(shared: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("code", ["token_revoked", "token_expired", "account_inactive", "org_login_required"])
-def test_a_token_that_ended_is_refused_by_its_code(shared: Sandbox, code: str) -> None:
+def test_token_that_ended_is_refused_by_its_code(shared: Sandbox, code: str) -> None:
     token = shared.slack.issue_token()
     assert call(shared, "auth.test", token)["ok"]
     shared.slack.refuse_token(token, code)
     assert refused(shared, "users.list", token) == code
 
 
-def test_a_missing_scope_is_named(shared: Sandbox) -> None:
+def test_missing_scope_is_named(shared: Sandbox) -> None:
     token = shared.slack.issue_token(["channels:read"])
     answer = call(shared, "users.list", token)
     assert answer == {"ok": False, "error": "missing_scope", "needed": "users:read", "provided": "channels:read"}
     assert call(shared, "team.accessLogs", shared.slack.token)["needed"] == "admin"
 
 
-def test_unknown_methods_and_both_ways_to_send_arguments(shared: Sandbox) -> None:
+def test_arguments_come_as_a_form_or_as_json(shared: Sandbox) -> None:
     assert refused(shared, "users.everyone", shared.slack.token) == "unknown_method"
     headers = {"Authorization": f"Bearer {shared.slack.token}"}
     form = requests.post(f"{shared.slack_url}users.list", data={"limit": 3}, headers=headers, timeout=10)
@@ -150,7 +150,7 @@ def test_cursors_belong_to_one_listing(sandbox: Sandbox) -> None:
     assert refused(sandbox, "users.list", slack.token, cursor=cursor, limit=10) == "invalid_cursor"
 
 
-def test_large_pages_and_many_calls_are_refused_where_switched_on(sandbox: Sandbox) -> None:
+def test_switches_refuse_large_pages_and_many_calls(sandbox: Sandbox) -> None:
     sandbox.slack.switches.largest_page = 20
     assert refused(sandbox, "users.list", sandbox.slack.token, limit=200) == "limit_required"
     assert refused(sandbox, "users.list", sandbox.slack.token) == "limit_required"
@@ -164,7 +164,7 @@ def test_large_pages_and_many_calls_are_refused_where_switched_on(sandbox: Sandb
     assert answers[2].json() == {"ok": False, "error": "ratelimited"}
 
 
-def test_a_grid_has_people_in_several_workspaces(shared: Sandbox) -> None:
+def test_grid_has_people_in_several_workspaces(shared: Sandbox) -> None:
     slack = shared.slack
     organization = client(shared, slack.org_token)
     teams = [team["id"] for page in organization.auth_teams_list(limit=1) for team in page["teams"]]
@@ -185,7 +185,7 @@ def test_a_grid_has_people_in_several_workspaces(shared: Sandbox) -> None:
     shared.slack.switches.being_moved = set()
 
 
-def test_access_logs_by_page_and_by_cursor(shared: Sandbox) -> None:
+def test_access_logs_by_page_and_by_cursor_are_equal(shared: Sandbox) -> None:
     slack = shared.slack
     admin = client(shared, slack.admin_token)
     pages, number = [], 1
@@ -235,7 +235,7 @@ def test_user_groups_need_what_is_asked_for(sandbox: Sandbox) -> None:
     assert refused(sandbox, "usergroups.list", sandbox.slack.admin_token) == "plan_upgrade_required"
 
 
-def test_profiles_bring_the_fields_that_a_listing_may_leave_out(sandbox: Sandbox) -> None:
+def test_profile_has_the_fields_that_a_listing_leaves_out(sandbox: Sandbox) -> None:
     slack = sandbox.slack
     token = slack.issue_token(["users:read", "users.profile:read"])
     person = next(m for m in slack.members() if m["profile"].get("fields"))
@@ -280,7 +280,7 @@ def test_analytics_are_a_file_a_day(shared: Sandbox) -> None:
     assert refused(shared, "admin.analytics.getFile", slack.issue_token(scope, kind="user")) == "user_is_restricted"
 
 
-def test_pace_is_slacks(sandbox: Sandbox) -> None:
+def test_pace_is_that_of_slacks_tiers(sandbox: Sandbox) -> None:
     sandbox.slack.switches.pace = True
     headers = {"Authorization": f"Bearer {sandbox.slack.admin_token}"}
 
@@ -309,7 +309,7 @@ def exchange(sandbox: Sandbox, **form: str) -> dict[str, Any]:
     return found
 
 
-def test_a_refresh_token_is_good_once(sandbox: Sandbox) -> None:
+def test_refresh_token_is_good_once(sandbox: Sandbox) -> None:
     slack = sandbox.slack
     old, refresh = slack.rotating_token, slack.refresh_token
     assert call(sandbox, "auth.test", old)["ok"]
@@ -324,7 +324,7 @@ def test_a_refresh_token_is_good_once(sandbox: Sandbox) -> None:
     assert slack.tokens.spent == [refresh]
 
 
-def test_a_code_is_exchanged_for_a_token(sandbox: Sandbox) -> None:
+def test_code_is_exchanged_for_a_token(sandbox: Sandbox) -> None:
     redirect = sandbox.slack.tokens.redirect_uri
     assert exchange(sandbox, code="wrong", redirect_uri=redirect)["error"] == "invalid_code"
     assert exchange(sandbox, code=sandbox.slack.tokens.code, redirect_uri="https://x")["error"] == "bad_redirect_uri"
@@ -335,7 +335,7 @@ def test_a_code_is_exchanged_for_a_token(sandbox: Sandbox) -> None:
     assert query == {"ok": False, "error": "invalid_arguments"}
 
 
-def test_the_workspace_changes(sandbox: Sandbox) -> None:
+def test_workspace_changes_are_listed(sandbox: Sandbox) -> None:
     slack = sandbox.slack
     person = next(m for m in slack.members() if m["profile"].get("title") and not m["deleted"])
     before = person["updated"]
@@ -357,7 +357,7 @@ def test_the_workspace_changes(sandbox: Sandbox) -> None:
     assert slack.members()[2]["is_admin"] is False
 
 
-def test_a_log_in_is_the_newest_entry(sandbox: Sandbox) -> None:
+def test_log_in_is_the_newest_entry(sandbox: Sandbox) -> None:
     slack = sandbox.slack
     before = slack.place().logins
     known, new = before[0]["user_id"], next(m["id"] for m in slack.members() if m.get("is_invited_user"))
@@ -372,14 +372,14 @@ def test_a_log_in_is_the_newest_entry(sandbox: Sandbox) -> None:
     assert len(logins) == len(before) + 1
 
 
-def test_faults_speak_as_slack_does(sandbox: Sandbox) -> None:
+def test_faults_answer_as_slack_does(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("slack_error", service="slack", code="fatal_error", nth=2))
     sandbox.faults.add(Fault("limit_required", service="slack", nth=3))
     answers = [call(sandbox, "users.list", sandbox.slack.token, limit=1) for _ in range(4)]
     assert [answer.get("error") for answer in answers] == [None, "fatal_error", "limit_required", None]
 
 
-def test_a_member_has_the_keys_of_slacks_own_example(shared: Sandbox) -> None:
+def test_member_has_the_keys_of_slacks_example(shared: Sandbox) -> None:
     if not EXAMPLE.exists():
         pytest.skip("Slack's example answer is not beside this checkout")
     example = json.loads(EXAMPLE.read_text())
