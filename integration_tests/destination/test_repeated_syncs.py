@@ -13,7 +13,7 @@ SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
 
 
 def test_rejected_record_fails_by_name_in_each_sync(quick: Sandbox) -> None:
-    """A title that the field does not hold is rejected in each full refresh, and written once it is mended."""
+    """A title that the field does not hold is rejected in each full refresh, and written once it is corrected."""
     empty(quick)
     quick.oomnitza.add_person(username="bob", email="bob@acme.example", first_name="Bob", last_name="Example")
     team = [person("ada"), person("bob", title="B" * 255)]

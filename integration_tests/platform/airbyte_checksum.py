@@ -24,7 +24,10 @@ class StateChecksum:
         self.rejected = 0
 
     def pass_on(self, messages: Iterable[Any]) -> Iterable[Any]:
-        """Yield a source's messages as the platform sends them on: each state with the source's count."""
+        """Yield a source's messages as the platform sends them on: each state with the source's count.
+
+        Raises AssertionError if the source counted otherwise.
+        """
         for message in messages:
             if isinstance(message, bytes) or message["type"] == "RECORD":
                 self._since[_stream_of_record(message)] += 1
@@ -40,7 +43,10 @@ class StateChecksum:
             self._since.clear()
         else:
             self._since[name] = 0
-        sent = {**state, "sourceStats": {"recordCount": float(count)}}
+        sent = {"sourceStats": {"recordCount": float(count)}, **state}
+        assert sent["sourceStats"]["recordCount"] == count, (
+            f"{name}: the source counts otherwise than the platform, {count}"
+        )
         self._staged.append((name, count, sent))
         return sent
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness import source_process as source
 from integration_tests.harness.destination_process import config, person, record, state, stream, write
 from integration_tests.platform.airbyte_checksum import StateChecksum
 from integration_tests.sandbox import Sandbox
@@ -73,3 +74,19 @@ def test_state_after_rejected_records_counts_them_apart(sandbox: Sandbox) -> Non
     output = write(config(sandbox), [*page(0), state({"n": 1})])
     (acknowledged,) = output.of("STATE")
     assert acknowledged["destinationStats"] == {"recordCount": 80, "rejectedRecordCount": 20}
+
+
+@pytest.mark.parametrize("sync_mode", ["full_refresh", "incremental"])
+def test_counts_of_slack_users_are_those_of_source_and_platform(sandbox: Sandbox, sync_mode: str) -> None:
+    """Both connectors with the platform between them, which sends on records and states, and no status."""
+    active = [each["id"] for each in sandbox.slack.members() if each["profile"].get("email") and not each["deleted"]]
+    for someone in active[:3]:
+        sandbox.slack.set_title(someone, "B" * 255)
+    read = source.read(source.config(sandbox, page_size=20), sync_mode=sync_mode)
+    platform = StateChecksum()
+    sent = [message for message in read.messages if message["type"] in ("RECORD", "STATE")]
+    output = write(config(sandbox), list(platform.pass_on(sent)), stream(sync_mode=sync_mode))
+    for each in output.of("STATE"):
+        platform.take_back(each)
+    assert (output.counts()["failed"], platform.rejected) == (3, 3)
+    assert platform.committed == len(read.records()) - 3
