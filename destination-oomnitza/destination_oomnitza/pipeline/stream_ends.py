@@ -62,5 +62,5 @@ class StreamEnds:
         """Return the streams that were begun, and not read to the end."""
         if self._any_status:
             return self._begun - self.complete()
-        # Without any state, nothing tells the end of a source from its failure.
+        # Without any state, a source that ended and one that failed look the same.
         return {key for key in self._with_state if self._last[key] == "RECORD"}
