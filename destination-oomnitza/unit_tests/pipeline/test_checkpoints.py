@@ -1,4 +1,4 @@
-"""A state is a receipt: it leaves when everything before it is written, in order, with the counts since the last one."""
+"""A state is an acknowledgement: it leaves when everything before it is written, in order, with the counts since the last one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def take(checkpoints: Checkpoints, stream: Any, number: int) -> None:
         checkpoints.take(stream)
 
 
-def test_a_state_waits_for_every_lot_before_it_also_of_other_streams(sent: Sent) -> None:
+def test_state_waits_for_batches_of_every_stream_before_it(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append)
     first, second = checkpoints.open(A), checkpoints.open(B)
     checkpoints.add_state(state(1))
@@ -53,7 +53,7 @@ def test_a_state_waits_for_every_lot_before_it_also_of_other_streams(sent: Sent)
     assert sent.numbers() == [1]
 
 
-def test_a_later_lot_that_is_ready_first_releases_nothing(sent: Sent) -> None:
+def test_later_batch_that_is_settled_first_releases_nothing(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append)
     first = checkpoints.open(A)
     checkpoints.add_state(state(1))
@@ -65,7 +65,7 @@ def test_a_later_lot_that_is_ready_first_releases_nothing(sent: Sent) -> None:
     assert sent.numbers() == [1, 2]
 
 
-def test_a_state_with_nothing_before_it_leaves_at_once(sent: Sent) -> None:
+def test_state_with_nothing_before_it_leaves_at_once(sent: Sent) -> None:
     Checkpoints(sent.append).add_state(state(1))
     assert sent.stats() == [(0, 0)]
 
@@ -84,7 +84,7 @@ def test_counts_are_of_the_stream_and_since_its_last_state(sent: Sent) -> None:
     assert sent.stats() == [(2, 1), (0, 2), (1, 0)]
 
 
-def test_a_state_of_all_streams_counts_all_of_them_and_records_of_no_stream(sent: Sent) -> None:
+def test_state_of_all_streams_counts_every_record(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append)
     take(checkpoints, A, 3)
     take(checkpoints, B, 2)
@@ -96,7 +96,7 @@ def test_a_state_of_all_streams_counts_all_of_them_and_records_of_no_stream(sent
     assert sent.stats() == [(4, 2), (0, 0)]
 
 
-def test_while_everything_is_refused_states_wait_and_then_leave_in_order(sent: Sent) -> None:
+def test_states_wait_while_every_record_is_rejected(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append)
     checkpoints.settle(checkpoints.open(A), 5, False)
     checkpoints.add_state(state(1))
@@ -107,7 +107,7 @@ def test_while_everything_is_refused_states_wait_and_then_leave_in_order(sent: S
     assert sent.numbers() == [1, 2]
 
 
-def test_fail_after_sync_keeps_back_the_state_of_the_first_refused_record_and_all_after_it(sent: Sent) -> None:
+def test_fail_after_sync_keeps_states_from_first_rejected_on(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append, fail_on_rejected=True)
     checkpoints.settle(checkpoints.open(A), 0, True)
     checkpoints.add_state(state(1))
@@ -118,7 +118,7 @@ def test_fail_after_sync_keeps_back_the_state_of_the_first_refused_record_and_al
     assert sent.numbers() == [1]
 
 
-def test_what_can_never_leave_any_more_is_not_kept(sent: Sent) -> None:
+def test_state_that_can_never_leave_is_not_kept(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append, fail_on_rejected=True)
     checkpoints.settle(checkpoints.open(A), 1, True)
     for number in range(100):
@@ -128,7 +128,7 @@ def test_what_can_never_leave_any_more_is_not_kept(sent: Sent) -> None:
     assert sent == []
 
 
-def test_states_of_a_stream_that_is_the_whole_truth_leave_when_the_sync_has_succeeded(sent: Sent) -> None:
+def test_states_of_a_whole_stream_leave_at_the_end(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append, whole={A})
     for number, stream in enumerate(("a", "b", "a")):
         take(checkpoints, (None, stream), 2)
@@ -145,7 +145,7 @@ def test_states_of_a_stream_that_is_the_whole_truth_leave_when_the_sync_has_succ
 
 @pytest.mark.parametrize("stream", ["a", None])
 @pytest.mark.parametrize("broken", [A, B])
-def test_they_never_leave_where_any_stream_was_not_read_to_the_end(sent: Sent, stream: str | None, broken: Any) -> None:
+def test_states_of_a_whole_stream_stay_if_any_is_broken(sent: Sent, stream: str | None, broken: Any) -> None:
     checkpoints = Checkpoints(sent.append, whole={A})
     checkpoints.add_state(state(1, stream))
     checkpoints.conclude({broken})
