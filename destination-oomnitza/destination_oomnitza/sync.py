@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 from destination_oomnitza.api.client import Client
@@ -89,6 +90,56 @@ def _write(
     report: Report,
     cancellation: Cancellation,
 ) -> None:
+    plans = _plans(config, streams, client)
+    writer = _writer(config, client, report, cancellation, plans)
+    keys = SyncKeyWatch()
+    checkpoints = Checkpoints(
+        _withhold if config.test_run else send,  # a state is an acknowledgement, and a test run writes nothing
+        config.on_failed_record == "fail_after_sync",
+        {plan.stream.key for plan in plans if plan.deactivates_missing},
+        hold=lambda: bool(keys.keyless()) or writer.holds_states,
+    )
+    settlement = Settlement(report, checkpoints)
+    with closing(writer), _executor(config.num_workers) as executor:
+        scheduler = Scheduler(executor, writer, settlement.settle, cancellation, max_in_flight=2 * config.num_workers)
+        pipeline = Pipeline(
+            plans,
+            scheduler,
+            checkpoints,
+            report,
+            keys,
+            first_records=FirstRecords(config.test_run),
+            cancellation=cancellation,
+            take_deferred=settlement.take_deferred,
+            batch_size=config.batch_size,
+        )
+        try:
+            end = pipeline.run(lines)
+            writer.finish(end)
+            client.write_access.raise_if_none()
+            _fail_if_unwritten(config, report, keys)
+        except BaseException as error:
+            cancellation.cancel(error)  # what is still waiting for another try must not go on
+            raise
+        checkpoints.conclude(end.broken)
+
+
+@contextmanager
+def _executor(num_workers: int) -> Iterator[Executor]:
+    """Yield an executor; what is under way at the end is not waited for."""
+    executor = ThreadPoolExecutor(num_workers, thread_name_prefix="batch")
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _withhold(state: dict[str, Any]) -> None:
+    """Send nothing."""
+
+
+def _plans(config: Config, streams: Sequence[Stream], client: Client) -> list[StreamPlan]:
+    """Sign in, and plan the streams by what the instance reports; the log shows the mapping of each."""
     client.sign_in()
     schema = read_person_schema(client)
     plans = plan_streams(config, schema, streams, read_mappings(client, config.integrations))
@@ -96,51 +147,7 @@ def _write(
         logger.warning(warning)
     for plan in plans:
         log_mapping(plan)
-    writer = _writer(config, client, report, cancellation, plans)
-    # A state is an acknowledgement, and in a test run nothing was written.
-    keys = SyncKeyWatch()
-    checkpoints = Checkpoints(
-        _withhold if config.test_run else send,
-        config.on_failed_record == "fail_after_sync",
-        {plan.stream.key for plan in plans if plan.deactivates_missing},
-        hold=lambda: bool(keys.keyless()) or writer.holds_states,
-    )
-    settlement = Settlement(report, checkpoints)
-    executor = ThreadPoolExecutor(config.num_workers, thread_name_prefix="batch")
-    scheduler = Scheduler(
-        executor,
-        writer,
-        settlement.settle,
-        cancellation,
-        max_in_flight=2 * config.num_workers,
-    )
-    pipeline = Pipeline(
-        plans,
-        scheduler,
-        checkpoints,
-        report,
-        keys,
-        first_records=FirstRecords(config.test_run),
-        cancellation=cancellation,
-        take_deferred=settlement.take_deferred,
-        batch_size=config.batch_size,
-    )
-    try:
-        end = pipeline.run(lines)
-        writer.finish(end)
-        client.write_access.raise_if_none()
-        _fail_if_unwritten(config, report, keys)
-        checkpoints.conclude(end.broken)
-    except BaseException as error:
-        cancellation.cancel(error)  # what is still waiting for another try must not go on
-        raise
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
-        writer.close()
-
-
-def _withhold(state: dict[str, Any]) -> None:
-    """Send nothing."""
+    return plans
 
 
 def read_person_schema(client: Client) -> PersonSchema:

@@ -118,6 +118,9 @@ def test_token_rejected_at_one_endpoint_ends_the_sync(quick: Sandbox, method: st
     quick.faults.add(Fault("status", status=401, times=None, **whole(method, path)))
     written = write(settings, messages())
     assert written.failure_type == "config_error"
+    added = len(quick.oomnitza.people()) - 4
+    report = written.report()["users"]
+    assert report["added"] + report["failed"] >= added >= report["added"], "the report lacks what was written"
     asked = Counter((each.path, each.raw_query, each.body) for each in quick.requests if each.fault)
     assert max(asked.values()) <= 2
     assert quick.requests.count(path="request_token") <= 1 + settings["num_workers"]

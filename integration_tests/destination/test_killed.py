@@ -94,6 +94,20 @@ def test_a_signal_ends_a_silent_sync_within_seconds_and_with_a_trace(sandbox: Sa
     assert sum('"sync_report"' in message.get("log", {}).get("message", "") for message in printed) == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_in_the_middle_reports_all_that_was_written(sandbox: Sandbox, number: int) -> None:
+    sandbox.latency = 0.02
+    with running(config(sandbox, batch_size=5, num_workers=4)) as process:
+        process.stdin.write(lines(messages()))
+        process.stdin.flush()
+        wait_for_requests(sandbox, 30)
+        _, printed = end(process, number)
+    logs = [message["log"]["message"] for message in printed if message["type"] == "LOG"]
+    (report,) = [json.loads(log)["sync_report"]["users"] for log in logs if '"sync_report"' in log]
+    assert 30 <= report["added"] < 120
+    assert report["added"] == len(emails(sandbox))
+
+
 AGAIN = Fault("status", status=503, retry_after=500, service="oomnitza", times=None)
 HOLE = Fault("timeout_before", service="oomnitza", seconds=60, times=None)
 
