@@ -70,7 +70,7 @@ docs: $(DEV) ## docs/error-messages.md, from the messages of the code
 bench: $(DEV) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m integration_tests.tools.bench
 
-soak: $(DEV) ## 600 random syncs under random faults, by both connectors: nothing lost, nobody twice
+soak: $(DEV) ## 600 random syncs of both connectors under random faults and answers: nothing lost or duplicated
 	@$(BIN)/python -m integration_tests.tools.soak --syncs 600
 
 # Three files: requirements.txt for the images, with hashes; constraints.txt the same without, for `pip install -c`, which

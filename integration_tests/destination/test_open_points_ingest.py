@@ -23,7 +23,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "case matters in filters": {"case_sensitive": True},
     "user names taken": {"username_edits": "taken"},
     "run by uuid": {"run_by_uuid": True},
-    "only counts that are not 0": {"run_objects": "nonzero"},
+    "all counts of a run": {"run_objects": "all"},
     "other words for a run": {"run_words": ("running", "ok", "not ok")},
     "null for empty": {"empty": "null"},
     "archived hidden": {"archived": "hidden"},

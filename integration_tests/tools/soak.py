@@ -56,7 +56,7 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "token_requests": (None, None, 10, 50),
     "saas_created_status": (201, 200),
     "saas_roles": ("object", "list"),
-    "saas_activity": ("deactivated", "active", "is_active", "status"),
+    "saas_activity": ("deactivated", "active", "is_active", "status", None),
     "saas_user_id": (True, False),
     "saas_users_paging": (True, False),
     "assign_answer": (b"", b"[]", b"{}"),
@@ -311,7 +311,7 @@ def main() -> None:
     faults = ", ".join(f"{number} {kind}" for kind, number in tally.faults.most_common())
     print(
         f"{tally.syncs} syncs in {tally.histories} histories, {tally.faulty} with faults, {tally.at_once} pairs at once, "
-        f"{tally.failed} given up, in {time.monotonic() - started:.0f} seconds: nothing lost, nobody twice.\n"
+        f"{tally.failed} given up, in {time.monotonic() - started:.0f} seconds: nothing lost or duplicated.\n"
         f"Faults: {faults}."
     )
 

@@ -77,8 +77,10 @@ class RunLogRoutes:
         ended = self._ended(run)
         total = sum(run.objects.values())
         objects = {**run.objects, "processing": 0} if ended else {**dict.fromkeys(OUTCOMES, 0), "processing": total}
+        logs = run.logs if ended else {}
         if self._oomnitza.switches.run_objects == "nonzero":
             objects = {name: number for name, number in objects.items() if number}
+            logs = {name: lines for name, lines in logs.items() if lines}
         details = {
             "connector": run.connector,
             "deployment": "local",
@@ -87,7 +89,7 @@ class RunLogRoutes:
             "status": self._status(run, ended),
             "ipv4_address": "127.0.0.1",
             "objects": objects,
-            "logs": run.logs if ended else {},
+            "logs": logs,
             "file_attachment": None,
             "test_run": run.test_run,
             "test_run_payload": run.payload if ended else [],

@@ -95,8 +95,8 @@ class Switches:
     """The times that a finalized run is asked for before it has ended; -1: it never ends."""
     run_words: tuple[str, str, str] = ("Processing", "Completed", "Completed with errors")
     """The status of a run before its end, after it, and after one with failed records."""
-    run_objects: Literal["all", "nonzero"] = "all"
-    """The counts of a run's log: all of them, or those that are not 0."""
+    run_objects: Literal["nonzero", "all"] = "nonzero"
+    """The counts and lines of a run's log: those that are not 0, or all."""
 
     @contextmanager
     def temporarily(self, **values: Any) -> Iterator[None]:

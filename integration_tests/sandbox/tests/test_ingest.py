@@ -18,8 +18,8 @@ BOB = {"USER": "bob", "EMAIL": "bob@acme.example", "POSITION": "Builder", "PERMI
 
 @pytest.fixture(autouse=True)
 def by_uuid(sandbox: Sandbox) -> None:
-    """A run's log is read by its UUID, which is simpler here."""
-    sandbox.oomnitza.switches.run_by_uuid = True
+    """A run's log is read by its UUID, and holds all counts, which is simpler here."""
+    sandbox.oomnitza.switches.run_by_uuid, sandbox.oomnitza.switches.run_objects = True, "all"
 
 
 def batch(*records: dict[str, Any], **changes: Any) -> dict[str, Any]:
