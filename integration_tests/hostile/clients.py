@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Protocol
+from unittest.mock import patch
 
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.protocol.catalog import parse_catalog
 from destination_oomnitza.sync import run_sync
+from source_slack_users import config as slack_config
+from source_slack_users.listing import Listing
+from source_slack_users.oauth import sign_in
+from source_slack_users.retries import Patience
+from source_slack_users.slack_api import SlackApi
 from urllib3.util import Retry
 
+from bundle import airbyte
+from bundle.errors import AirbyteError
 from integration_tests.harness.destination_process import lines, person, record, state, stream
 from integration_tests.hostile.server import Heard
 
@@ -35,6 +46,8 @@ class HttpClient(Protocol):
     """A client, and the steps at which a server may be hostile to it."""
 
     steps: Mapping[str, Callable[[Heard], bool]]
+    faults: frozenset[str]
+    """The failure types of what proves nothing."""
 
     def honest(self, heard: Heard) -> Any:
         """Answer as the service does."""
@@ -46,6 +59,7 @@ class HttpClient(Protocol):
 class Destination:
     """The destination: signs in, looks up, lists SaaS users, creates Eve, edits Ada."""
 
+    faults = frozenset({"transient_error"})
     steps: Mapping[str, Callable[[Heard], bool]] = {
         "sign-in": lambda heard: heard.path == "/api/request_token",
         "look-up": lambda heard: heard.method == "GET" and heard.path == "/api/v3/users",
@@ -100,6 +114,83 @@ class Destination:
         return Ending(failure_type, str(error or ""), report["added"] + report["updated"], report["failed"])
 
 
+class Source:
+    """The source: renews its token, asks who it is, lists the members."""
+
+    faults = frozenset({"transient_error"})
+    steps: Mapping[str, Callable[[Heard], bool]] = {
+        "renewal": lambda heard: heard.path == "/api/oauth.v2.access",
+        "identity": lambda heard: heard.path == "/api/auth.test",
+        "list": lambda heard: heard.path == "/api/users.list",
+    }
+    _patience = Patience(faults=0.2, rate_limits=0.2, answer=1.5, timeout=(5, 1))
+
+    def honest(self, heard: Heard) -> Any:
+        """Answer as Slack does."""
+        answers: dict[str, Any] = {
+            "/api/oauth.v2.access": {"ok": True, "access_token": "xoxb-made-up", "refresh_token": "xoxe-1-made-up"},
+            "/api/auth.test": {"ok": True, "team_id": "T1"},
+            "/api/users.list": {"ok": True, "members": [{"id": "U1"}]},
+        }
+        return answers[heard.path]
+
+    def run(self, address: str) -> Ending:
+        """Renew a token that has expired, and list."""
+        raw = {
+            "credentials": {
+                "auth_type": "oauth2.0",
+                "client_id": "1",
+                "client_secret": SECRET,
+                "access_token": "xoxb-expired",
+                "refresh_token": "xoxe-1-refresh",
+                "token_expiry_date": "2020-01-01T00:00:00Z",
+            },
+            "api_url": f"{address}/api/",
+        }
+        config = slack_config.parse_config(raw)
+        sleep = time.sleep
+        # The CDK waits at least a second before it tries again.
+        with patch("time.sleep", lambda seconds: sleep(min(seconds, 0.01))), redirect_stdout(io.StringIO()):
+            try:
+                auth = sign_in(config, raw, self._patience)
+                api = SlackApi(None, config.api_url, auth, patience=self._patience, page_size=100)
+                api.call("auth.test")
+                listing = Listing(api, "users.list", "members", lambda member: (member.get("id"), 0))
+                members = [each for page in listing.pages() for each in page]
+            except AirbyteTracedException as error:
+                return Ending(str(error.failure_type.value), str(error))
+        return Ending("", "", len(members))
+
+
+class Bundle:
+    """The bundle's client of Airbyte: gets a token, lists connections, creates one."""
+
+    faults = frozenset({"config_error"})
+    steps: Mapping[str, Callable[[Heard], bool]] = {
+        "token": lambda heard: heard.path == "/v1/applications/token",
+        "list": lambda heard: heard.method == "GET" and heard.path == "/v1/connections",
+        "create": lambda heard: heard.method == "POST" and heard.path == "/v1/connections",
+    }
+
+    def honest(self, heard: Heard) -> Any:
+        """Answer as Airbyte does."""
+        token = {"access_token": "made-up-token", "expires_in": 900}
+        return token if heard.path == "/v1/applications/token" else {"data": [], "connectionId": "1"}
+
+    def run(self, address: str) -> Ending:
+        """List the connections, and create one. Every problem is the administrator's."""
+        with patch.object(airbyte, "ANSWER_SECONDS", 1.5):
+            try:
+                client = airbyte.Airbyte(f"{address}/v1", client_id="1", client_secret=SECRET, workspace="w")
+                client.connections()
+                client.create_connection(
+                    name="n", source_id="s", destination_id="d", streams=[], cron="0 0 * * * ?", enabled=True
+                )
+            except AirbyteError as error:
+                return Ending("config_error", str(error))
+        return Ending("", "", 1)
+
+
 class _Logs(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
@@ -109,4 +200,4 @@ class _Logs(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-CLIENTS: dict[str, HttpClient] = {"destination": Destination()}
+CLIENTS: dict[str, HttpClient] = {"destination": Destination(), "source": Source(), "bundle": Bundle()}

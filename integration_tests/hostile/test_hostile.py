@@ -50,7 +50,7 @@ def test_client_hostile_answer_is_bounded(client: HttpClient, step: str, behavio
     assert ending.failure_type in ("", "config_error", "transient_error"), ending
     assert SECRET not in ending.message
     if behaviour.verdict is Verdict.FAULT:
-        assert ending.failure_type == "transient_error", ending
+        assert ending.failure_type in client.faults, ending
     elif behaviour.verdict is Verdict.REDIRECT:
         assert ending.failure_type == "config_error", ending
         assert server.struck == 1
