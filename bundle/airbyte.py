@@ -16,6 +16,7 @@ PAGE = 100
 # Airbyte answers only after it has run the connector: spec for a definition, discover for a connection.
 ANSWER_SECONDS = 600.0
 MASK = "******"
+MAX_REASON = 1 << 20
 
 
 class Airbyte:
@@ -101,7 +102,8 @@ class Airbyte:
         content = answer.json()
         if 200 <= answer.status < 300 and isinstance(content, dict):
             return content
-        masked = self._mask(answer.body.decode(errors="replace"))  # before it is cut: half a secret is one, too
+        # No reason is as long as that; within it, masked before it is cut: half a secret is one, too.
+        masked = self._mask(answer.body[:MAX_REASON].decode(errors="replace"))
         raise self._error(explain_answer(what, Answer(answer.status, answer.headers, masked.encode())))
 
     def _bearer(self, what: str) -> str:

@@ -21,6 +21,7 @@ class Verdict(Enum):
     FAULT = "nothing is proved: it is retried, and given up as transient"
     REDIRECT = "a redirect, which is not followed"
     REJECTION = "the request is rejected"
+    ERRORS = "the request is rejected, if the service may say so with status 200"
     ANY = "whatever it is, the client keeps its bounds"
 
 
@@ -207,7 +208,9 @@ BODIES = {
         ),
         ANY,
     ),
-    "errors of odd types": Behaviour(answer(b'{"errors": [[{"x": [5, {"message": {"error": ["no"]}}]}]]}'), REJECTION),
+    "errors of odd types": Behaviour(
+        answer(b'{"errors": [[{"x": [5, {"message": {"error": ["no"]}}]}]]}'), Verdict.ERRORS
+    ),
     "400 of backslashes": Behaviour(answer(b"\\" * 150_000, status=b"400 Bad"), REJECTION),
     "400 of JSON backslashes": Behaviour(
         answer(b'{"error": "' + b"\\\\" * 75_000 + b'"}', status=b"400 Bad"), REJECTION

@@ -48,6 +48,8 @@ class HttpClient(Protocol):
     steps: Mapping[str, Callable[[Heard], bool]]
     faults: frozenset[str]
     """The failure types of what proves nothing."""
+    reads_errors: bool
+    """Whether an answer of status 200 may hold `errors`."""
 
     def honest(self, heard: Heard) -> Any:
         """Answer as the service does."""
@@ -60,6 +62,7 @@ class Destination:
     """The destination: signs in, looks up, lists SaaS users, creates Eve, edits Ada."""
 
     faults = frozenset({"transient_error"})
+    reads_errors = True
     steps: Mapping[str, Callable[[Heard], bool]] = {
         "sign-in": lambda heard: heard.path == "/api/request_token",
         "look-up": lambda heard: heard.method == "GET" and heard.path == "/api/v3/users",
@@ -117,7 +120,10 @@ class Destination:
 class Source:
     """The source: renews its token, asks who it is, lists the members."""
 
-    faults = frozenset({"transient_error"})
+    faults = frozenset(
+        {"transient_error", "config_error"}
+    )  # what is too large, or a 4xx without Slack's words, is not Slack
+    reads_errors = False
     steps: Mapping[str, Callable[[Heard], bool]] = {
         "renewal": lambda heard: heard.path == "/api/oauth.v2.access",
         "identity": lambda heard: heard.path == "/api/auth.test",
@@ -166,6 +172,7 @@ class Bundle:
     """The bundle's client of Airbyte: gets a token, lists connections, creates one."""
 
     faults = frozenset({"config_error"})
+    reads_errors = False
     steps: Mapping[str, Callable[[Heard], bool]] = {
         "token": lambda heard: heard.path == "/v1/applications/token",
         "list": lambda heard: heard.method == "GET" and heard.path == "/v1/connections",

@@ -36,6 +36,10 @@ LARGE_PAGE = 200
 """Above it, Slack documents HTTP 500 for pages that are too large (Slack: users.list)."""
 SMALLEST_PAGE = 100
 
+MAX_VALUES = 2_000_000
+"""Values of one answer; a page of 1,000 members has 100,000."""
+
+_FEW = 1 << 20
 _CDK_EXTRA_SECOND = 1
 
 
@@ -208,12 +212,15 @@ def _cause(error: Exception | None) -> str:
 
 
 def _parse(response: requests.Response) -> Any:
-    """Return the body's JSON; None if it is not JSON."""
+    """Return the body's JSON; None if it is not JSON, or holds more values than any page: [[],[],[]] takes 30 times its size."""
+    content = response.content
+    if len(content) > _FEW and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
+        return None
     try:
-        return orjson.loads(response.content)
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(response.content)  # accepts half an emoji at the end of a name, unlike orjson
+            return json.loads(content)  # accepts half an emoji at the end of a name, unlike orjson
         except (ValueError, RecursionError):
             return None
 

@@ -158,7 +158,7 @@ def _body(response: requests.Response) -> Iterator[bytes]:
             if max(received, size) > limit:
                 raise AnswerTooLarge(f"more than {limit >> 20} MB")
             yield part
-    except HTTPError as error:
+    except (HTTPError, ValueError) as error:  # a ValueError comes from the length of a chunk that is below zero
         raise requests.exceptions.ChunkedEncodingError(error) from error
     except zlib.error as error:
         raise requests.exceptions.ContentDecodingError(error) from error
