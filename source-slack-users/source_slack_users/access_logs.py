@@ -74,12 +74,12 @@ class LogPages:
         if paging is None:
             return by_cursor(min(limit, LARGEST_CURSOR_PAGE), answer)
         page = whole(paging.get("page")) or 1
-        if page >= (whole(paging.get("pages")) or 1) or (self._before is not None and not answer["logins"]):
-            return None
-        if page >= LAST_PAGE:
+        if page >= LAST_PAGE:  # whatever number of pages Slack names: it gives no more of them
             if self._oldest == self._before:
                 return None  # nothing older came
             self._before, page = self._oldest, 0
+        elif page >= (whole(paging.get("pages")) or 1) or (self._before is not None and not answer["logins"]):
+            return None
         return {"count": limit, "page": page + 1, "before": self._before}
 
 

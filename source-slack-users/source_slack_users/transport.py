@@ -30,6 +30,8 @@ MAX_JSON = 16 << 20
 MAX_FILE = 64 << 20
 """Bytes of a compressed file, which is not decompressed here."""
 
+FILE_TYPES = ("application/gzip", "application/x-gzip", "application/octet-stream")
+
 _CHUNK = 1 << 16
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
@@ -136,7 +138,7 @@ def _until(deadline: float) -> Iterator[None]:
 
 def is_file(response: requests.Response) -> bool:
     """Return whether an answer is a compressed file (Slack: admin.analytics.getFile), not JSON."""
-    return response.headers.get("Content-Type", "").startswith("application/gzip")
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() in FILE_TYPES
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:

@@ -153,6 +153,13 @@ def test_member_activity_lines_without_a_user_are_left_out(
     assert "has 3 lines without a user ID" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["application/gzip", "Application/X-GZip", "application/octet-stream; charset=binary"])
+def test_member_activity_of_any_type_of_file_is_read(slack: Any, read: Any, kind: str) -> None:
+    slack.answers[METHOD] = Files(newest=0)
+    slack.fail(METHOD, {"content": file_of(LINE), "headers": {"Content-Type": kind}})
+    assert read("member_activity", {"date": days_ago(2)})[0]["user_id"] == "W1"
+
+
 def test_member_activity_of_a_file_in_several_parts(slack: Any, read: Any) -> None:
     parts = gzip.compress(b"") + file_of(LINE) + gzip.compress(b"\n\n") + file_of(LINE | {"user_id": "W2"})
     slack.answers[METHOD] = Files(oldest=2, **{days_ago(2): parts})
