@@ -70,6 +70,23 @@ def test_links_lead_somewhere(page: str) -> None:
                 assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, target
 
 
+def test_how_it_works_names_files_that_there_are() -> None:
+    """Each file or folder is in one of the two packages, and each function that stands beside a file is in it."""
+    page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    packages = (
+        ROOT / "source-slack-users" / "source_slack_users",
+        ROOT / "destination-oomnitza" / "destination_oomnitza",
+    )
+    homes = (ROOT, *packages, *(package.parent for package in packages))
+    named = re.findall(r"`([\w/-]+(?:\.py|\.json|\.yaml|/))`|\b([\w/]+\.py)<br/>", page)
+    assert len(named) > 60
+    for name in map("".join, named):
+        assert any((home / name).exists() for home in homes), name
+    for name, function in re.findall(r"`([\w/]+\.py)`, `(?:[A-Z]\w+\.)?(\w+)`", page):
+        code = "".join(path.read_text(encoding="utf-8") for home in homes if (path := home / name).exists())
+        assert re.search(rf"(?:def|class) {function}\b", code), f"{name}: {function}"
+
+
 def test_open_points_name_every_switch_of_the_sandbox() -> None:
     """docs/oomnitza-api.md has a row for each point that is open, and the sandbox a switch for each."""
     table = rows(section("docs/oomnitza-api.md", "Open points"))
