@@ -67,6 +67,8 @@ class Report:
         self._unnamed: Counter[str] = Counter()
         self._ignored: Counter[str] = Counter()
         self._examples: list[str] = []
+        self._kept: Counter[tuple[str, str]] = Counter()
+        self._kept_examples: dict[tuple[str, str], str] = {}
 
     def count(self, stream: str, outcome: Outcome, number: int = 1) -> None:
         """Count records of a stream."""
@@ -131,6 +133,13 @@ class Report:
                 lines = [f"    {name}: {_short(before.get(name))} -> {_short(value)}" for name, value in after.items()]
                 self._examples.append("\n".join([f"  {stream}, {key} would be {what}:", *lines]))
 
+    def keep_otherwise(self, stream: str, key: str, name: str, sent: Any, kept: Any) -> None:
+        """Note that Oomnitza keeps another value of a field than was sent. The first is the example of its field."""
+        with self._lock:
+            self._kept[stream, name] += 1
+            if self._kept[stream, name] == 1:
+                self._kept_examples[stream, name] = masked(f"{_short(key)}: sent {_short(sent)}, kept {_short(kept)}")
+
     def rejected(self) -> int:
         """Return how many records were rejected."""
         return self._rejected
@@ -159,6 +168,11 @@ class Report:
         for what, number in self._ignored.items():
             if number > 1:
                 logger.warning(f"Ignored: {what}, {number} times.")
+        for (stream, name), number in self._kept.items():
+            logger.warning(
+                f"Oomnitza keeps another {name} than was sent, for {number} people of {stream}, for example "
+                f"{self._kept_examples[stream, name]}. The field is written in every sync."
+            )
         if self._test_run:
             logger.info(
                 "Test run: nothing was written, so no state is acknowledged, and the next sync brings all of it again.\n"

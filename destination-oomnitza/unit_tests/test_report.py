@@ -56,6 +56,21 @@ def test_skip_names_a_record_only_if_it_is_logged() -> None:
     assert len(named) == MAX_SKIPPED
 
 
+def test_values_kept_otherwise_are_said_once_a_field(log: pytest.LogCaptureFixture) -> None:
+    mask("made-up-token")
+    report = Report(["users"])
+    for number in range(12):
+        report.keep_otherwise("users", f"email=p{number}@acme.example", "position", f"boss {number}", f"Boss {number}")
+    report.keep_otherwise("users", "email=ada@acme.example", "address", "made-up-token", None)
+    report.finish()
+    assert lines(log, "Oomnitza keeps another") == [
+        "Oomnitza keeps another position than was sent, for 12 people of users, for example email=p0@acme.example: "
+        "sent boss 0, kept Boss 0. The field is written in every sync.",
+        "Oomnitza keeps another address than was sent, for 1 people of users, for example email=ada@acme.example: "
+        "sent ****, kept (empty). The field is written in every sync.",
+    ]
+
+
 def test_reasons_that_are_all_different_are_bounded(log: pytest.LogCaptureFixture) -> None:
     report = Report(["users"])
     for number in range(10_000):

@@ -86,6 +86,17 @@ def test_what_the_server_normalizes_is_no_difference(sandbox: Sandbox) -> None:
     assert writes(sandbox) == 0
 
 
+def test_what_the_server_keeps_otherwise_is_said_once_a_field(sandbox: Sandbox) -> None:
+    sandbox.oomnitza.switches.normalized = frozenset({"title_case", "phone"})
+    records = [person(f"p{number}", title="head of it", phone="+1 555") for number in range(3)]
+    for outcome in ("added", "updated"):
+        counts, log = sync(sandbox, *records)
+        assert counts == {outcome: 3}
+        (said,) = [line for line in log.splitlines() if "Oomnitza keeps another" in line]
+        assert "keeps another position than was sent, for 3 people of users, for example email=p" in said
+        assert "sent head of it, kept Head Of It" in said
+
+
 @pytest.mark.parametrize("given", ["Boston", "boston", " BOSTON ", "bos"])
 def test_drop_down_is_written_as_its_list_has_it(sandbox: Sandbox, given: str) -> None:
     sandbox.oomnitza.add_field("city", "City", "dropdown", choices=[("bos", "Boston"), ("par", "Paris")])

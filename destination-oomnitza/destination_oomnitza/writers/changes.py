@@ -7,7 +7,7 @@ from typing import Any
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.mapping.rules import Rule
-from destination_oomnitza.mapping.values import WITHOUT_CASE, differs, later
+from destination_oomnitza.mapping.values import WITHOUT_CASE, differs, kept_otherwise, later
 from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.writers.base import Person
@@ -38,6 +38,13 @@ def _may_write(rule: Rule, current: Any, wanted: Any) -> bool:
     if rule.if_empty_only and not is_empty(current):
         return False
     return not rule.newest or later(current, wanted)
+
+
+def fields_kept_otherwise(plan: StreamPlan, sent: Mapping[str, Any], stored: Person) -> list[str]:
+    """Return the fields of which Oomnitza stored another value than was sent."""
+    rules = plan.mapping.rules
+    known = {**plan.mapping.fields, **{name: rules[name].field for name in sent if name in rules}}
+    return kept_otherwise(sent, stored, known, plan.mapping.sync_keys)
 
 
 def has_other_user_name(record: MappedRecord, person: Person) -> bool:

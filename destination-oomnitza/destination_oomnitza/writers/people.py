@@ -14,7 +14,7 @@ from destination_oomnitza.person_schema import REQUIRED
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Person, RecordWrite
-from destination_oomnitza.writers.changes import changed_fields
+from destination_oomnitza.writers.changes import changed_fields, fields_kept_otherwise
 
 _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a role"}
 
@@ -91,11 +91,17 @@ class People:
             write.fail("Oomnitza's answer has no user_id for this person")
             return False
         try:
-            self._api.edit(user_id, changes, _overrides(plan, changes))
+            stored = self._api.edit(user_id, changes, _overrides(plan, changes))
         except RequestRejected as rejected:
             write.fail(f"Oomnitza refused to change {', '.join(changes)}: {rejected}")
             return False
+        self._compare(plan, write, changes, stored or {})
         return True
+
+    def _compare(self, plan: StreamPlan, write: RecordWrite, sent: Mapping[str, Any], stored: Person) -> None:
+        """Report what Oomnitza made of the values that were sent."""
+        for name in fields_kept_otherwise(plan, sent, stored):
+            self._report.keep_otherwise(plan.stream.title, write.record.key, name, sent[name], stored[name])
 
     def _create(self, plan: StreamPlan, write: RecordWrite, body: dict[str, Any]) -> None:
         try:
@@ -109,7 +115,9 @@ class People:
         if not created.ours:
             self._write_found(plan, write, created.person)
             return
-        if created.found:
+        if not created.found:
+            self._compare(plan, write, body, created.person)
+        else:
             changes = changed_fields(plan, write.record, created.person)
             if changes and not self._update(plan, write, created.person, changes):
                 return

@@ -12,7 +12,12 @@ from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.capabilities import REST
 from destination_oomnitza.planning.model import ExistingPeople, PeoplePlan, StreamPlan
 from destination_oomnitza.protocol.catalog import Stream
-from destination_oomnitza.writers.changes import changed_fields, changes_identity, has_other_user_name
+from destination_oomnitza.writers.changes import (
+    changed_fields,
+    changes_identity,
+    fields_kept_otherwise,
+    has_other_user_name,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,6 +140,14 @@ def test_changes_identity_if_the_first_key_is_another(there: Any, changed: bool)
     plan = plan_of(sync_keys=("slack_user_id", "email"))
     assert changes_identity(plan, mapped(plan, id="U1"), {"slack_user_id": there, "email": "ada@x.example"}) is changed
     assert not changes_identity(plan, mapped(plan, id=None), {"slack_user_id": there})
+
+
+def test_fields_kept_otherwise_are_those_of_another_meaning() -> None:
+    plan = plan_of(sync_keys=("email", "slack_user_id"))
+    sent = {"role": 25, "slack_user_id": "u1", "position": "boss", "phone_number": "+1 555"}
+    stored = {"role": "Employee", "slack_user_id": "U1", "position": "Boss", "phone_number": "1555", "email": "other"}
+    assert fields_kept_otherwise(plan, sent, stored) == ["position"]
+    assert fields_kept_otherwise(plan, sent, {}) == []
 
 
 values = st.text() | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False, allow_infinity=False)
