@@ -80,6 +80,16 @@ class SaasRoles:
     def _list(self) -> None:
         if not self.path:
             return
+        # Another sync may add a role while the pages are read, which shifts them; so they are read once more.
+        if not (self._read_list() or self._read_list()):
+            # A role that is not listed would be created a second time.
+            raise config_error(
+                f"Oomnitza does not list all roles of {self._application}. Until it does, {_SWITCH_OFF}."
+            )
+        self._listed = True
+
+    def _read_list(self) -> bool:
+        """Note the roles that are listed, and return whether these are all of them."""
         listing = Listing(self._client, f"{self.path}/roles", "role_id")
         try:
             for role in listing.rows():
@@ -90,12 +100,7 @@ class SaasRoles:
             raise config_error(
                 f"Oomnitza does not list the roles of {self._application}: {rejected}. Or {_SWITCH_OFF}."
             ) from None
-        if not listing.whole:
-            # A role that is not listed would be created a second time.
-            raise config_error(
-                f"Oomnitza does not list all roles of {self._application}. Until it does, {_SWITCH_OFF}."
-            )
-        self._listed = True
+        return listing.whole
 
     def _create(self, label: str) -> str:
         def find() -> str | None:

@@ -398,6 +398,30 @@ def test_a_role_whose_creation_is_in_doubt_is_looked_up(requests_mock: Mocker, f
     assert len(roles) == 1
 
 
+def test_roles_list_that_grows_while_it_is_read_is_read_again(requests_mock: Mocker) -> None:
+    """Another first sync adds a role between two pages of a list that is not paged."""
+    listed(requests_mock)
+    roles = [{"role_id": f"r{number}", "role_external_label": f"Role {number}"} for number in range(3)]
+    requests_mock.get(
+        f"{SAAS}/7/roles", [{"json": roles[:1]}, {"json": roles[:2]}, {"json": roles[:2]}, {"json": roles}]
+    )
+    slack = application()
+    slack.users()
+    assert slack.roles.id_of("Role 2") == "r2"
+    assert not calls(requests_mock, "POST")
+
+
+def test_roles_list_that_is_not_whole_is_config_error(requests_mock: Mocker) -> None:
+    listed(requests_mock)
+    role = [{"role_id": "r1", "role_external_label": "Member"}]
+    requests_mock.get(f"{SAAS}/7/roles", json=role, headers={"X-Total-Count": "2"})
+    slack = application()
+    slack.users()
+    with pytest.raises(AirbyteTracedException, match="does not list all roles of Slack") as error:
+        slack.roles.id_of("Admin")
+    assert error.value.failure_type is FailureType.config_error
+
+
 def test_roles_that_cannot_be_listed_or_added_name_the_setting(requests_mock: Mocker) -> None:
     listed(requests_mock)
     requests_mock.get(f"{SAAS}/7/roles", status_code=404, json={"error": "Nothing here."})
