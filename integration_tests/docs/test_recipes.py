@@ -164,7 +164,8 @@ def test_logins_and_billing_arrive_and_never_go_back(sandbox: Sandbox) -> None:
     assert destination_configuration(sandbox, title) == example.destination_configuration(sandbox)
     set_up_slack(sandbox.oomnitza)
     activity, token = ("last_logins", "billable_info"), sandbox.slack.admin_token
-    sync(sandbox, title, token=token)
+    people_first = sync(sandbox, title, token=token)
+    assert sum("the connection has no stream" in line for line in people_first.log_lines("WARNING")) == 2
     count = len(sandbox.oomnitza.people())
     sync(sandbox, title, *activity, token=token)
     people = {each["slack_user_id"]: each for each in sandbox.oomnitza.people()}
@@ -229,6 +230,9 @@ def test_hr_records_become_people(sandbox: Sandbox) -> None:
     second = write(configuration, [record(employee(1001, "ada.king@acme.example"), "employees")], hr)
     assert second.counts("employees") == {"updated": 1}
     assert by_id(sandbox)[user_id]["email"] == "ada.king@acme.example"
+    left = write(configuration, [record(employee(1001, "ada@acme.example", "TERMINATED"), "employees")], hr)
+    assert left.counts("employees") == {"updated": 1}
+    assert len(sandbox.oomnitza.people()) == 2
 
 
 def test_person_of_several_workspaces_comes_once(sandbox: Sandbox) -> None:
