@@ -149,7 +149,7 @@ def test_role_is_a_number_whatever_the_metadata_says(data_type: Any) -> None:
     )
 
 
-def test_standard_fields_are_known_also_where_the_page_leaves_them_out() -> None:
+def test_standard_fields_are_known_if_the_page_lacks_them() -> None:
     told, untold = PersonSchema.parse(page()), PersonSchema.unknown()
     for metadata in (told, untold):
         assert metadata.fields["email"].unique and metadata.fields["email"].internal_id == "EMAIL"
@@ -164,12 +164,12 @@ def test_what_the_metadata_says_of_a_standard_field_counts() -> None:
     assert (fields["email"].unique, fields["email"].editable, fields["email"].label) == (False, False, "Mail")
 
 
-def test_what_the_server_keeps_is_not_editable_whatever_the_metadata_says() -> None:
+def test_server_kept_fields_are_not_editable() -> None:
     fields = PersonSchema.parse(page(user_id={"editable": "1"}, change_date={"editable": "1"})).fields
     assert fields["user_id"].system_kept and fields["change_date"].system_kept
 
 
-def test_a_field_of_the_system_is_standard_also_where_the_document_does_not_know_it() -> None:
+def test_hardcoded_field_is_standard_if_unknown() -> None:
     fields = PersonSchema.parse(
         page(manager={"label": "Manager", "hardcode": "1"}, badge={"label": "Badge", "hardcode": "0"})
     ).fields

@@ -64,7 +64,7 @@ def test_a_path_finds_what_was_put_there(steps: list[str | int], value: int) -> 
     assert compile_value(path)({"other": 1}) is None
 
 
-def test_a_value_of_a_path_keeps_its_type_and_of_a_template_is_text() -> None:
+def test_value_of_a_path_keeps_its_type_of_a_template_is_text() -> None:
     assert compile_value("zero")(RECORD) == 0
     assert compile_value("{{ record['zero'] }}")(RECORD) == "0"
 

@@ -138,7 +138,7 @@ def test_booleans_stay_where_the_metadata_does_not_say_text() -> None:
         ({"n": 0}, "address: ZeroDivisionError"),
     ],
 )
-def test_a_value_that_does_not_fit_refuses_the_record_with_the_fields_name(record: dict[str, Any], told: str) -> None:
+def test_value_that_does_not_fit_rejects_with_the_fields_name(record: dict[str, Any], told: str) -> None:
     made = mapping(
         {"field": "first_name", "value": "first"},
         {"field": "position", "value": "title"},
@@ -252,7 +252,7 @@ def test_mapping_rejects_a_huge_id_in_the_application() -> None:
         made({"email": "ada@acme.example", "id": "x" * 100_001})
 
 
-def test_a_key_that_oomnitza_keeps_itself_finds_and_is_not_written() -> None:
+def test_key_that_oomnitza_keeps_itself_is_not_written() -> None:
     made = mapping({"field": "user_id", "value": "oomnitza_id"}, sync_keys=("user_id", "email"))
     row = made({"oomnitza_id": "u1", "email": "ada@acme.example"})
     assert row is not None and row.keys == ("u1", "ada@acme.example")
@@ -268,7 +268,7 @@ def test_inactive() -> None:
         failing({"email": "a@b.example", "n": 0})
 
 
-def test_new_people_get_the_defaults_where_the_record_has_nothing() -> None:
+def test_new_person_gets_the_defaults_the_record_lacks() -> None:
     made = mapping(
         {"field": "position", "value": "title", "write_empty": True}, defaults={"role": 25, "position": "Employee"}
     )

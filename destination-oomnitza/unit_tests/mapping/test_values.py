@@ -236,7 +236,7 @@ def test_kept_otherwise_names_what_the_server_made_of_it() -> None:
 
 
 @given(kinds, json_values.filter(lambda value: value is not None))
-def test_any_value_fits_or_is_refused_and_what_fits_is_plain_and_stays(kind: Kind, value: Any) -> None:
+def test_fit_of_any_value_is_plain_and_stays_or_is_rejected(kind: Kind, value: Any) -> None:
     try:
         taken = fit(CUSTOM[kind])(value)
     except ValueRejected:

@@ -227,7 +227,7 @@ def test_identity_changes_if_nobody_claims_the_person() -> None:
     assert sync(oomnitza, ada("U9"))["unchanged"] == 1
 
 
-def test_record_without_the_first_key_is_superseded_by_a_later_one() -> None:
+def test_record_without_the_first_key_is_superseded() -> None:
     oomnitza = Oomnitza(person("U1"))
     report = sync(oomnitza, ada(None, title="first"), ada("U1", "b@x.example", title="last"), update_sync_keys=False)
     assert (report["updated"], report["skipped_because"]["superseded"]) == (1, 1)
@@ -243,7 +243,7 @@ def test_addresses_that_wander_within_a_batch_are_all_right(turned: bool) -> Non
     assert [each["email"] for each in oomnitza.people.values()] == ["b@x.example", "c@x.example", "d@x.example"]
 
 
-def test_new_person_takes_an_address_that_moves_in_the_same_batch() -> None:
+def test_new_person_takes_an_address_freed_in_its_batch() -> None:
     oomnitza = Oomnitza(person("U1"))
     rules = [{"field": "email", "value": "email"}]
     records = [ada("U9", name="eve"), ada("U1", "a2@x.example")]
