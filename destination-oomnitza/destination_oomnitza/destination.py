@@ -52,7 +52,7 @@ logger = logging.getLogger("airbyte")
 
 DOCUMENTATION = "https://github.com/airbyte-oomnitza/airbyte-oomnitza/blob/main/docs/destination-oomnitza.md"
 CHECK_SECONDS = 15.0
-"""A check answers within this time, whatever Oomnitza does (configuration.md: within 30 seconds, the start of the process included)."""
+"""A check answers within this time, whatever Oomnitza does (Airbyte waits 30 seconds, with the start of the process)."""
 
 
 _ANYBODY = f"{USERS}?limit=1"
@@ -116,7 +116,7 @@ class DestinationOomnitza(Destination):
         return parser.parse_args(args)
 
     def run_cmd(self, parsed_args: argparse.Namespace) -> Iterable[AirbyteMessage]:
-        """Run one command. Raises AirbyteTracedException where it fails; a failed check is a message, not an error."""
+        """Run one command. Raises AirbyteTracedException if it fails; a failed check is a message, not an error."""
         if parsed_args.command == "spec":
             yield AirbyteMessage(type=Type.SPEC, spec=self.spec(logger))
         elif parsed_args.command == "check":

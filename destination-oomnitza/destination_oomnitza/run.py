@@ -22,7 +22,7 @@ from destination_oomnitza.protocol.messages import send_error
 GRACE = 5.0
 """Seconds after SIGTERM in which the command may end by itself; a request that is under way can take longer."""
 LAST_WORDS = 1.0
-"""Seconds after that, in which it may say why it ends."""
+"""Seconds after that, in which it may send its TRACE message."""
 
 
 def run() -> None:
@@ -49,7 +49,7 @@ def run() -> None:
                     )
                 )
     except BrokenPipeError:
-        os._exit(1)  # nobody reads any more, so there is nobody to tell
+        os._exit(1)  # nobody reads any more
 
 
 def _fail(error: AirbyteTracedException) -> NoReturn:

@@ -68,7 +68,7 @@ def run_sync(
     cancellation = cancellation or Cancellation()
     report = Report([stream.title for stream in streams], config.test_run)
     try:
-        # A test run over ingest is one of Oomnitza's own, which is told so.
+        # Over ingest, Oomnitza itself makes the test run.
         reads_only = config.test_run and not isinstance(config.write_method, IngestWriting)
         client = (ReadOnlyClient if reads_only else Client)(config, retry_policy, cancellation)
         _write(config, streams, lines, send, client=client, report=report, cancellation=cancellation)

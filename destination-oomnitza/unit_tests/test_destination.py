@@ -46,9 +46,7 @@ def check(config: Any) -> tuple[Status, str]:
     return status.status, status.message or ""
 
 
-def test_a_check_that_meets_a_fault_of_our_own_still_answers(
-    http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_with_an_unexpected_error_answers(http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise KeyError("made-up-token")
 
@@ -60,7 +58,7 @@ def test_a_check_that_meets_a_fault_of_our_own_still_answers(
 
 
 @pytest.mark.parametrize("answer", [{"json": {}}, {"status_code": 404, "json": {"error": "no"}}])
-def test_a_check_of_a_host_without_people_fails(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
+def test_check_of_a_host_without_people_fails(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
     http.get(f"{ORIGIN}/api/v3/users", **answer)
     status, message = check(CONFIG)
     assert status is Status.FAILED
@@ -85,18 +83,18 @@ def test_check_proves_each_entry_of_a_stream(http: requests_mock.Mocker) -> None
     )
 
 
-def test_a_check_that_succeeds_has_no_message(http: requests_mock.Mocker) -> None:
+def test_check_that_succeeds_has_no_message(http: requests_mock.Mocker) -> None:
     assert check(CONFIG) == (Status.SUCCEEDED, "")
 
 
-def test_a_very_deep_configuration_is_no_recursion(tmp_path: Path) -> None:
+def test_read_config_of_a_deep_file_is_no_recursion(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"credentials":' + '{"a":' * 900 + '"secret-deep"' + "}" * 900 + "}")
     module._read_config(str(path))
     assert filter_secrets("secret-deep") == "****"
 
 
-def test_a_write_from_python_returns_the_states_after_all_is_written(http: requests_mock.Mocker) -> None:
+def test_write_from_python_returns_the_states(http: requests_mock.Mocker) -> None:
     messages = [
         {
             "type": "RECORD",
@@ -119,7 +117,7 @@ def test_a_write_from_python_returns_the_states_after_all_is_written(http: reque
         assert state["destinationStats"] == {"recordCount": 1.0}
 
 
-def test_a_write_from_python_raises_what_ends_it(http: requests_mock.Mocker) -> None:
+def test_write_from_python_raises_what_ends_it(http: requests_mock.Mocker) -> None:
     http.get(f"{ORIGIN}/api/v2/mappings?name=AuthTest", status_code=401)
     with pytest.raises(AirbyteTracedException) as raised:
         DestinationOomnitza().write(CONFIG, ConfiguredAirbyteCatalogSerializer.load(CATALOG), [])

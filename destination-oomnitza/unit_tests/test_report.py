@@ -20,7 +20,7 @@ def lines(log: pytest.LogCaptureFixture, beginning: str) -> list[str]:
     return [record.getMessage() for record in log.records if record.getMessage().startswith(beginning)]
 
 
-def test_the_first_fifty_refused_records_are_told_in_full_and_then_counts_by_reason(
+def test_reject_logs_fifty_records_then_counts_by_reason(
     log: pytest.LogCaptureFixture,
 ) -> None:
     report = Report(["users"])
@@ -34,7 +34,7 @@ def test_the_first_fifty_refused_records_are_told_in_full_and_then_counts_by_rea
     assert report.rejected() == 1000
 
 
-def test_skipped_records_are_named_ten_for_each_reason_and_counted(log: pytest.LogCaptureFixture) -> None:
+def test_skip_names_ten_records_for_each_reason(log: pytest.LogCaptureFixture) -> None:
     report = Report(["users", "guests"])
     for number in range(100):
         for stream in ("users", "guests"):
@@ -71,7 +71,7 @@ def test_values_kept_otherwise_are_said_once_a_field(log: pytest.LogCaptureFixtu
     ]
 
 
-def test_reasons_that_are_all_different_are_bounded(log: pytest.LogCaptureFixture) -> None:
+def test_reject_with_ever_new_reasons_is_bounded(log: pytest.LogCaptureFixture) -> None:
     report = Report(["users"])
     for number in range(10_000):
         report.reject("users", "email=p@acme.example", f"reason {number}")
@@ -80,7 +80,7 @@ def test_reasons_that_are_all_different_are_bounded(log: pytest.LogCaptureFixtur
     assert lines(log, "Rejected")[50].endswith("other reasons")
 
 
-def test_a_huge_key_and_a_huge_reason_are_cut_and_a_secret_in_them_is_masked(log: pytest.LogCaptureFixture) -> None:
+def test_reject_cuts_huge_texts_and_masks_secrets(log: pytest.LogCaptureFixture) -> None:
     mask("made-up-token")
     report = Report(["users"])
     report.reject("users", "email=" + "x" * 5_000_000, "made\\u002dup-token " + "y" * 5_000_000)
@@ -89,13 +89,13 @@ def test_a_huge_key_and_a_huge_reason_are_cut_and_a_secret_in_them_is_masked(log
     assert "****" in told
 
 
-def test_half_a_surrogate_pair_can_be_logged(log: pytest.LogCaptureFixture) -> None:
+def test_reject_of_half_a_surrogate_pair_is_logged(log: pytest.LogCaptureFixture) -> None:
     Report(["users"]).reject("users", "email=\ud800", "reason \udfff")
     (told,) = lines(log, "Rejected")
     told.encode()
 
 
-def test_a_complaint_is_told_once_and_counted(log: pytest.LogCaptureFixture) -> None:
+def test_ignore_logs_once_and_counts(log: pytest.LogCaptureFixture) -> None:
     report = Report([])
     for _ in range(1000):
         report.ignore("a line that is not JSON")
@@ -108,7 +108,7 @@ def test_a_complaint_is_told_once_and_counted(log: pytest.LogCaptureFixture) -> 
     ]
 
 
-def test_the_report_is_the_last_line_and_has_every_stream_and_count(log: pytest.LogCaptureFixture) -> None:
+def test_finish_logs_every_stream_and_count_last(log: pytest.LogCaptureFixture) -> None:
     report = Report(["users", "logins"])
     report.count("users", Outcome.ADDED, 3)
     report.count("users", Outcome.UPDATED)
@@ -142,9 +142,7 @@ def test_the_report_is_the_last_line_and_has_every_stream_and_count(log: pytest.
     ("outcomes", "everything"),
     [([], False), ([Outcome.FAILED], True), ([Outcome.FAILED, Outcome.SKIPPED], False), ([Outcome.ADDED], False)],
 )
-def test_all_rejected_only_where_there_was_something_and_all_of_it_did(
-    outcomes: list[Outcome], everything: bool
-) -> None:
+def test_all_rejected_needs_records_and_all_of_them(outcomes: list[Outcome], everything: bool) -> None:
     report = Report(["users"])
     for outcome in outcomes:
         if outcome is Outcome.FAILED:
@@ -154,7 +152,7 @@ def test_all_rejected_only_where_there_was_something_and_all_of_it_did(
     assert report.all_rejected() is everything
 
 
-def test_a_test_run_shows_ten_examples_and_says_that_nothing_was_written(log: pytest.LogCaptureFixture) -> None:
+def test_test_run_logs_ten_examples(log: pytest.LogCaptureFixture) -> None:
     report = Report(["users"], test_run=True)
     for number in range(50):
         report.example("users", f"email={number}", "updated", {"position": "Cook", "x": 1}, {"position": "Boss"})

@@ -20,6 +20,6 @@ os._exit(2)
 """
 
 
-def test_sigterm_ends_a_command_also_where_nobody_reads_what_it_prints() -> None:
+def test_sigterm_ends_a_command_that_nobody_reads() -> None:
     ended = subprocess.run([sys.executable, "-c", NOBODY_READS], timeout=60, check=False)
     assert ended.returncode == 1

@@ -45,9 +45,7 @@ def sync(*records: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
     return sent
 
 
-def test_request_rejected_that_is_about_no_record_is_a_config_error(
-    http: requests_mock.Mocker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_rejection_of_no_record_is_a_config_error(http: requests_mock.Mocker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     http.post(f"{HOST}/api/v3/bulk", json={})
     http.get(re.compile(f"{HOST}/api/v3/bulk/"), json={})

@@ -182,3 +182,17 @@ def test_one_key_very_often_is_one_person_and_takes_no_memory() -> None:
         more = peak(sandbox, [line * 10_000] * 6)
         assert len(sandbox.oomnitza.people()) == 1
     assert more - few < 25, f"{few:.0f} MB, then {more:.0f} MB"
+
+
+def test_stream_without_a_sync_key_fails_and_names_its_fields(sandbox: Sandbox) -> None:
+    """A field that was renamed or hashed must not pass for a sync without people."""
+    renamed = [person(f"p{number}") for number in range(12)]
+    for each in renamed:
+        each["mail"] = each.pop("email")
+    output = write(config(sandbox), [*map(record, renamed), state({"n": 1})])
+    failure_type, message = output.failure()
+    assert failure_type == "config_error"
+    assert "None of 12 records of users has a value for a sync key: email (from email)" in message
+    assert "lacks email; its fields are id, name, first_name" in message
+    assert output.skipped() == {"no_sync_key": 12}
+    assert output.states() == []

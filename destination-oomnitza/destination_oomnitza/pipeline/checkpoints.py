@@ -156,7 +156,7 @@ class Checkpoints:
     def conclude(self, broken: Collection[StreamKey]) -> None:
         """Send the states that were held, when the sync has succeeded.
 
-        None leaves where any stream was `broken`, that is not read to the end: then there is another attempt, in which a stream of
+        None leaves if any stream was `broken`, that is not read to the end: then there is another attempt, in which a stream of
         which everything is acknowledged would come without anybody.
         """
         if not broken:

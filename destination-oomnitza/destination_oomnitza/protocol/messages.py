@@ -52,7 +52,7 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
 
 
 class InvalidMessage(ValueError):
-    """A line is no message of the Airbyte protocol; the exception's message says what it is."""
+    """A line is no message of the Airbyte protocol; the exception's message names it."""
 
 
 class BrokenRecord(ValueError):

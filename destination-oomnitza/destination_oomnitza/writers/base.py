@@ -23,7 +23,7 @@ class RecordWrite:
     person: Person | None = None
     """The person that the record's sync keys found."""
     outcome: Outcome | None = None
-    """None until it is decided, and at the end if only Oomnitza's run log tells it."""
+    """None until it is decided; None at the end, too, if only Oomnitza's run log reports it."""
     reason: str = ""
     """Why it failed, in words; or the SkipReason."""
     user_id: str | None = None
@@ -93,7 +93,7 @@ class Writer(Protocol):
     """Gets batches into Oomnitza. There are two: RestWriter and IngestWriter."""
 
     def write(self, batch: Batch) -> None:
-        """Write a batch, from any thread, and decide what became of each record; None if only the run log tells it.
+        """Write a batch, from any thread, and decide what became of each record; None if only the run log reports it.
 
         Raises AirbyteTracedException if the sync cannot go on; the records decided until then are written.
         """

@@ -28,7 +28,7 @@ class KnownPeople:
         self._whole = False
 
     def has(self, values: Sequence[Any]) -> bool:
-        """Return whether anybody has one of these values, given in the order of the fields; True if that cannot be said.
+        """Return whether anybody has one of these values, given in the order of the fields; True if that is not known.
 
         Raises as Client.get_list.
         """

@@ -132,7 +132,7 @@ class People:
             self.write(plan, write, changes)
 
     def _find_again(self, plan: StreamPlan, write: RecordWrite) -> Person | None:
-        """Return the person that is found by now. Raises RecordRejected if it cannot be said who it is."""
+        """Return the person that is found by now. Raises RecordRejected if it is not clear who it is."""
         again = RecordWrite(write.record)
         self.find(plan, [again])
         if again.outcome is Outcome.FAILED:

@@ -26,7 +26,7 @@ ROLE_LABELS = {
 
 
 def role_label(role: str) -> str:
-    """Return a role as people read it: Slack's by their names, any other as the source says it."""
+    """Return a role as people read it: Slack's by their names, any other as the source sends it."""
     return ROLE_LABELS.get(role.lower(), role)
 
 
@@ -35,7 +35,7 @@ def _deactivates_all(plan: StreamPlan) -> bool:
 
 
 class SaasUsers:
-    """Makes the users of one application what the records say. For use from many threads."""
+    """Brings the users of one application in line with the records. For use from many threads."""
 
     def __init__(
         self, application: SaasApplication, limit: DeactivationLimit, options: RestWriting, report: Report
@@ -63,7 +63,7 @@ class SaasUsers:
         batch.end(plan)
 
     def _sort(self, plan: StreamPlan, batch: Members, writes: Iterable[RecordWrite]) -> None:
-        """Tell active accounts from inactive ones, of which only those that are assigned concern the application."""
+        """Separate active accounts from inactive ones, of which only assigned ones concern the application."""
         by_external_id: list[RecordWrite] = []
         for write in writes:
             inactive = write.record.inactive or _deactivates_all(plan)
@@ -96,8 +96,8 @@ class SaasUsers:
             if write.record.external_id not in (None, batch.users[user_id].external_id)
         ]
         set_one = self._application.set_external_id
-        for (user_id, _), refused in zip(wanted, pool.map(lambda each: set_one(*each), wanted), strict=True):
-            batch.note([user_id], refused, "its external id could not be set")
+        for (user_id, _), rejected in zip(wanted, pool.map(lambda each: set_one(*each), wanted), strict=True):
+            batch.note([user_id], rejected, "its external id could not be set")
 
     def _set_roles(self, stream: str, batch: Members) -> None:
         """Give each active member the one role of its record, in batches by role, and take other roles away afterwards."""
@@ -127,7 +127,7 @@ class SaasUsers:
         return list(done)
 
     def _deactivate(self, stream: str, batch: Members) -> None:
-        """Deactivate inactive accounts up to the limit; if the list does not tell who is active, in every sync."""
+        """Deactivate inactive accounts up to the limit; if the list does not report who is active, in every sync."""
         active = [
             user_id for user_id in batch.inactive if user_id in batch.users and batch.users[user_id].active is not False
         ]
@@ -157,12 +157,12 @@ class Members:
         """Return everybody of the batch who uses the application."""
         return {user_id: each for user_id, each in {**self.active, **self.inactive}.items() if user_id in self.users}
 
-    def note(self, user_ids: Iterable[str], refused: Reasons, what: str) -> list[str]:
+    def note(self, user_ids: Iterable[str], rejected: Reasons, what: str) -> list[str]:
         """Note what was written, and return for whom it succeeded. One rejection does not keep the other parts from being written."""
         done: list[str] = []
         for user_id in user_ids:
-            if user_id in refused:
-                self._rejected.setdefault(user_id, []).append(f"{what}: {refused[user_id]}")
+            if user_id in rejected:
+                self._rejected.setdefault(user_id, []).append(f"{what}: {rejected[user_id]}")
             else:
                 self._changed.add(user_id)
                 done.append(user_id)

@@ -226,7 +226,7 @@ BROKEN_LINES = [
 
 
 @pytest.mark.parametrize("line", BROKEN_LINES, ids=lambda line: line[:70].decode(errors="replace"))
-def test_what_is_no_message_is_told_once_and_harms_nothing(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_ignored_input_is_logged_once_and_counted(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync()
     sync.run(record(1, "ada"), *[line] * 50, state(1))
     sync.report.finish()
@@ -248,14 +248,14 @@ def test_what_is_no_message_is_told_once_and_harms_nothing(line: bytes, caplog: 
         b'{"type": "CONTROL", "control": null}',
     ],
 )
-def test_other_messages_of_the_protocol_are_no_complaint(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_messages_of_the_protocol_are_not_logged(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync()
     sync.run(line, record(1, "ada"), line)
     assert caplog.records == []
     assert sync.counts() == {"added": 1}
 
 
-def test_a_million_kinds_of_nonsense_are_not_a_million_lines(caplog: pytest.LogCaptureFixture) -> None:
+def test_ignored_input_of_2000_kinds_is_150_lines(caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync()
     sync.run(*[record(1, "ada", stream=f"stranger {number}") for number in range(2000)])
     sync.report.finish()
@@ -274,7 +274,7 @@ def test_a_million_kinds_of_nonsense_are_not_a_million_lines(caplog: pytest.LogC
         b'{"type": "RECORD", "record": {"stream": "users"}}',
     ],
 )
-def test_a_record_that_cannot_be_read_is_refused_and_not_lost(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_record_that_cannot_be_read_is_rejected(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync()
     sync.run(record(1, "ada"), line, state(1))
     assert sync.counts() == {"added": 1, "failed": 1}
@@ -282,7 +282,7 @@ def test_a_record_that_cannot_be_read_is_refused_and_not_lost(line: bytes, caplo
     assert len([each for each in caplog.records if each.getMessage().startswith("Rejected")]) == 1
 
 
-def test_a_writer_that_fails_ends_the_sync_and_no_later_state_leaves() -> None:
+def test_failed_batch_ends_the_sync_and_keeps_its_state() -> None:
     sync = Sync(batch_size=1)
     failure = AirbyteTracedException(message="no more", failure_type=FailureType.transient_error)
 
@@ -316,7 +316,7 @@ def test_cancellation_ends_a_silent_sync_with_its_error() -> None:
     assert raised.value is stopped
 
 
-def test_a_superseded_record_is_not_refused_so_the_state_leaves_when_the_last_one_is() -> None:
+def test_superseded_record_is_accepted() -> None:
     sync = Sync()
     sync.run(record(1, "ada", "a"), record(2, "ada", "f"), state(3))
     assert sync.counts() == {"skipped": 1, "failed": 1}
@@ -329,7 +329,7 @@ def keyless(number: int, **more: Any) -> dict[str, Any]:
     return {"type": "RECORD", "record": {"stream": "users", "data": {"mail": f"p{number}@acme.example", **more}}}
 
 
-def test_ten_active_records_without_a_sync_key_hold_states_and_are_an_error() -> None:
+def test_ten_records_without_a_sync_key_are_an_error() -> None:
     sync = Sync("users", "others")
     sync.run(state(1), *(keyless(number) for number in range(10)), state(2), record(1, "ada", stream="others"))
     assert sync.numbers() == [1]
@@ -356,7 +356,7 @@ def test_records_without_a_sync_key_otherwise_hold_no_state(why: str) -> None:
     assert sync.numbers() == [50]
 
 
-def test_a_state_held_for_want_of_keys_leaves_with_the_first_keyed_record() -> None:
+def test_held_state_leaves_with_the_first_keyed_record() -> None:
     sync = Sync()
     sync.run(*(keyless(number) for number in range(10)), state(20), record(21, "ada"), state(22))
     assert sync.numbers() == [20, 22]
@@ -530,7 +530,7 @@ def _refused_by(model: Model, number: int, sync: Sync) -> int:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(KEYS, st.sampled_from("anf")), min_size=1, max_size=40), st.integers(1, 5), st.data())
-def test_rejected_counts_add_up_to_the_refused_records(
+def test_rejected_counts_add_up_to_the_rejected_records(
     people: list[tuple[str, str]], every: int, data: st.DataObject
 ) -> None:
     tasks = Tasks(lambda number: data.draw(st.integers(0, number - 1)))
@@ -552,14 +552,14 @@ def batches(sync: Sync) -> list[list[str]]:
     return [[each.fields["email"].partition("@")[0] for each in records] for records in sync.writer.batches]
 
 
-def test_lots_close_on_size_on_a_state_on_silence_and_at_the_end() -> None:
+def test_batch_closes_on_size_state_silence_and_end() -> None:
     sync = Sync(tasks=Tasks(), batch_size=3)
     people = [record(n, key) for n, key in enumerate(["a", "b", "c", "d", "e", "f", "g"])]
     sync.run(*people[:4], None, people[4], state(1), *people[5:])
     assert batches(sync) == [["a", "b", "c"], ["d"], ["e"], ["f", "g"]]
 
 
-def test_a_state_does_not_wait_for_the_lots_after_it_nor_they_for_it() -> None:
+def test_state_does_not_wait_for_later_batches() -> None:
     tasks = Tasks(lambda number: number - 1)  # the latest batch is always ready first
     sync = Sync(tasks=tasks, batch_size=1, num_workers=4)
     sync.run(record(1, "a"), state(1), record(2, "b"), state(2), record(3, "c"), state(3))
@@ -567,7 +567,7 @@ def test_a_state_does_not_wait_for_the_lots_after_it_nor_they_for_it() -> None:
     assert sync.numbers() == [1, 2, 3]
 
 
-def test_one_key_a_hundred_thousand_times_is_one_row_also_with_ever_new_further_keys() -> None:
+def test_person_who_comes_20000_times_is_one_record() -> None:
     sync = Sync(tasks=Tasks(), sync_keys=["email", "username"], batch_size=100)
 
     def lines() -> Iterator[list[bytes]]:
@@ -580,7 +580,7 @@ def test_one_key_a_hundred_thousand_times_is_one_row_also_with_ever_new_further_
     assert sync.counts() == {"added": 1, "skipped": 19_999}
 
 
-def test_a_further_key_in_common_is_never_written_at_the_same_time_also_across_streams() -> None:
+def test_key_in_flight_is_not_written_twice_across_streams() -> None:
     sync = Sync(
         "users", "others", tasks=Tasks(lambda number: number - 1), sync_keys=["email", "username"], batch_size=2
     )
@@ -608,7 +608,7 @@ def test_batch_closes_at_its_limit_of_bytes() -> None:
     assert [len(records) for records in sync.writer.batches] == [2, 2, 1]
 
 
-def test_states_of_streams_without_records_do_not_pile_up_behind_a_slow_lot() -> None:
+def test_states_behind_a_slow_batch_stop_the_reading() -> None:
     sync = Sync("users", "others", tasks=Tasks(), batch_size=1, max_waiting=10)
     most = 0
 
@@ -634,7 +634,7 @@ def test_complete_streams_are_told_to_the_writer() -> None:
 # -- with real threads -----------------------------------------------------------------------------------------------------------
 
 
-def test_states_leave_while_the_input_is_silent_and_other_batches_go_on() -> None:
+def test_states_leave_while_the_input_is_silent() -> None:
     """The first batch is held; the second is written meanwhile; the states leave while nothing more is read."""
     sync = Sync(batch_size=1, num_workers=2)
     held, second_done = threading.Event(), threading.Event()
@@ -686,9 +686,7 @@ def test_failed_sync_counts_what_the_batches_under_way_wrote() -> None:
 
 
 @pytest.mark.parametrize(("at_the_end", "counts"), [("da", (3.0, 0.0)), ("df", (2.0, 1.0))])
-def test_deferred_record_is_written_last_and_holds_the_states_behind_it(
-    at_the_end: str, counts: tuple[float, float]
-) -> None:
+def test_deferred_record_is_last_and_holds_states_behind_it(at_the_end: str, counts: tuple[float, float]) -> None:
     sync = Sync(batch_size=2)
     sync.run(record(1, "a", at_the_end), record(2, "b"), record(3, "c"), state(1), record(4, "d"), state(2))
     assert sync.writer.batches[-1][0].fields["phone_number"] == "1"

@@ -130,7 +130,9 @@ def log(status: str = "finished", failed_lines: list[str] | None = None, **objec
 # What is refused, and what goes wrong
 
 
-def test_cancelled_runs_end_the_sync_in_plain_words(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
+def test_run_cancelled_by_an_administrator_ends_the_sync(
+    requests_mock: Mocker, caplog: pytest.LogCaptureFixture
+) -> None:
     sync = Sync(requests_mock)
     requests_mock.get(RUN, json={"canceled": True})
     with pytest.raises(AirbyteTracedException, match="administrator cancelled this run in Oomnitza") as error:
@@ -141,7 +143,7 @@ def test_cancelled_runs_end_the_sync_in_plain_words(requests_mock: Mocker, caplo
     assert "was not finalized: 1 records were sent" in caplog.text
 
 
-def test_it_is_asked_after_the_first_lot_and_after_every_tenth(requests_mock: Mocker) -> None:
+def test_cancellation_is_read_after_1_and_every_10_requests(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     asked = []
     for _ in range(30):
@@ -153,16 +155,14 @@ def test_it_is_asked_after_the_first_lot_and_after_every_tenth(requests_mock: Mo
 @pytest.mark.parametrize(
     "answer", [{"status_code": 404}, {"status_code": 500}, {"exc": requests.ConnectTimeout}, {"json": []}]
 )
-def test_an_instance_that_does_not_tell_whether_a_run_is_cancelled_does_not_hold_it_up(
-    requests_mock: Mocker, answer: dict[str, Any]
-) -> None:
+def test_run_goes_on_if_cancellation_is_not_reported(requests_mock: Mocker, answer: dict[str, Any]) -> None:
     sync = Sync(requests_mock)
     requests_mock.get(RUN, **answer)
     assert sync.write(ada()) == [None]
     assert sync.asked() == 1
 
 
-def test_a_cancellation_that_shows_only_in_the_log_is_an_error_too(requests_mock: Mocker) -> None:
+def test_run_cancelled_in_its_log_is_an_error(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, logs=[log(added=1, canceled=2)])
     sync.write(ada(), ada(email="b@acme.example"), ada(email="c@acme.example"))
     with pytest.raises(AirbyteTracedException, match=r"left 2 records unwritten.*clear the stream's data"):
@@ -170,7 +170,7 @@ def test_a_cancellation_that_shows_only_in_the_log_is_an_error_too(requests_mock
     assert sync.counts() == {"added": 1, "failed": 2}
 
 
-def test_a_connector_that_oomnitza_does_not_know_fails_at_once(requests_mock: Mocker) -> None:
+def test_first_batch_rejected_whole_ends_the_sync(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, config({"connector_id": 99}))
     requests_mock.post(BULK, status_code=400, json={"error": "There is no such connector_id."})
     with pytest.raises(
@@ -180,7 +180,7 @@ def test_a_connector_that_oomnitza_does_not_know_fails_at_once(requests_mock: Mo
     assert error.value.failure_type is FailureType.config_error
 
 
-def test_a_record_that_is_refused_does_not_cost_the_lot(requests_mock: Mocker) -> None:
+def test_rejected_record_does_not_cost_its_batch(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
 
     def take(request: Any, context: Any) -> Any:
@@ -194,16 +194,14 @@ def test_a_record_that_is_refused_does_not_cost_the_lot(requests_mock: Mocker) -
     assert sync.write(*people) == [None, None, Outcome.FAILED, None]
 
 
-def test_a_lot_that_is_refused_whole_is_no_reason_to_end_a_run_that_goes(requests_mock: Mocker) -> None:
+def test_batch_rejected_whole_fails_its_records(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.write(ada())
     requests_mock.post(BULK, status_code=400, json={"error": "Too long."})
     assert sync.write(ada(name="b"), ada(name="c", email="c@acme.example")) == [Outcome.FAILED, Outcome.FAILED]
 
 
-def test_a_run_is_not_finalized_where_the_source_did_not_read_to_the_end(
-    requests_mock: Mocker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_run_of_a_broken_stream_is_not_finalized(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync(requests_mock)
     sync.write(ada())
     sync.finish(broken={sync.plan.stream.key})
@@ -213,9 +211,7 @@ def test_a_run_is_not_finalized_where_the_source_did_not_read_to_the_end(
     assert "was not finalized" in caplog.text
 
 
-def test_a_log_that_does_not_come_within_two_minutes_is_said_and_not_waited_for(
-    requests_mock: Mocker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_run_log_is_waited_for_two_minutes(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync(requests_mock, logs=[log("processing", processing=1)])
     sync.write(ada())
     sync.finish()
@@ -228,7 +224,7 @@ def test_a_log_that_does_not_come_within_two_minutes_is_said_and_not_waited_for(
 @pytest.mark.parametrize(
     "answer", [{"status_code": 404}, {"status_code": 403}, {"status_code": 503}, {"text": "<html>"}]
 )
-def test_a_log_that_is_not_given_fails_no_sync(requests_mock: Mocker, answer: dict[str, Any]) -> None:
+def test_run_log_that_is_not_given_fails_no_sync(requests_mock: Mocker, answer: dict[str, Any]) -> None:
     sync = Sync(requests_mock)
     requests_mock.get(LOG, **answer)
     sync.write(ada())
@@ -236,7 +232,7 @@ def test_a_log_that_is_not_given_fails_no_sync(requests_mock: Mocker, answer: di
     assert sum(sync.pauses) <= 120
 
 
-def test_a_log_is_whole_when_nothing_is_in_work(requests_mock: Mocker) -> None:
+def test_run_log_is_whole_if_nothing_is_processing(requests_mock: Mocker) -> None:
     half = log("processing", added=1, processing=1)
     twice = log("processing", added=2, processing=1)  # a batch that was repeated counts twice
     sync = Sync(requests_mock, logs=[log(), half, twice, log(added=2, unchanged=1)])
@@ -246,9 +242,7 @@ def test_a_log_is_whole_when_nothing_is_in_work(requests_mock: Mocker) -> None:
     assert sync.counts() == {"added": 2, "unchanged": 1}
 
 
-def test_failures_are_reported_once_with_oomnitzas_reasons(
-    requests_mock: Mocker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_run_log_failures_are_reported_once(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
     told = ["ada: username has no value: email=x: position: is a list", "b@acme.example: Username is taken"]
     sync = Sync(requests_mock, logs=[log(added=1, failed=3, failed_lines=told)])
     sync.write(
@@ -263,7 +257,7 @@ def test_failures_are_reported_once_with_oomnitzas_reasons(
     assert "does not tell the reason" in caplog.text
 
 
-def test_a_lot_is_repeated_after_a_time_out(requests_mock: Mocker) -> None:
+def test_batch_is_repeated_after_a_time_out(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.post(BULK, [{"exc": requests.ReadTimeout}, {"status_code": 503}, {"json": {}}])
     assert sync.write(ada()) == [None]
@@ -288,14 +282,14 @@ def test_a_lot_is_repeated_after_a_time_out(requests_mock: Mocker) -> None:
         ),
     ],
 )
-def test_what_only_rest_can_honour_is_refused(settings: dict[str, Any], sentence: str) -> None:
+def test_setting_of_rest_alone_is_a_config_error(settings: dict[str, Any], sentence: str) -> None:
     metadata = PersonSchema.parse({"badge": {"label": "Badge", "data_type": "STR"}})
     with pytest.raises(AirbyteTracedException, match=sentence) as error:
         plan_stream(config(**settings), metadata, Stream("users"))
     assert error.value.failure_type is FailureType.config_error
 
 
-def test_data_activation_of_saas_users_is_refused() -> None:
+def test_data_activation_of_saas_users_is_a_config_error() -> None:
     stream = Stream(
         "leavers",
         destination_sync_mode="soft_delete",
@@ -307,7 +301,7 @@ def test_data_activation_of_saas_users_is_refused() -> None:
         plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), stream)
 
 
-def test_a_custom_field_of_smart_mapping_without_an_internal_id_is_left_out() -> None:
+def test_smart_mapping_leaves_out_fields_without_internal_id() -> None:
     metadata = {"slack_user_id": {**CUSTOM, "internal_id": None}}
     plan = plan_stream(config(), PersonSchema.parse(metadata), Stream("users", properties={"id": {}}))
     assert "slack_user_id" not in plan.mapping.rules
@@ -320,7 +314,7 @@ def test_a_custom_field_of_smart_mapping_without_an_internal_id_is_left_out() ->
 # The protocol
 
 
-def test_the_payload_is_that_of_oomnitzas_own_connector(requests_mock: Mocker) -> None:
+def test_payload_is_that_of_oomnitzas_own_connector(requests_mock: Mocker) -> None:
     settings = config(INTEGRATION, record_type={**SAAS, "saas_id": "7"}, sync_keys=["email", "username"])
     sync = Sync(requests_mock, settings, metadata={"slack_user_id": CUSTOM})
     assert sync.write(ada(phone="+1 555 0100")) == [None]
@@ -366,7 +360,7 @@ def test_run_without_integration_goes_by_the_connector_name(requests_mock: Mocke
         ("update_only", (False, True), (False, True)),
     ],
 )
-def test_nobody_is_created_for_an_inactive_account(
+def test_inactive_account_creates_nobody(
     requests_mock: Mocker, mode: str, active: tuple[bool, bool], inactive: tuple[bool, bool] | None
 ) -> None:
     sync = Sync(requests_mock, config(INTEGRATION, write_mode=mode, record_type=SAAS))
@@ -383,13 +377,13 @@ def test_nobody_is_created_for_an_inactive_account(
     )
 
 
-def test_an_account_without_any_sync_key_is_skipped(requests_mock: Mocker) -> None:
+def test_account_without_a_sync_key_is_skipped(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, config(INTEGRATION, record_type=SAAS))
     assert sync.write({"id": "U9", "deleted": True}) == [Outcome.SKIPPED]
     assert sync.batches() == []
 
 
-def test_the_role_of_new_people_does_not_reach_those_who_are_there(requests_mock: Mocker) -> None:
+def test_default_role_does_not_reach_known_people(requests_mock: Mocker) -> None:
     known = [{"user_id": "u1", "email": "ADA@acme.example", "username": "ada", "role": 1}]
     sync = Sync(requests_mock, config(default_position="Employee"), people=known)
     sync.write(ada(title=""), ada(name="bob", email="bob@acme.example", title=None))
@@ -414,7 +408,7 @@ def test_defaults_stay_away_without_a_whole_list_of_people(
     assert caplog.text.count("does not list all of its people") == 1
 
 
-def test_who_is_there_is_read_once_and_only_where_it_matters(requests_mock: Mocker) -> None:
+def test_known_people_are_read_once_and_only_if_needed(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     for _ in range(3):
         sync.write(ada())
@@ -433,14 +427,14 @@ def test_who_is_there_is_read_once_and_only_where_it_matters(requests_mock: Mock
         )
 
 
-def test_the_administrator_is_told_what_ingest_does_not_do() -> None:
+def test_remarks_name_what_ingest_does_not_do() -> None:
     plan = plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), Stream("users"))
     assert any("default_role" in remark and "new people" in remark for remark in plan.remarks)
     assert any("roles" in remark and "nobody is deactivated" in remark for remark in plan.remarks)
     assert plan_stream(config(write_mode="create_only"), PersonSchema.unknown(), Stream("users")).remarks == ()
 
 
-def test_empty_values_are_written_where_that_is_wanted(requests_mock: Mocker) -> None:
+def test_empty_values_are_written_if_wanted(requests_mock: Mocker) -> None:
     settings = config(field_mapping=[{"field": "phone_number", "value": "phone", "write_empty": True}])
     sync = Sync(requests_mock, settings)
     sync.write(ada(phone=""))
@@ -448,7 +442,7 @@ def test_empty_values_are_written_where_that_is_wanted(requests_mock: Mocker) ->
     assert "LAST_NAME" not in sync.batches()[0]["records"][0]
 
 
-def test_a_record_that_could_not_be_mapped_goes_alone_with_its_reason(requests_mock: Mocker) -> None:
+def test_rejected_record_is_sent_with_its_reason(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.write(ada(), rejected=(RejectedRecord("email=x", "username: is a list"),))
     first, error = sync.batches()
@@ -459,14 +453,14 @@ def test_a_record_that_could_not_be_mapped_goes_alone_with_its_reason(requests_m
     )
 
 
-def test_a_test_run_is_oomnitzas_own(requests_mock: Mocker) -> None:
+def test_test_run_is_oomnitzas_own(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, config(test_run=True), logs=[log(added=2)])
     sync.write(ada(), ada(email="gone@acme.example", deleted=True), rejected=(RejectedRecord("x", "y"),))
     sync.finish()
     assert [batch["test_run"] for batch in sync.batches()] == [True, True, True]
 
 
-def test_each_portion_is_finalized_once_and_before_the_log_is_read(requests_mock: Mocker) -> None:
+def test_run_is_finalized_once_before_its_log_is_read(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, logs=[log(added=1), log(updated=1)])
     sync.write(ada(), ada(email="gone@acme.example", deleted=True))
     sync.finish()
@@ -480,7 +474,7 @@ def test_each_portion_is_finalized_once_and_before_the_log_is_read(requests_mock
     assert kinds == ["end", "end", "log", "log"]
 
 
-def test_an_empty_sync_opens_no_run(requests_mock: Mocker) -> None:
+def test_empty_sync_opens_no_run(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.finish()
     assert requests_mock.request_history == []

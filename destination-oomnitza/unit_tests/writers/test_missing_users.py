@@ -132,7 +132,7 @@ def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.L
     "mark",
     [("email", "p9@ACME.example"), ("username", "P9"), ("user_external_id", "U9"), ("user_id", "u9")],
 )
-def test_a_record_that_was_not_written_counts_as_appearing(requests_mock: Mocker, mark: tuple[str, str]) -> None:
+def test_record_that_was_skipped_counts_as_appearing(requests_mock: Mocker, mark: tuple[str, str]) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(8))
     sync.skipped(mark)
@@ -148,7 +148,7 @@ def test_a_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
     assert sync.deactivated() == ["u9"]
 
 
-def test_where_all_appeared_the_list_is_not_read_again(requests_mock: Mocker) -> None:
+def test_list_is_not_read_again_if_all_appeared(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(10))
     sync.skipped(("email", "filtered@acme.example"))

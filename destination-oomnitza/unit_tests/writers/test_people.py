@@ -102,25 +102,25 @@ def known(name: str, user_id: str = "1", **more: Any) -> dict[str, Any]:
 # -- refused ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_two_people_with_one_value_refuse_the_record() -> None:
+def test_find_of_two_people_rejects_the_record() -> None:
     (result,) = write(Instance(known("ada"), {**known("eve", "2"), "email": "ADA@acme.example"}), {"name": "ada"})
     assert result.outcome is Outcome.FAILED
     assert "2 people" in result.reason
 
 
-def test_one_person_listed_twice_is_one_person() -> None:
+def test_find_of_one_person_twice_is_one_person() -> None:
     (result,) = write(Instance(known("ada"), known("ada")), {"name": "ada"})
     assert result.outcome is Outcome.UNCHANGED
 
 
 @pytest.mark.parametrize("email", ["both\"and'@acme.example", "line\nbreak@acme.example", "a@acme.example\\"])
-def test_a_value_that_cannot_be_asked_for_refuses_its_record_alone(email: str) -> None:
+def test_find_of_an_unsafe_value_rejects_its_record_alone(email: str) -> None:
     results = write(Instance(known("bob")), {"name": "ada", "email": email}, {"name": "bob"})
     assert [each.outcome for each in results] == [Outcome.FAILED, Outcome.UNCHANGED]
     assert "looked up" in results[0].reason
 
 
-def test_one_value_that_oomnitza_refuses_costs_no_other() -> None:
+def test_find_with_one_rejected_value_keeps_the_others() -> None:
     instance = Instance(*(known(f"p{n}", str(n)) for n in range(16)))
     instance.refuses = lambda text: "p5@" in text
     results = write(instance, *({"name": f"p{n}"} for n in range(16)))
@@ -128,7 +128,7 @@ def test_one_value_that_oomnitza_refuses_costs_no_other() -> None:
     assert "bad filter" in results[5].reason
 
 
-def test_a_change_and_a_creation_that_are_refused_tell_the_reason() -> None:
+def test_rejected_write_has_the_reason() -> None:
     instance = Instance(known("ada"))
     instance.refuses = lambda text: "position" in text
     results = write(instance, {"name": "ada", "title": "Cook"}, {"name": "eve", "title": "Cook"})
@@ -137,14 +137,14 @@ def test_a_change_and_a_creation_that_are_refused_tell_the_reason() -> None:
     assert "email: is taken" in results[1].reason
 
 
-def test_a_person_without_a_key_of_the_server_cannot_be_changed() -> None:
+def test_update_without_user_id_fails_the_record() -> None:
     instance = Instance({"username": "ada", "email": "ada@acme.example", "role": 25})
     (result,) = write(instance, {"name": "ada", "title": "Cook"})
     assert result.outcome is Outcome.FAILED
     assert instance.written == []
 
 
-def test_a_new_person_without_what_oomnitza_needs_is_refused_without_a_request() -> None:
+def test_create_without_a_mandatory_field_sends_nothing() -> None:
     instance = Instance()
     (result,) = write(instance, {"name": " ", "email": "ada@acme.example"})
     assert result.outcome is Outcome.FAILED
@@ -155,7 +155,7 @@ def test_a_new_person_without_what_oomnitza_needs_is_refused_without_a_request()
 # -- found --------------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_key_that_finds_somebody_wins() -> None:
+def test_find_takes_the_first_key_that_finds_somebody() -> None:
     instance = Instance(known("ada", "1"), {**known("other", "2"), "email": "found@acme.example"})
     people, plan, _ = make(instance, sync_keys=["email", "username"])
     records = [("ada", "found@acme.example"), ("ada", "nobody@acme.example"), ("eve", "eve@acme.example")]
@@ -164,7 +164,7 @@ def test_the_first_key_that_finds_somebody_wins() -> None:
     assert [each.person and each.person["user_id"] for each in writes] == ["2", "1", None]
 
 
-def test_people_are_looked_up_without_regard_to_case_and_case_alone_is_no_difference() -> None:
+def test_find_ignores_case_and_case_is_no_difference() -> None:
     instance = Instance({**known("Ada"), "email": "ADA@Acme.example"})
     (result,) = write(instance, {"name": "ada", "email": "Ada@acme.example"})
     assert result.outcome is Outcome.UNCHANGED
@@ -173,7 +173,7 @@ def test_people_are_looked_up_without_regard_to_case_and_case_alone_is_no_differ
     assert "ada@acme.example" in asked
 
 
-def test_a_lot_costs_one_request_and_no_address_is_too_long() -> None:
+def test_find_costs_one_request_a_batch() -> None:
     instance = Instance()
     write(instance, *({"name": f"firstname.lastname.{n}"} for n in range(100)), write_mode="update_only")
     assert len(instance.asked) == 1
@@ -184,14 +184,14 @@ def test_a_lot_costs_one_request_and_no_address_is_too_long() -> None:
 # -- written ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_only_what_differs_is_written() -> None:
+def test_update_sends_only_what_differs() -> None:
     instance = Instance(known("ada", position="Cook", first_name="Ada"))
     (result,) = write(instance, {"name": "ada", "first_name": "Ada", "title": "Boss"})
     assert result.outcome is Outcome.UPDATED
     assert instance.written == [("PATCH", "/api/v3/users/1", {"position": "Boss"}, None)]
 
 
-def test_the_key_of_the_server_cannot_lead_elsewhere() -> None:
+def test_update_quotes_the_user_id() -> None:
     instance = Instance(known("ada", "1/../2?x"))
     write(instance, {"name": "ada", "title": "Boss"})
     assert instance.written[0][1] == "/api/v3/users/1%2F..%2F2%3Fx"
@@ -200,9 +200,7 @@ def test_the_key_of_the_server_cannot_lead_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("also", "changes"), [(False, {"email": "new@acme.example"}), (True, {"email": "new@acme.example"})]
 )
-def test_the_first_keys_value_is_written_when_a_further_key_found_the_person(
-    also: bool, changes: dict[str, Any]
-) -> None:
+def test_first_key_is_written_if_a_further_key_found(also: bool, changes: dict[str, Any]) -> None:
     instance = Instance(known("ada"))
     write(
         instance, {"name": "ada", "email": "new@acme.example"}, sync_keys=["email", "username"], update_sync_keys=also
@@ -211,7 +209,7 @@ def test_the_first_keys_value_is_written_when_a_further_key_found_the_person(
 
 
 @pytest.mark.parametrize(("also", "outcome"), [(False, Outcome.UNCHANGED), (True, Outcome.UPDATED)])
-def test_a_further_keys_value_is_written_only_where_that_is_wanted(also: bool, outcome: Outcome) -> None:
+def test_further_key_is_written_only_if_wanted(also: bool, outcome: Outcome) -> None:
     instance = Instance(known("ada", external_id="U1"))
     (result,) = write(
         instance,
@@ -231,21 +229,21 @@ def test_a_further_keys_value_is_written_only_where_that_is_wanted(also: bool, o
         ("update_only", Outcome.SKIPPED, Outcome.UPDATED),
     ],
 )
-def test_the_three_modes(mode: str, new: Outcome, old: Outcome) -> None:
+def test_write_mode_decides_who_is_written(mode: str, new: Outcome, old: Outcome) -> None:
     instance = Instance(known("ada"))
     results = write(instance, {"name": "eve", "title": "Cook"}, {"name": "ada", "title": "Cook"}, write_mode=mode)
     assert [each.outcome for each in results] == [new, old]
     assert len(instance.written) == [new, old].count(Outcome.ADDED) + [new, old].count(Outcome.UPDATED)
 
 
-def test_nobody_is_created_for_an_inactive_account_and_a_known_one_is_updated() -> None:
+def test_inactive_account_is_updated_and_never_created() -> None:
     instance = Instance(known("ada"))
     records = [{"name": "eve", "deleted": True}, {"name": "ada", "title": "Cook", "deleted": True}]
     assert [each.outcome for each in write(instance, *records)] == [Outcome.SKIPPED, Outcome.UPDATED]
     assert [method for method, *_ in instance.written] == ["PATCH"]
 
 
-def test_new_people_get_the_defaults_and_nothing_empty() -> None:
+def test_create_sends_defaults_and_nothing_empty() -> None:
     instance = Instance()
     write(instance, {"name": "eve", "first_name": "", "title": None}, default_position="Employee")
     ((method, path, body, _),) = instance.written
@@ -253,7 +251,7 @@ def test_new_people_get_the_defaults_and_nothing_empty() -> None:
     assert body == {"username": "eve", "email": "eve@acme.example", "role": 25, "position": "Employee"}
 
 
-def test_somebody_found_after_a_creation_in_doubt_gets_what_differs_and_counts_as_added() -> None:
+def test_create_in_doubt_updates_the_person_that_is_found() -> None:
     instance = Instance()
     instance.doubt = [known("eve", position="Clerk")]
     (result,) = write(instance, {"name": "eve", "title": "Cook"})
@@ -288,7 +286,7 @@ def test_create_in_doubt_with_two_people_found_is_rejected() -> None:
     assert "2 people in Oomnitza have this email" in result.reason
 
 
-def test_a_test_run_writes_nothing_and_keeps_examples(caplog: pytest.LogCaptureFixture) -> None:
+def test_test_run_writes_nothing_and_keeps_examples(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     instance = Instance(known("ada", position="Clerk"))
     people, plan, report = make(instance, test_run=True)

@@ -93,7 +93,7 @@ def record(name: str, **more: Any) -> dict[str, Any]:
     return {"account": name.upper(), "name": name, "email": f"{name}@acme.example", **more}
 
 
-def test_a_person_who_is_refused_on_both_sides_tells_both_reasons(requests_mock: Mocker) -> None:
+def test_record_rejected_on_both_sides_has_both_reasons(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.patch(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     requests_mock.post(f"{SAAS_USERS}/u1", status_code=400, json={"error": "Taken."})
@@ -103,7 +103,7 @@ def test_a_person_who_is_refused_on_both_sides_tells_both_reasons(requests_mock:
     assert "Taken." in reason
 
 
-def test_a_leaver_whose_person_cannot_be_changed_is_deactivated_all_the_same(requests_mock: Mocker) -> None:
+def test_leaver_with_a_rejected_person_is_deactivated(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.patch(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     ((outcome, _),) = sync.write(record("ada", title="x", deleted=True))
@@ -111,7 +111,7 @@ def test_a_leaver_whose_person_cannot_be_changed_is_deactivated_all_the_same(req
     assert sync.deactivated.last_request.json() == {"saas_user_ids": ["u1"]}
 
 
-def test_a_new_person_whose_key_oomnitza_does_not_tell_is_not_silently_left_out(requests_mock: Mocker) -> None:
+def test_new_person_without_user_id_fails_the_record(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.post(USERS, json={})
     ((outcome, reason),) = sync.write(record("new"))
@@ -119,7 +119,7 @@ def test_a_new_person_whose_key_oomnitza_does_not_tell_is_not_silently_left_out(
     assert "no user_id" in reason
 
 
-def test_a_test_run_tells_what_would_become_of_new_people(requests_mock: Mocker) -> None:
+def test_test_run_counts_saas_users_of_new_people(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock, test_run=True)
     assert sync.write(record("new")) == [(Outcome.ADDED, "")]
     assert sync.report.as_dict()["users"]["saas"]["assigned"] == 1
@@ -127,13 +127,13 @@ def test_a_test_run_tells_what_would_become_of_new_people(requests_mock: Mocker)
 
 
 @pytest.mark.parametrize("mode", ["create_and_update", "create_only", "update_only"])
-def test_whoever_came_is_not_missing_whatever_the_mode_does(requests_mock: Mocker, mode: str) -> None:
+def test_person_who_came_is_not_missing_in_any_mode(requests_mock: Mocker, mode: str) -> None:
     sync = Sync(requests_mock, write_mode=mode)
     sync.write(record("ada"))
     assert sync.missing() == ["u2"]
 
 
-def test_who_is_found_by_a_field_that_the_application_does_not_list_is_not_missing(requests_mock: Mocker) -> None:
+def test_person_found_by_an_unlisted_field_is_not_missing(requests_mock: Mocker) -> None:
     sync = Sync(
         requests_mock,
         write_mode="create_only",
@@ -145,7 +145,7 @@ def test_who_is_found_by_a_field_that_the_application_does_not_list_is_not_missi
     assert sync.missing() == ["u2"]
 
 
-def test_a_user_name_alone_tells_who_appeared(requests_mock: Mocker) -> None:
+def test_user_name_alone_identifies_who_appeared(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     assert sync.write(record("else", deleted=True) | {"name": "ada"}) == [
         (Outcome.SKIPPED, SkipReason.INACTIVE_UNKNOWN)
@@ -154,9 +154,7 @@ def test_a_user_name_alone_tells_who_appeared(requests_mock: Mocker) -> None:
 
 
 @pytest.mark.parametrize(("mode", "gone"), [("create_only", []), ("update_only", ["u1"])])
-def test_a_leaver_without_an_address_is_deactivated_by_modes_that_change_people(
-    requests_mock: Mocker, mode: str, gone: list[str]
-) -> None:
+def test_leaver_without_address_is_deactivated_by_mode(requests_mock: Mocker, mode: str, gone: list[str]) -> None:
     sync = Sync(requests_mock, write_mode=mode)
     assert sync.write(record("ada", email=None, deleted=True)) == [(Outcome.SKIPPED, SkipReason.NO_SYNC_KEY)]
     assert [request.json()["saas_user_ids"] for request in sync.deactivated.request_history] == ([gone] if gone else [])
@@ -171,13 +169,13 @@ def test_a_leaver_without_an_address_is_deactivated_by_modes_that_change_people(
         {"name": "bob", "account": None},
     ],
 )
-def test_a_record_that_is_not_written_keeps_its_person(requests_mock: Mocker, unwritten: dict[str, Any]) -> None:
+def test_record_that_is_skipped_keeps_its_person(requests_mock: Mocker, unwritten: dict[str, Any]) -> None:
     sync = Sync(requests_mock)
     sync.writer.write(Batch(sync.plan, skipped=[list(sync.plan.mapping.identities(unwritten))]))
     assert sync.missing() == ["u1"]
 
 
-def test_what_ends_the_sync_reaches_the_caller(requests_mock: Mocker) -> None:
+def test_write_raises_what_ends_the_sync(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.patch(f"{USERS}/u1", status_code=401)
     with pytest.raises(Exception, match="does not accept the token"):

@@ -94,14 +94,14 @@ def http(requests_mock: Mocker) -> Iterator[Mocker]:
     yield requests_mock
 
 
-def test_where_nothing_differs_nothing_is_written(http: Mocker) -> None:
+def test_saas_user_without_difference_is_not_written(http: Mocker) -> None:
     saas = Saas(http, [there("u1"), there("u2", active=False)])
     assert saas.write(member("u1"), member("u2", inactive=True)) == []
     assert saas.done() == []
     assert saas.counts() == {}
 
 
-def test_a_new_user_is_assigned_and_gets_id_and_role(http: Mocker) -> None:
+def test_new_user_is_assigned_with_id_and_role(http: Mocker) -> None:
     http.post(f"{USERS}/u1", json={"user_external_id": "U-u1", "errors": []})
     saas = Saas(http, [])
     assert saas.write(member("u1")) == []
@@ -115,13 +115,13 @@ def test_a_new_user_is_assigned_and_gets_id_and_role(http: Mocker) -> None:
     assert len(saas.done()) == 3, "what was written in this sync is known"
 
 
-def test_an_inactive_account_that_is_not_assigned_stays_so(http: Mocker) -> None:
+def test_inactive_account_that_is_not_assigned_stays_so(http: Mocker) -> None:
     saas = Saas(http, [])
     assert saas.write(member("u1", inactive=True), member(None, inactive=True)) == []
     assert saas.done() == []
 
 
-def test_a_refused_id_or_role_does_not_keep_a_leaver_active(http: Mocker) -> None:
+def test_rejected_external_id_still_deactivates_a_leaver(http: Mocker) -> None:
     http.post(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     saas = Saas(http, [there("u1", user_external_id="old")])
     (reason,) = saas.write(member("u1", inactive=True))
@@ -130,7 +130,7 @@ def test_a_refused_id_or_role_does_not_keep_a_leaver_active(http: Mocker) -> Non
     assert saas.counts() == {"deactivated": 1}
 
 
-def test_every_part_that_is_refused_is_told(http: Mocker) -> None:
+def test_rejected_parts_are_all_in_the_reason(http: Mocker) -> None:
     http.post(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     saas = Saas(http, [there("u1", user_external_id="", roles={})])
     http.post(f"{ROLES}/users", status_code=400, json={"error": "No licence."})
@@ -139,7 +139,7 @@ def test_every_part_that_is_refused_is_told(http: Mocker) -> None:
     assert "its role could not be set: No licence." in reason
 
 
-def test_who_cannot_be_assigned_gets_nothing_else(http: Mocker) -> None:
+def test_assignment_rejected_writes_nothing_else(http: Mocker) -> None:
     saas = Saas(http, [])
     http.post(USERS, status_code=400, json={"error": "There is no user u1."})
     assert saas.write(member("u1")) == ["SaaS user: could not be assigned: There is no user u1."]
@@ -147,7 +147,7 @@ def test_who_cannot_be_assigned_gets_nothing_else(http: Mocker) -> None:
     assert saas.counts() == {}
 
 
-def test_a_role_is_replaced_and_the_former_ones_go_in_lots(http: Mocker) -> None:
+def test_role_is_replaced_for_many_at_a_time(http: Mocker) -> None:
     admin, guest = ({"role_id": i, "role_external_label": label} for i, label in (("r2", "Admin"), ("r3", "Guest")))
     saas = Saas(
         http,
@@ -162,7 +162,7 @@ def test_a_role_is_replaced_and_the_former_ones_go_in_lots(http: Mocker) -> None
     assert saas.counts() == {"roles_changed": 3}
 
 
-def test_who_does_not_get_the_new_role_keeps_the_former_one(http: Mocker) -> None:
+def test_role_that_is_rejected_leaves_the_former_one(http: Mocker) -> None:
     saas = Saas(http, [there("u1", roles=[{"role_id": "r2", "role_external_label": "Admin"}])])
     http.post(f"{ROLES}/users", status_code=400, json={"error": "No."})
     assert saas.write(member("u1")) == ["SaaS user: its role could not be set: No."]
@@ -170,7 +170,7 @@ def test_who_does_not_get_the_new_role_keeps_the_former_one(http: Mocker) -> Non
     assert saas.counts() == {}
 
 
-def test_a_record_without_a_role_leaves_the_role_as_it_is(http: Mocker) -> None:
+def test_record_without_a_role_leaves_the_role(http: Mocker) -> None:
     saas = Saas(http, [there("u1", roles=[])])
     assert saas.write(member("u1", role=None)) == []
     assert saas.done() == []
@@ -182,14 +182,14 @@ def test_switches_turn_parts_off(http: Mocker) -> None:
     assert saas.done() == []
 
 
-def test_an_active_account_is_activated_again(http: Mocker) -> None:
+def test_active_account_is_activated_again(http: Mocker) -> None:
     saas = Saas(http, [there("u1", active=False)])
     assert saas.write(member("u1")) == []
     assert saas.done() == [("PATCH", "saas_users/activate", {"saas_user_ids": ["u1"]})]
     assert saas.counts() == {"activated": 1}
 
 
-def test_where_nothing_tells_activity_the_inactive_are_deactivated_and_nobody_activated(http: Mocker) -> None:
+def test_activity_unknown_deactivates_and_activates_nobody(http: Mocker) -> None:
     rows = [{"user_id": f"u{number}", "user_external_id": f"U-u{number}", "roles": MEMBER} for number in (1, 2)]
     saas = Saas(http, rows)
     assert saas.write(member("u1"), member("u2", inactive=True)) == []
@@ -198,7 +198,7 @@ def test_where_nothing_tells_activity_the_inactive_are_deactivated_and_nobody_ac
     assert saas.done()[1:] == [("PATCH", "saas_users/activate", {"saas_user_ids": ["u2"]})], "this sync did it itself"
 
 
-def test_a_leaver_without_an_address_is_found_by_the_id_in_the_application(http: Mocker) -> None:
+def test_leaver_without_address_is_found_by_external_id(http: Mocker) -> None:
     saas = Saas(http, [there("u1"), there("u2")])
     assert saas.write(member(None, inactive=True, external_id="U-u1")) == []
     assert saas.done() == [("PATCH", "saas_users/deactivate", {"saas_user_ids": ["u1"]})]
@@ -206,7 +206,7 @@ def test_a_leaver_without_an_address_is_found_by_the_id_in_the_application(http:
     assert len(saas.done()) == 1
 
 
-def test_an_older_account_does_not_deactivate_who_is_here_under_a_newer_one(http: Mocker) -> None:
+def test_older_account_does_not_deactivate_a_newer_one(http: Mocker) -> None:
     http.post(f"{USERS}/u1", json={"errors": []})
     saas = Saas(http, [there("u1")])
     old = member(None, inactive=True, external_id="U-u1")
@@ -216,7 +216,7 @@ def test_an_older_account_does_not_deactivate_who_is_here_under_a_newer_one(http
     assert saas.counts() == {}
 
 
-def test_the_errors_of_single_people_are_failed_with_the_reason(http: Mocker) -> None:
+def test_deactivation_error_of_one_person_fails_its_record(http: Mocker) -> None:
     saas = Saas(http, [there("u1"), there("u2")])
     answer = [{"saas_user_id": "u1", "error": "The last administrator stays."}, {"saas_user_id": "u2", "error": None}]
     http.patch(f"{HOST}/api/v3/saas_users/deactivate", json=answer)
@@ -225,7 +225,7 @@ def test_the_errors_of_single_people_are_failed_with_the_reason(http: Mocker) ->
     assert saas.counts() == {"deactivated": 1}
 
 
-def test_soft_delete_deactivates_and_a_changed_saas_user_is_updated(http: Mocker) -> None:
+def test_soft_delete_deactivates_and_counts_as_updated(http: Mocker) -> None:
     saas = Saas(http, [there("u1"), there("u2")], deactivate_inactive=False)
     stream = Stream(
         "leavers",
@@ -256,5 +256,5 @@ def test_soft_delete_deactivates_and_a_changed_saas_user_is_updated(http: Mocker
         ("Workspace Steward", "Workspace Steward"),
     ],
 )
-def test_roles_as_a_person_reads_them(role: str, label: str) -> None:
+def test_role_label_is_what_people_read(role: str, label: str) -> None:
     assert role_label(role) == label
