@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.filters import FilterError, Where, parse
@@ -23,10 +24,9 @@ DEFAULT_PAGE = 100
 LISTING = frozenset({"limit", "skip", "sortby", "fields", "filter"})
 
 
-def answer(content: Any, status: int = 200, **headers: str) -> Response:
-    """Return a JSON answer; header names are written with underscores."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(orjson.dumps(content), status, named, "application/json")
+def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON answer."""
+    return Response(orjson.dumps(content), status, headers, "application/json")
 
 
 class Api:
@@ -68,10 +68,12 @@ class Api:
         account.csrf_given = True
         request.state.csrf = account.csrf
 
-    def reply(self, request: Request, content: Any, status: int = 200, **headers: str) -> Response:
+    def reply(
+        self, request: Request, content: Any, status: int = 200, headers: dict[str, str] | None = None
+    ) -> Response:
         """Return a JSON answer to an admitted request."""
         csrf = getattr(request.state, "csrf", None)
-        return answer(content, status, **headers, **({"X_CSRF_Token": csrf} if csrf else {}))
+        return answer(content, status, {**(headers or {}), **({"X-CSRF-Token": csrf} if csrf else {})})
 
     async def rejected(self, request: Request, error: Exception) -> Response:
         """Return the answer that a RequestRejected stands for."""
@@ -99,10 +101,10 @@ class Api:
         return min(limit, largest), _whole(request, "skip", 0)
 
     def counted(self, total: int, of_page: int, of_all: int) -> dict[str, str]:
-        """Return the header X-Total-Count, by the names of `reply`."""
+        """Return the header X-Total-Count, or none."""
         words = {"exact": f"{total}", "page": f"{of_page}", "text": f"about {total}", "unfiltered": f"{of_all}"}
         word = words.get(self.oomnitza.switches.total_count)
-        return {} if word is None else {"X_Total_Count": word}
+        return {} if word is None else {"X-Total-Count": word}
 
     def flag(self, request: Request, header: str) -> bool:
         """Return whether a header of "1" or "0" is on. Raises RequestRejected 400."""
@@ -162,6 +164,19 @@ class Api:
         if unknown:
             raise RequestRejected(400, f"Unknown field: {', '.join(unknown)}.")
         return [{name: row[name] for name in wanted if name in row} for row in rows] if wanted else rows
+
+
+class RouteGroup:
+    """Routes of one part of the API. Each part has a group of its own; all share one `Api`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._oomnitza = api.oomnitza
+        self._store = api.oomnitza.store
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of this part."""
+        raise NotImplementedError
 
 
 def _page(words: str, status: int) -> Response:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api, body_object
+from integration_tests.sandbox.oomnitza.api import Api, RouteGroup, body_object
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.ingest_bodies import check_batch, check_ready_portion, mode_of
 from integration_tests.sandbox.oomnitza.ingest_records import RecordIntake
@@ -19,16 +19,14 @@ from integration_tests.sandbox.oomnitza.runs import FATAL, Run
 from integration_tests.sandbox.oomnitza.store import Row
 
 
-class IngestRoutes:
+class IngestRoutes(RouteGroup):
     """`/api/v3/bulk` and what lies below it."""
 
     def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
+        super().__init__(api)
         self._records = RecordIntake(api.oomnitza)
 
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         return [
             Route("/api/v3/bulk", self._batch, methods=["POST"]),
             Route("/api/v3/bulk/check_managed", self._check_managed, methods=["POST"]),

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api
+from integration_tests.sandbox.oomnitza.api import RouteGroup
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.filters import Column, Where
 from integration_tests.sandbox.oomnitza.runs import FATAL, OUTCOMES, Run
@@ -20,16 +20,10 @@ COLUMNS = {
 PARAMETERS = frozenset({"limit", "skip", "sortby", "filter"})
 
 
-class RunLogRoutes:
+class RunLogRoutes(RouteGroup):
     """`/api/v3/connector_run_logs`."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
-        self._store = api.oomnitza.store
-
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         return [
             Route("/api/v3/connector_run_logs/connectors/{portion}", self._details, methods=["GET"]),
             Route("/api/v3/connector_run_logs/{sender}", self._runs, methods=["GET"]),
@@ -49,7 +43,7 @@ class RunLogRoutes:
         total = self._store.value(f"SELECT count(*) FROM runs WHERE {where.sql}", where.parameters)
         everything = self._store.value("SELECT count(*) FROM runs")
         runs = [self._summary(row["number"], self._oomnitza.runs_by_portion[row["portion"]]) for row in rows]
-        return self._api.reply(request, runs, **self._api.counted(total, len(runs), everything))
+        return self._api.reply(request, runs, headers=self._api.counted(total, len(runs), everything))
 
     def _summary(self, number: int, run: Run) -> Row:
         ended = self._ended(run)

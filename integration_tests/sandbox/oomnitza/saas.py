@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api, body_object, text_of
+from integration_tests.sandbox.oomnitza.api import RouteGroup, body_object, text_of
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.filters import Column
 from integration_tests.sandbox.oomnitza.store import Row
@@ -18,16 +18,10 @@ from integration_tests.sandbox.oomnitza.store import Row
 COLUMNS = {"saas_id": Column("saas_id", "integer"), "saas_name": Column("saas_name", "text")}
 
 
-class SaasRoutes:
+class SaasRoutes(RouteGroup):
     """`/api/v3/saas`."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
-        self._store = api.oomnitza.store
-
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         return [
             Route("/api/v3/saas", self._applications, methods=["GET"]),
             Route("/api/v3/saas", self._create_application, methods=["POST"]),
@@ -42,7 +36,7 @@ class SaasRoutes:
         rows = self._store.rows(sql, (*where.parameters, limit, skip))
         total = self._store.value(f"SELECT count(*) FROM saas WHERE {where.sql}", where.parameters)
         counted = self._api.counted(total, len(rows), self._store.value("SELECT count(*) FROM saas"))
-        return self._api.reply(request, [_shown_application(row) for row in rows], **counted)
+        return self._api.reply(request, [_shown_application(row) for row in rows], headers=counted)
 
     async def _create_application(self, request: Request) -> Response:
         self._api.admit(request, "saas")

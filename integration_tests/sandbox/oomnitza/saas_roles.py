@@ -12,21 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api, are_texts, body_object, text_of
+from integration_tests.sandbox.oomnitza.api import RouteGroup, are_texts, body_object, text_of
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.store import ident
 
 
-class RoleRoutes:
+class RoleRoutes(RouteGroup):
     """`/api/v3/saas/{id}/roles`."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
-        self._store = api.oomnitza.store
-
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         one = "/api/v3/saas/{saas_id}"
         return [
             Route(f"{one}/roles", self._application_roles, methods=["GET"]),

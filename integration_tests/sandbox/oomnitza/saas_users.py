@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api, are_texts, body_json, body_object, text_of
+from integration_tests.sandbox.oomnitza.api import RouteGroup, are_texts, body_json, body_object, text_of
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 from integration_tests.sandbox.oomnitza.filters import Column, Where
 from integration_tests.sandbox.oomnitza.instance import LISTED, NO_ROLE
@@ -24,16 +24,10 @@ COLUMNS = {
 PARAMETERS = frozenset({"limit", "skip", "sortby"})
 
 
-class SaasUserRoutes:
+class SaasUserRoutes(RouteGroup):
     """`/api/v3/saas/{id}/users` and `/api/v3/saas_users`."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
-        self._store = api.oomnitza.store
-
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         users = "/api/v3/saas/{saas_id}/users"
         return [
             Route(users, self._application_users, methods=["GET"]),
@@ -65,7 +59,7 @@ class SaasUserRoutes:
         counted = self._api.counted(total, len(rows), self._store.value("SELECT count(*) FROM saas_users"))
         roles = self._oomnitza.roles_of(rows)
         shown = [self._shown_user(row, roles[row["saas_id"], row["user_id"]]) for row in rows]
-        return self._api.reply(request, shown, **counted)
+        return self._api.reply(request, shown, headers=counted)
 
     def _shown_user(self, row: Row, roles: list[Row]) -> Row:
         shown = {

@@ -8,19 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api, answer
+from integration_tests.sandbox.oomnitza.api import RouteGroup, answer
 from integration_tests.sandbox.oomnitza.errors import RequestRejected
 
 
-class SignInRoutes:
+class SignInRoutes(RouteGroup):
     """`/api/request_token` and `/api/v2/mappings`."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
-
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         return [
             Route("/api/request_token", self._request_token, methods=["POST"]),
             Route("/api/v2/mappings", self._mappings, methods=["GET"]),

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from integration_tests.sandbox.oomnitza.api import Api, body_object
+from integration_tests.sandbox.oomnitza.api import RouteGroup, body_object
 from integration_tests.sandbox.oomnitza.errors import DuplicateValue, RequestRejected
 from integration_tests.sandbox.oomnitza.fields import metadata
 from integration_tests.sandbox.oomnitza.filters import Where
@@ -14,16 +14,10 @@ from integration_tests.sandbox.oomnitza.person_values import Allowed
 from integration_tests.sandbox.oomnitza.store import Row
 
 
-class UserRoutes:
+class UserRoutes(RouteGroup):
     """`/api/v3/users` and what lies below it."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._oomnitza = api.oomnitza
-        self._store = api.oomnitza.store
-
     def routes(self) -> list[BaseRoute]:
-        """Return the routes of this part."""
         return [
             Route("/api/v3/users", self._users, methods=["GET"]),
             Route("/api/v3/users", self._create, methods=["POST"]),
@@ -50,7 +44,7 @@ class UserRoutes:
         rows, total = self._store.people(where, order, limit, skip)
         shown = self._api.pick(request, [self._oomnitza.shown(row) for row in rows], columns)
         everybody = int(self._store.value("SELECT count(*) FROM people"))
-        return self._api.reply(request, shown, **self._api.counted(total, len(rows), everybody))
+        return self._api.reply(request, shown, headers=self._api.counted(total, len(rows), everybody))
 
     async def _user(self, request: Request) -> Response:
         self._api.admit(request, "users")
