@@ -91,6 +91,7 @@ def test_another_rows_button_saves_it_too(page: Page, address: str) -> None:
     page.get_by_role("link", name="Edit Katherine Johnson", exact=True).click()
     page.get_by_label("Title of Katherine Johnson", exact=True).fill("Computer")
     page.get_by_role("button", name=re.compile("^Deactivate ")).last.click()
+    page.get_by_role("button", name=re.compile("^Reactivate ")).first.wait_for()
     page.goto(f"{address}/slack?q=Katherine")
     expect(page.get_by_role("row").filter(has_text="Katherine Johnson")).to_contain_text("Computer")
 
