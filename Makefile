@@ -43,7 +43,7 @@ playground: $(DEV) ## the same with pages: change somebody in Slack, press "Sync
 test-browser: $(DEV) ## the pages in headless Chromium, with axe-core
 	@$(BIN)/python -m pytest integration_tests/browser_tests/browse.py
 
-screenshots: $(DEV) ## docs/pictures anew, from headless Chromium
+screenshots: $(DEV) ## the pictures of docs/pictures, from headless Chromium
 	@$(BIN)/python -m integration_tests.browser_tests.screenshots
 
 test: style ## lint, types and all tests
@@ -60,7 +60,7 @@ style: $(DEV) ## ruff and mypy
 	@$(BIN)/mypy destination-oomnitza/destination_oomnitza
 	@$(BIN)/mypy bundle
 
-format: $(DEV) ## let ruff mend and format
+format: $(DEV) ## let ruff fix and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

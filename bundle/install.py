@@ -103,7 +103,7 @@ def _sentence(output: IO[str]) -> str:
         )
     last = "\n".join(text.splitlines()[-20:])
     return (
-        f"{last}\npip could not install the packages; the lines above are its own. Run make again when that is mended."
+        f"{last}\npip could not install the packages; the lines above are its own. Run make again when that is fixed."
     )
 
 

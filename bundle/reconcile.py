@@ -200,6 +200,6 @@ def _schedule_text(schedule: Json) -> str:
 def _only(what: str, found: list[Json]) -> Json | None:
     if len(found) > 1:
         raise AirbyteError(
-            f"There are {len(found)} {what}, and which is meant cannot be told: rename or delete the others in Airbyte."
+            f"There are {len(found)} {what}, and which is meant is unknown: rename or delete the others in Airbyte."
         )
     return found[0] if found else None

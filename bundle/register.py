@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path)
     missing = [name for name in VARIABLES if not environment.get(name, "").strip()]
     if missing:
         raise UsageError(
-            f"Set {' and '.join(missing)} in the environment; docs/airbyte-ui.md tells where they are found."
+            f"Set {' and '.join(missing)} in the environment; docs/airbyte-ui.md describes where they are found."
         )
     workspace = _workspace(environment["AIRBYTE_WORKSPACE_ID"])
     bundle = load_bundle(root)

@@ -14,7 +14,7 @@ from bundle.private_folder import load, save
 
 
 class StateFile:
-    """Stands in for PyAirbyte's cache of states, which is a database and knows connectors by their names only.
+    """Stands in for PyAirbyte's cache of states, which is a database that identifies connectors by their names only.
 
     The file is a JSON list of the protocol's state messages, one a stream: what `read --state` takes.
     """

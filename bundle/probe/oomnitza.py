@@ -104,7 +104,7 @@ class OomnitzaProbe:
     def _metadata(self) -> Finding:
         status, fields = self._meta
         if not fields:
-            effect = "Smart mapping knows standard fields only; nothing is proved against the metadata"
+            effect = "Smart mapping uses standard fields only; nothing is proved against the metadata"
             return Finding("Metadata of person fields", f"HTTP {status}", effect, {"meta_status": status})
         words = {str(each[flag]).lower() for each in fields.values() for flag in FLAGS if flag in each}
         flags = ("true", "false") if words <= {"true", "false", "none"} else ("1", "0")
@@ -132,7 +132,7 @@ class OomnitzaProbe:
         known = [each for each in listed or [] if isinstance(each, dict)]
         names = ", ".join(f"{each.get('key')} {each.get('value')}" for each in known)
         effect = "`default_role` takes the id or the name" if names else "`default_role` takes the id only"
-        return Finding("Roles", names or "not told", effect)
+        return Finding("Roles", names or "not reported", effect)
 
     def _default_page(self) -> Finding:
         number = len(rows_of(self.get("/api/v3/users")))

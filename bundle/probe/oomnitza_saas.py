@@ -46,7 +46,7 @@ class SaasQuestions:
         return Finding("SaaS application", text, effect.get(there, "`saas_id` has to choose between them"))
 
     def activity(self) -> Finding:
-        """Ask whether a SaaS user's row tells if it is active."""
+        """Ask whether a SaaS user's row reports if it is active."""
         question = "Is a SaaS user active?"
         if not self._rows:
             return Finding(question, f"{UNKNOWN}: no SaaS user to see", "Every answer is tolerated")

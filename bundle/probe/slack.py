@@ -78,7 +78,7 @@ class SlackProbe:
     def _granted_scopes(self) -> Finding:
         if self._scopes is None:
             effect = "The check does not judge scopes"
-            return Finding("Scopes", "not told", effect, {"scopes_header": False})
+            return Finding("Scopes", "not reported", effect, {"scopes_header": False})
         effect = "A missing one fails the check, or the stream that needs it"
         return Finding("Scopes", self._scopes.replace(",", ", "), effect, {"scopes_header": True})
 

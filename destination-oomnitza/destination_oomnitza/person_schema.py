@@ -1,7 +1,7 @@
 """What an Oomnitza instance says of its person fields (`GET /api/v3/users/meta`), as types.
 
 The page is not in Oomnitza's OpenAPI document: where an instance does not answer it, `PersonSchema.unknown()` stands in, which
-knows the standard fields and their types from that document, and no custom fields and no roles.
+holds the standard fields and their types from that document, and no custom fields and no roles.
 """
 
 from __future__ import annotations
@@ -118,10 +118,10 @@ _STANDARD = {
 SERVER_KEPT = frozenset({"user_id", "uid", "version", "creation_date", "change_date", "created_by", "changed_by"})
 _UNIQUE = frozenset({"username", "email", "user_id"})
 
-# Fields that a new person needs (oomnitza.md, "People").
+# Fields that a new person needs (docs/oomnitza-api.md, "People").
 REQUIRED = ("username", "email", "role")
 NAMES = frozenset({"username", "email", "first_name", "last_name", "full_name"})
-"""Fields that must be text, whatever the metadata says (configuration.md, "Values")."""
+"""Fields that must be text, whatever the metadata says."""
 
 
 def _flag(value: Any, default: bool) -> bool:
@@ -193,7 +193,7 @@ class PersonSchema:
     roles: Mapping[str, str] = field(default_factory=dict)
     """Role id -> name; empty where the instance does not tell."""
     known: bool = True
-    """Whether the instance told its fields; if not, a field that is missing here may still exist."""
+    """Whether the instance reports its fields; if not, a field that is missing here may still exist."""
 
     @classmethod
     def unknown(cls) -> PersonSchema:
@@ -205,26 +205,26 @@ class PersonSchema:
         """Read the answer of `GET /api/v3/users/meta` (OpenAPI schema "PersonSchema fields"): field id -> description."""
         standard = _standard_fields()
         fields: dict[str, PersonField] = {}
-        for name, told in document.items():
-            if not isinstance(told, Mapping):
+        for name, entry in document.items():
+            if not isinstance(entry, Mapping):
                 continue
             base = standard.get(name)
-            kind = _kind(told.get("data_type"))
+            kind = _kind(entry.get("data_type"))
             if base is not None and (kind is Kind.UNKNOWN or name == "role"):
                 kind = base.kind
             fields[name] = PersonField(
                 id=name,
-                label=str(told.get("label") or (base.label if base else name)),
+                label=str(entry.get("label") or (base.label if base else name)),
                 kind=kind,
-                internal_id=told.get("internal_id") or (base.internal_id if base else None),
-                unique=_flag(told.get("unique"), default=name in _UNIQUE),
-                editable=_flag(told.get("editable"), default=True) and name not in SERVER_KEPT,
-                optional=_flag(told.get("optional"), default=True),
-                standard=base is not None or _flag(told.get("hardcode"), default=False),
-                length=_length(told.get("length")),
-                choices=_choices(told.get("searchhelp"), kind),
-                has_default=told.get("default_value") not in (None, ""),
-                is_phone=_is_phone(name, told.get("label"), told.get("data_type"), told.get("subtype")),
+                internal_id=entry.get("internal_id") or (base.internal_id if base else None),
+                unique=_flag(entry.get("unique"), default=name in _UNIQUE),
+                editable=_flag(entry.get("editable"), default=True) and name not in SERVER_KEPT,
+                optional=_flag(entry.get("optional"), default=True),
+                standard=base is not None or _flag(entry.get("hardcode"), default=False),
+                length=_length(entry.get("length")),
+                choices=_choices(entry.get("searchhelp"), kind),
+                has_default=entry.get("default_value") not in (None, ""),
+                is_phone=_is_phone(name, entry.get("label"), entry.get("data_type"), entry.get("subtype")),
             )
         role = document.get("role")
         helps = role.get("searchhelp") if isinstance(role, Mapping) else None

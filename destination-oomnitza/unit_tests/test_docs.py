@@ -45,16 +45,18 @@ def rows(text: str) -> list[list[str]]:
 
 def test_the_form_is_told_field_by_field_in_its_order_with_its_defaults() -> None:
     page, within = section("### Step 2: Set up the destination in Airbyte").split("\nWithin ")
-    told = [(title, name, row[-1]) for row in rows(page) for title, name in NAMED.findall(row[0])]
+    documented = [(title, name, row[-1]) for row in rows(page) for title, name in NAMED.findall(row[0])]
     fields = {name: each for name, each in FORM["properties"].items() if isinstance(each, dict)}
-    assert {name: title for title, name, _ in told} == {name: each["title"] for name, each in fields.items()}
+    assert {name: title for title, name, _ in documented} == {name: each["title"] for name, each in fields.items()}
     advanced = {name for name, each in fields.items() if each.get("group") == "advanced"}
-    assert {name for _, name, _ in told[-len(advanced) :]} == advanced
-    told_within = [(title, name, row[-1]) for row in rows(within) for title, name in NAMED.findall(row[0])]
+    assert {name for _, name, _ in documented[-len(advanced) :]} == advanced
+    documented_within = [(title, name, row[-1]) for row in rows(within) for title, name in NAMED.findall(row[0])]
     choices = [choice["properties"] for each in fields.values() for choice in each.get("oneOf", [])]
     fields_within = {name: each for choice in choices for name, each in choice.items() if "const" not in each}
-    assert {name: title for title, name, _ in told_within} == {n: each["title"] for n, each in fields_within.items()}
-    for _, name, default in told + told_within:
+    assert {name: title for title, name, _ in documented_within} == {
+        n: each["title"] for n, each in fields_within.items()
+    }
+    for _, name, default in documented + documented_within:
         expected = {**fields, **fields_within}[name].get("default")
         if isinstance(expected, bool):
             assert default == ("on" if expected else "off")
@@ -63,14 +65,14 @@ def test_the_form_is_told_field_by_field_in_its_order_with_its_defaults() -> Non
 
 
 def test_the_tables_of_smart_mapping_are_in_force() -> None:
-    told = section("### Smart mapping")
+    documented = section("### Smart mapping")
     pairs = {
         field: source
-        for fields, sources in rows(told)
+        for fields, sources in rows(documented)
         for field, source in zip(re.findall(r"`(\w+)`", fields), re.findall(r"`(\w+)`", sources), strict=False)
     }
     assert pairs == SMART_FIELDS
-    assert {label: source.strip("`") for label, source in rows(told) if label in SLACK_LABELS} == SLACK_LABELS
+    assert {label: source.strip("`") for label, source in rows(documented) if label in SLACK_LABELS} == SLACK_LABELS
 
 
 RULES = [
@@ -118,7 +120,7 @@ def test_the_examples_say_what_they_are_for() -> None:
 
 def test_every_message_of_the_troubleshooting_is_one_of_ours() -> None:
     code = " ".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    # Sentences are broken over lines, and hold what only a sync knows.
+    # Sentences are broken over lines, and hold what only a sync has.
     code = re.sub(r'"\s*f?"', "", code)
     others = {"has no attribute"}  # Jinja's
     for message, _ in rows(section("## Troubleshooting"))[1:]:

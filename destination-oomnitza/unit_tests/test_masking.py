@@ -157,7 +157,7 @@ def test_mask_configuration_masks_all_but_user_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("credentials", "told"),
+    ("credentials", "masked_text"),
     [
         ("made-up-one", "**** made-up-two ada"),
         (["made-up-one", {"x": "made-up-two"}], "**** **** ada"),
@@ -165,9 +165,9 @@ def test_mask_configuration_masks_all_but_user_names() -> None:
         ({"auth_type": "magic", "username": "ada", "deep": [{"er": "made-up-two"}]}, "made-up-one **** ada"),
     ],
 )
-def test_mask_configuration_takes_any_shape(credentials: Any, told: str) -> None:
+def test_mask_configuration_takes_any_shape(credentials: Any, masked_text: str) -> None:
     mask_configuration({"credentials": credentials})
-    assert filter_secrets("made-up-one made-up-two ada") == told
+    assert filter_secrets("made-up-one made-up-two ada") == masked_text
 
 
 HOSTILE: dict[str, str] = {

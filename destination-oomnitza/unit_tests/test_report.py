@@ -1,4 +1,4 @@
-"""What is told of a sync: bounded logs, and one line with the counts."""
+"""What is logged of a sync: bounded logs, and one line with the counts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def test_reject_logs_fifty_records_then_counts_by_reason(
     for number in range(1000):
         report.reject("users", f"email=p{number}@acme.example", "too long" if number % 4 else "too short")
     report.finish()
-    told = lines(log, "Rejected")
-    assert told[0] == "Rejected: users, email=p0@acme.example: too short"
-    assert len(told) == MAX_REJECTED + 2
-    assert told[MAX_REJECTED:] == ["Rejected: 713 more: too long", "Rejected: 237 more: too short"]
+    logged = lines(log, "Rejected")
+    assert logged[0] == "Rejected: users, email=p0@acme.example: too short"
+    assert len(logged) == MAX_REJECTED + 2
+    assert logged[MAX_REJECTED:] == ["Rejected: 713 more: too long", "Rejected: 237 more: too short"]
     assert report.rejected() == 1000
 
 
@@ -84,15 +84,15 @@ def test_reject_cuts_huge_texts_and_masks_secrets(log: pytest.LogCaptureFixture)
     mask("made-up-token")
     report = Report(["users"])
     report.reject("users", "email=" + "x" * 5_000_000, "made\\u002dup-token " + "y" * 5_000_000)
-    (told,) = lines(log, "Rejected")
-    assert len(told) < 1000
-    assert "****" in told
+    (logged,) = lines(log, "Rejected")
+    assert len(logged) < 1000
+    assert "****" in logged
 
 
 def test_reject_of_half_a_surrogate_pair_is_logged(log: pytest.LogCaptureFixture) -> None:
     Report(["users"]).reject("users", "email=\ud800", "reason \udfff")
-    (told,) = lines(log, "Rejected")
-    told.encode()
+    (logged,) = lines(log, "Rejected")
+    logged.encode()
 
 
 def test_ignore_logs_once_and_counts(log: pytest.LogCaptureFixture) -> None:
@@ -157,6 +157,6 @@ def test_test_run_logs_ten_examples(log: pytest.LogCaptureFixture) -> None:
     for number in range(50):
         report.example("users", f"email={number}", "updated", {"position": "Cook", "x": 1}, {"position": "Boss"})
     report.finish()
-    (told,) = lines(log, "Test run")
-    assert told.count("would be updated") == 10
-    assert told.count("position: Cook -> Boss") == 10
+    (logged,) = lines(log, "Test run")
+    assert logged.count("would be updated") == 10
+    assert logged.count("position: Cook -> Boss") == 10

@@ -21,7 +21,7 @@ META = {
 
 @pytest.fixture(autouse=True)
 def _oomnitza() -> Iterator[None]:
-    """An Oomnitza that knows one token and one password."""
+    """An Oomnitza with one token and one password."""
 
     def answer(request: requests.PreparedRequest, context: Any) -> Any:
         if request.headers.get("Authorization2") != "token-of-the-tests-1":

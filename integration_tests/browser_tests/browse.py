@@ -66,7 +66,7 @@ def test_a_change_in_slack_is_seen_in_oomnitza_after_a_sync(page: Page, address:
     expect(page.get_by_role("region", name="History")).to_contain_text("Sync 2")
 
 
-def test_what_oomnitza_rejects_is_told_with_the_reason(page: Page, address: str) -> None:
+def test_what_oomnitza_rejects_is_shown_with_the_reason(page: Page, address: str) -> None:
     page.goto(f"{address}/runs/1")
     rejected = page.get_by_role("region", name="Rejected")
     expect(rejected.get_by_role("listitem")).to_contain_text("is in use already")
@@ -137,8 +137,8 @@ def test_axe_finds_nothing_serious(page: Page, address: str, path: str, size: di
     page.emulate_media(color_scheme=scheme)
     page.goto(address + path)
     found = Axe().run(page).response["violations"]
-    told = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
-    assert told == []
+    findings = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found]
+    assert findings == []
 
 
 def test_axe_finds_nothing_serious_while_a_sync_is_under_way(page: Page) -> None:

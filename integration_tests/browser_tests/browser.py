@@ -78,6 +78,6 @@ def change(page: Page, address: str, name: str, title: str) -> None:
 
 
 def sync(page: Page, number: int) -> None:
-    """Press "Sync now", and wait until the page tells that this sync, by its number, is done."""
+    """Press "Sync now", and wait until the page shows that this sync, by its number, is done."""
     page.get_by_role("button", name="Sync now").click()
     page.get_by_role("heading", name=re.compile(rf"^Sync {number} (succeeded|partly|failed)")).wait_for(timeout=240_000)

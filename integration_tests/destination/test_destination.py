@@ -48,7 +48,7 @@ def check(configuration: Any) -> tuple[str, str]:
 
 
 def wrong(sandbox: Sandbox) -> dict[str, tuple[dict[str, Any], str]]:
-    """Configurations that are wrong, each with a word of the sentence that tells why (issue 3, "Bad input", and more)."""
+    """Configurations that are wrong, each with a word of the sentence that gives the reason (issue 3, "Bad input", and more)."""
     port = sandbox.oomnitza_url.rsplit(":", 1)[1]
     denied = sandbox.oomnitza.issue_token(denied=["users"])
     password = {"auth_type": "password", "username": "airbyte"}

@@ -59,9 +59,9 @@ def test_records_that_cannot_be_written_are_refused_one_by_one(sandbox: Sandbox)
     output = write(config(sandbox), [record(person("ada")), *broken, state({"n": 1})])
     assert output.status == 0
     assert output.counts()["failed"] >= 7
-    (receipt,) = output.of("STATE")
+    (kept,) = output.of("STATE")
     failed = output.counts()["failed"]
-    assert receipt["destinationStats"] == {"recordCount": 9 - failed, "rejectedRecordCount": failed}
+    assert kept["destinationStats"] == {"recordCount": 9 - failed, "rejectedRecordCount": failed}
     assert len(re.findall("Rejected: users", output.logs("ERROR"))) == output.counts()["failed"]
 
 

@@ -1,4 +1,4 @@
-"""Killed at any point: what was acknowledged is there, and the next sync from there completes the work, with nobody twice."""
+"""Killed at any point: what was acknowledged is there, and the next sync from there completes the work, without duplicates."""
 
 from __future__ import annotations
 

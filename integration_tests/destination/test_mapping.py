@@ -62,8 +62,8 @@ def test_check_names_the_entry_and_what_is_wrong_with_it(sandbox: Sandbox) -> No
         ({"instance_url": "http://acme.oomnitza.com"}, "must begin with https://"),
         ({"credentials": {"auth_type": "api_token", "token": "x"}}, "(credentials.api_token) is missing"),
     ]  # fmt: skip
-    for more, told in cases:
-        assert told in refused(sandbox, **more)
+    for more, logged in cases:
+        assert logged in refused(sandbox, **more)
     assert only_reads(sandbox)
 
 
@@ -194,16 +194,16 @@ def test_records_of_wrong_types_are_refused_one_by_one(sandbox: Sandbox) -> None
     assert output.status == 0
     assert output.counts() == {"added": 2, "failed": 5}
     errors = output.logs("ERROR")
-    for told in (
+    for logged in (
         "email=12345: email: is a number, and the field needs text",
         "email=b@acme.example: first_name: is a list, and the field needs text",
         "email=c@acme.example: last_name: is an object",
         "email=d@acme.example: username: is a boolean",
         "email=e@acme.example: address: ZeroDivisionError",
     ):
-        assert told in errors
-    (receipt,) = output.of("STATE")
-    assert receipt["destinationStats"] == {"recordCount": 2.0, "rejectedRecordCount": 5.0}
+        assert logged in errors
+    (kept,) = output.of("STATE")
+    assert kept["destinationStats"] == {"recordCount": 2.0, "rejectedRecordCount": 5.0}
     assert {each["username"] for each in sandbox.oomnitza.people()} == {"x", "y"}
 
 
@@ -300,11 +300,13 @@ def test_a_test_run_says_what_would_happen_and_writes_nothing(sandbox: Sandbox) 
     assert only_reads(sandbox)
     assert sandbox.oomnitza.people() == before and not sandbox.oomnitza.applications()
     assert trial.counts() == {"added": 9, "updated": 4, "unchanged": 2, "skipped": 1}
-    assert not trial.of("STATE"), "a state is a receipt, and nothing was written"
-    told = trial.logs("INFO")
-    assert "Test run: nothing was written" in told
-    assert "position: Clerk -> Boss" in told and "username: (empty) -> new" in told and "role: (empty) -> 25" in told
-    assert told.count("would be updated:") + told.count("would be added:") == 10
+    assert not trial.of("STATE"), "a state is an acknowledgement, and nothing was written"
+    logged = trial.logs("INFO")
+    assert "Test run: nothing was written" in logged
+    assert (
+        "position: Clerk -> Boss" in logged and "username: (empty) -> new" in logged and "role: (empty) -> 25" in logged
+    )
+    assert logged.count("would be updated:") + logged.count("would be added:") == 10
 
     real = write(config(sandbox, **saas), messages)
     assert real.report() == trial.report()

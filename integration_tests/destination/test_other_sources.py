@@ -46,9 +46,9 @@ def test_source_faker(sandbox: Sandbox) -> None:
     first = run("write", settings, stdin=messages, catalog=catalog)
     assert first.status == 0
     assert first.counts() == {"added": len(grown), "skipped": 12 - len(grown)}
-    (receipt,) = first.of("STATE")
-    assert receipt["stream"]["stream_state"]["loop_offset"] == 12
-    assert receipt["destinationStats"]["recordCount"] == receipt["sourceStats"]["recordCount"] == 12
+    (state,) = first.of("STATE")
+    assert state["stream"]["stream_state"]["loop_offset"] == 12
+    assert state["destinationStats"]["recordCount"] == state["sourceStats"]["recordCount"] == 12
     one = next(each for each in grown if each["name"] == "Emmie")
     found = sandbox.oomnitza.person(email=one["email"])
     assert found is not None

@@ -79,7 +79,9 @@ def test_every_open_answer_both_ways(sandbox: Sandbox, activity: str | None, sha
     assert [user["active"] for user in users(sandbox).values()] == [True, True, True, False]
 
     third = sync(sandbox, changed)
-    assert third.saas() == ({} if activity else {"deactivated": 1}), "where nothing tells, it is sent in every sync"
+    assert third.saas() == ({} if activity else {"deactivated": 1}), (
+        "where nothing reports it, it is sent in every sync"
+    )
     back = sync(sandbox, [changed[3] | {"deleted": False}])
     assert back.saas() == ({"activated": 1} if activity else {})
     assert users(sandbox)["dan"]["active"] is bool(activity)

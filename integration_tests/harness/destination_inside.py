@@ -59,7 +59,7 @@ def _kept_logs(printed: list[bytes]) -> Iterator[None]:
 def write(
     configuration: dict[str, Any], messages: Iterable[Any], *streams: dict[str, Any], retry_policy: RetryPolicy = QUICK
 ) -> SyncResult:
-    """Write messages (or lists of lines, as they come from a pipe); `users` is the stream unless told."""
+    """Write messages (or lists of lines, as they come from a pipe); `users` is the stream by default."""
     catalog = parse_catalog({"streams": list(streams) or [stream()]})
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
     printed: list[bytes] = []

@@ -100,7 +100,7 @@ def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog:
 
 @contextmanager
 def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
-    """Start a `write` and yield the process, with pipes (or what `pipes` says); `users` is the stream unless told."""
+    """Start a `write` and yield the process, with pipes (or what `pipes` says); `users` is the stream by default."""
     files = {"config": configuration, "catalog": {"streams": list(streams) or [stream()]}}
     with (
         _arguments("write", files) as arguments,
@@ -113,6 +113,6 @@ def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
 
 
 def write(configuration: Any, messages: Iterable[Any], *streams: dict[str, Any]) -> SyncResult:
-    """Write messages; `users` is the stream unless told."""
+    """Write messages; `users` is the stream by default."""
     catalog = {"streams": list(streams) or [stream()]}
     return run("write", configuration, stdin=lines(messages), catalog=catalog)

@@ -68,7 +68,7 @@ class Output:
 
 
 def config(sandbox: Sandbox, token: str | None = None, **more: Any) -> dict[str, Any]:
-    """A configuration for the sandbox, with a token of a workspace unless told."""
+    """A configuration for the sandbox, with a token of a workspace by default."""
     credentials = {"auth_type": "api_token", "api_token": token or sandbox.slack.token}
     return {"credentials": credentials, "api_url": sandbox.slack_url, **more}
 
@@ -94,7 +94,7 @@ def read(
     sync_mode: str = "incremental",
     options: tuple[str, ...] = (),
 ) -> Output:
-    """Read streams (`users` unless told) from a state, given as `{stream: its state}`."""
+    """Read streams (`users` by default) from a state, given as `{stream: its state}`."""
     catalog = {
         "streams": [
             {

@@ -1,4 +1,4 @@
-"""A server that speaks HTTP over a raw socket: honest until a request comes that it is to answer in a hostile way."""
+"""A server of HTTP over a raw socket: honest until a request comes that it is to answer in a hostile way."""
 
 from __future__ import annotations
 

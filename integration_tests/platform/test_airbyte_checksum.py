@@ -30,7 +30,7 @@ def of_all(number: int) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["STREAM", "GLOBAL"])
 @pytest.mark.parametrize("mode", ["append", "overwrite"])
 def test_counts_of_states_equal_the_platform_s(sandbox: Sandbox, kind: str, mode: str) -> None:
-    """A hundred records with twenty rejected, broken and filtered ones, people who come twice, and a stream that nobody knows."""
+    """A hundred records with twenty rejected, broken and filtered ones, people who come twice, and an unknown stream."""
 
     def checkpoint(number: int, name: str = "users") -> dict[str, Any]:
         return state({"n": number}, name) if kind == "STREAM" else of_all(number)

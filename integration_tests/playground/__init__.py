@@ -1,4 +1,4 @@
-"""Pages over the sandbox, for people to look at: whom Oomnitza knows, its SaaS users of Slack, the syncs, and the Slack
+"""Pages over the sandbox, for people to look at: the people of Oomnitza, its SaaS users of Slack, the syncs, and the Slack
 workspace, in which somebody can be changed before the next sync.
 
     playground = Playground(home)

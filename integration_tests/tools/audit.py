@@ -1,7 +1,7 @@
 """Known vulnerabilities of what the connectors are made of: part of `make lint`, once a day.
 
 Only what the two connectors bring into their images is audited, in the versions that are installed, which constraints.txt pins.
-pip-audit asks for the advisories. A finding fails; that nobody answers, or knows a package, does not: a machine without a network must be
+pip-audit asks for the advisories. A finding fails; no answer, or an unknown package, does not: a machine without a network must be
 able to lint.
 """
 
@@ -68,7 +68,7 @@ def main() -> int:
     findings = [(each, vulnerability) for each in known for vulnerability in each["vulns"]]
     for package, vulnerability in findings:
         fixed = ", ".join(vulnerability.get("fix_versions") or ["none yet"])
-        print(f"{package['name']} {package['version']}: {vulnerability['id']}, mended in {fixed}", file=sys.stderr)
+        print(f"{package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}", file=sys.stderr)
     if not known:
         print("Not audited: no advisories are to be had from here.")
     DONE.parent.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """`make docs`: writes docs/error-messages.md from the messages of both connectors, as their code has them.
 
-A message is the text that a call of one of `KINDS` gets. "…" stands for what only a run knows. A test holds the page equal to the code.
+A message is the text that a call of one of `KINDS` gets. "…" stands for what only a run has. A test holds the page equal to the code.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _texts(node: ast.expr, known: Mapping[str, ast.expr]) -> list[str]:
-    """Return the texts that an expression can be, with a hole for what only a run knows."""
+    """Return the texts that an expression can be, with a hole for what only a run has."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value]
     if isinstance(node, ast.Name) and node.id in known:

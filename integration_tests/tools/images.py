@@ -199,7 +199,7 @@ class Container:
         for file, expected in (("nobody.json", "FAILED"), ("config.json", "SUCCEEDED")):
             (message,) = self.airbyte(f"check --config /config/{file}", "CONNECTION_STATUS")
             assert message["connectionStatus"]["status"] == expected, message
-        print(f"  spec tells {len(settings)} settings; check fails where nobody listens, and succeeds with the sandbox")
+        print(f"  spec lists {len(settings)} settings; check fails where nobody listens, and succeeds with the sandbox")
 
     def _write(self, file: str, content: Message) -> None:
         (self.folder / file).write_text(json.dumps(content), encoding="utf-8")

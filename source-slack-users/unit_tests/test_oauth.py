@@ -42,7 +42,7 @@ def raw() -> dict[str, Any]:
 
 @pytest.fixture
 def rotating(slack: Any) -> Any:
-    """Slack that knows one access token at a time."""
+    """Slack with one access token at a time."""
     slack.valid = 1
     plain = dict(slack.answers)
 

@@ -149,7 +149,7 @@ def test_check_and_read_bad_setting_is_named(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (None, "cannot be read"),
         (b'{"api_token": "' + TOKEN.encode(), "is not JSON: line 1, column 15."),
@@ -159,14 +159,14 @@ def test_check_and_read_bad_setting_is_named(
         (b"\xff", "is not text in UTF-8."),
     ],
 )
-def test_check_broken_file_fails_with_a_sentence(tmp_path: Path, content: bytes | None, told: str) -> None:
+def test_check_broken_file_fails_with_a_sentence(tmp_path: Path, content: bytes | None, expected: str) -> None:
     path = tmp_path / "broken"
     if content is not None:
         path.write_bytes(content)
     messages = command(tmp_path, "check", "--config", str(path))
     (status,) = [m["connectionStatus"] for m in messages if m["type"] == "CONNECTION_STATUS"]
     assert status["status"] == "FAILED"
-    assert told in status["message"]
+    assert expected in status["message"]
     assert TOKEN not in json.dumps(messages)
     with pytest.raises(AirbyteTracedException) as refused:
         command(tmp_path, "discover", "--config", str(path))

@@ -1,7 +1,7 @@
 """Oomnitza's filter language, as far as look-ups need it. Pure functions.
 
-Grammar (oomnitza.md, "Listing and filtering"): `field IN ["a", "b"]`, strings in single or double quotes. How a quote inside a value is
-escaped is not known, so nothing is ever escaped: a value that could end its own quotes is refused.
+Grammar (docs/oomnitza-api.md, "Listing and filtering"): `field IN ["a", "b"]`, strings in single or double quotes. How
+a quote inside a value is escaped is not known, so nothing is ever escaped: a value that could end its own quotes is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 MAX_URL = 6000
-"""The longest URL, in characters, that a look-up makes (design.md, decision 3)."""
+"""The longest URL, in characters, that a look-up makes."""
 
 MAX_VALUE = 2500
 """The longest value, URL-encoded, that is looked up: twice that, for the value and its lower case, fits into a URL."""
@@ -51,7 +51,7 @@ def literal(value: Any) -> str:
 def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[list[Any], str]]:
     """Yield `(values, filter)` pairs that ask for people by a field, the filters URL-encoded and no longer than `room` characters.
 
-    Asks for each value and its lower case, for whether Oomnitza minds the case is not known. The values must be fit for
+    Asks for each value and its lower case, for whether Oomnitza compares case is not known. The values must be fit for
     `literal`.
     """
     head, tail = quote(f"{field} IN ["), quote("]")

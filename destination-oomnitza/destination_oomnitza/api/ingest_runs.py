@@ -184,7 +184,7 @@ class IngestRuns:
             rest = deadline - self._clock()
             if rest <= 0:
                 logger.warning(
-                    f"Oomnitza has not yet told what became of all {run.records} records of {run.stream}. "
+                    f"Oomnitza has not yet reported what became of all {run.records} records of {run.stream}. "
                     f"It shows under Configuration > Integrations, in the log of the run {run.id}."
                 )
                 return

@@ -28,7 +28,7 @@ class Listing:
     """One listing, read page by page. Whether it is whole is known when it was read to its end."""
 
     def __init__(self, client: Client, path: str, id_name: str, *, query: str = "", page: int = PAGE) -> None:
-        """`id_name`: the field that tells rows apart. `query`: encoded, without `limit`, `skip` and `sortby`."""
+        """`id_name`: the field that differs between rows. `query`: encoded, without `limit`, `skip` and `sortby`."""
         self._client = client
         self._path = path
         self._id_name = id_name

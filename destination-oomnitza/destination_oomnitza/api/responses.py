@@ -98,17 +98,17 @@ def error_in(document: Any, keyed: bool = False, items: bool = False) -> str | N
         return None if items else next(filter(None, map(error_in, document)), None)
     if not isinstance(document, dict):
         return None
-    told = [document.get(name) for name in ("error", "errors")]
+    found = [document.get(name) for name in ("error", "errors")]
     failed = str(document.get("success", True)).strip().lower() in ("false", "0")
-    if not failed and not any(any(_leaves(each)) for each in told if not (keyed and isinstance(each, dict))):
+    if not failed and not any(any(_leaves(each)) for each in found if not (keyed and isinstance(each, dict))):
         return None
     return words(document) or "no reason is given"
 
 
-def words(told: Any) -> str:
+def words(found: Any) -> str:
     """Return an error as one line of at most 300 characters, without markup and without the secrets that it may repeat."""
     # A secret that looks like markup is found before that is taken out; one that markup divides, afterwards.
-    text = masked(_flat(told))[:_LONGEST_TEXT]
+    text = masked(_flat(found))[:_LONGEST_TEXT]
     text = masked(" ".join(html.unescape(_NO_WORDS.sub(" ", text)).split()))
     return "".join(filter(str.isprintable, text))[:_REASON]
 
@@ -116,15 +116,15 @@ def words(told: Any) -> str:
 def _rejection(status: int, content: bytes | bytearray) -> str:
     """Return Oomnitza's reason for an answer of status 4xx."""
     document = _parse(content) if len(content) < _FEW else _NOT_JSON
-    told = content[: 4 * _LONGEST_TEXT].decode(errors="replace") if document is _NOT_JSON else document
-    return (words(told) if told else "") or f"HTTP {status}"
+    found = content[: 4 * _LONGEST_TEXT].decode(errors="replace") if document is _NOT_JSON else document
+    return (words(found) if found else "") or f"HTTP {status}"
 
 
-def _flat(told: Any) -> str:
+def _flat(found: Any) -> str:
     """Return an error of any shape as text: `{"errors": {"email": ["is taken"]}}` becomes "email: is taken"."""
     parts: list[str] = []
     size = 0
-    for part in _leaves(told):
+    for part in _leaves(found):
         parts.append(part)
         size += len(part)
         if size > LONGEST_TEXT:
@@ -132,9 +132,9 @@ def _flat(told: Any) -> str:
     return ", ".join(parts)
 
 
-def _leaves(told: Any) -> Iterator[str]:
+def _leaves(found: Any) -> Iterator[str]:
     """Yield the texts of an error with the name of each; not by recursion, for its depth is the server's."""
-    nodes = [("", told)]
+    nodes = [("", found)]
     while nodes:
         name, node = nodes.pop()
         if isinstance(node, dict):

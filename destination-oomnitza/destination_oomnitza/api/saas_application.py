@@ -103,7 +103,7 @@ class SaasApplication:
             ids = self._ids_in(f"filter={quote(f'saas_name eq {literal(self.name)}')}")
         except (RequestRejected, ValueError):  # a name that cannot be asked for
             ids = set()
-        # Whether a filter minds the case is not known: before one is created, all are looked through.
+        # Whether a filter compares case is not known: before one is created, all are looked through.
         ids = ids or self._ids_in("")
         return sorted(ids, key=lambda saas_id: (len(saas_id), saas_id) if saas_id.isdigit() else (1000, saas_id))
 

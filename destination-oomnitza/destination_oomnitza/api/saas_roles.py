@@ -19,7 +19,7 @@ _SWITCH_OFF = "switch off Set roles of SaaS users (assign_roles)"
 class SaasRoles:
     """The roles, by id and by label. For use from many threads; every method raises as Client does.
 
-    They are listed when a label or an id comes up that no listed user told. `path` is the application's.
+    They are listed when a label or an id comes up that no listed user has. `path` is the application's.
     """
 
     def __init__(self, client: Client, application: str) -> None:

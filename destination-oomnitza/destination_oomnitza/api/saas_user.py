@@ -37,7 +37,7 @@ _INACTIVE = frozenset({"false", "0", "no", "inactive", "deactivated", "disabled"
 def activity(row: Mapping[str, Any]) -> bool | None:
     """Say whether a listed SaaS user is active, or None where the row does not tell.
 
-    Which field tells is not known: `deactivated`, `active`, `is_active` and `status` are taken, flags and words.
+    Which field holds it is not known: `deactivated`, `active`, `is_active` and `status` are taken, flags and words.
     """
     for name in ("deactivated", "active", "is_active", "status"):
         word = str(row.get(name)).strip().lower()
@@ -61,16 +61,18 @@ def external_id(row: Mapping[str, Any]) -> str | None:
 
 
 def listed_roles(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the roles of a listed SaaS user: id -> label ("" where it is not told).
+    """Return the roles of a listed SaaS user: id -> label ("" if it has none).
 
     `roles` is one object in the OpenAPI document, and plural by name: an object or a list is taken.
     """
     roles = row.get("roles")
     found: dict[str, str] = {}
     for role in roles if isinstance(roles, list) else [roles]:
-        told = role if isinstance(role, dict) else {"role_id": role}
-        if not is_empty(told.get("role_id")):
-            found[str(told["role_id"])] = str(told.get("role_external_label") or told.get("role_external_id") or "")
+        listed = role if isinstance(role, dict) else {"role_id": role}
+        if not is_empty(listed.get("role_id")):
+            found[str(listed["role_id"])] = str(
+                listed.get("role_external_label") or listed.get("role_external_id") or ""
+            )
     return found
 
 

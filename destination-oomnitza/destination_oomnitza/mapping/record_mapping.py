@@ -156,7 +156,7 @@ class RecordMapping:
         return tuple(keys)
 
     def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
-        """Yield what a record that is not written tells of whose it is: `(field of a SaaS user, value)`, as far as it can be read."""
+        """Yield what identifies the person of a record that is not written: `(field of a SaaS user, value)`, as far as it can be read."""
         rules = {name: self.rules[name].value for name in ("email", "username", *self.sync_keys) if name in self.rules}
         if self._saas is not None:
             rules["user_external_id"] = self._saas.external_id

@@ -13,7 +13,7 @@ from destination_oomnitza.mapping.values import ValueRejected, fit
 from destination_oomnitza.normalize import clean_text, letters_and_digits
 from destination_oomnitza.person_schema import Kind, PersonField, PersonSchema
 
-# configuration.md, "Smart mapping": Oomnitza field <- field of the stream, always.
+# Oomnitza field <- field of the stream, always.
 SMART_FIELDS = {
     "username": "name",
     "email": "email",

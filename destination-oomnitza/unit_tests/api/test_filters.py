@@ -94,7 +94,7 @@ def test_lots_are_as_large_as_they_can_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "reason"),
     [
         ("a'b\"c", "both single and double quotes"),
         ("a\nb", "a control character"),
@@ -106,8 +106,8 @@ def test_lots_are_as_large_as_they_can_be() -> None:
         ("é" * 500, "too long"),
     ],
 )
-def test_what_cannot_be_quoted_is_refused_with_the_reason(value: str, told: str) -> None:
-    with pytest.raises(ValueError, match=f"{told}.*cannot be looked up"):
+def test_what_cannot_be_quoted_is_refused_with_the_reason(value: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"{reason}.*cannot be looked up"):
         literal(value)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 
 class Instance:
-    """A client whose instance pages as it is told to. Counts the pages that were asked for."""
+    """A client whose instance pages as configured. Counts the pages that were asked for."""
 
     def __init__(
         self,

@@ -205,9 +205,9 @@ def test_read_response_any_answer_has_one_of_three_ends(status: int, body: bytes
 
 
 @given(JSON)
-def test_error_in_finds_every_word_under_errors(told: Any) -> None:
-    reason = error_in({"user_id": "1", "errors": told})
-    texts = [each for each in leaves(told) if each not in (None, "", False)]
+def test_error_in_finds_every_word_under_errors(found: Any) -> None:
+    reason = error_in({"user_id": "1", "errors": found})
+    texts = [each for each in leaves(found) if each not in (None, "", False)]
     assert (reason is not None) == bool(texts)
 
 
@@ -226,7 +226,7 @@ def test_words_takes_bounded_time(piece: str) -> None:
 
 
 def test_words_of_a_deep_error_is_no_recursion() -> None:
-    told: Any = "deep"
+    found: Any = "deep"
     for _ in range(5000):
-        told = [{"errors": told}]
-    assert words(told) == "deep"
+        found = [{"errors": found}]
+    assert words(found) == "deep"

@@ -238,7 +238,7 @@ def test_every_user_is_read_once_however_an_instance_pages(requests_mock: Mocker
 
 
 @pytest.mark.parametrize(
-    ("told", "active"),
+    ("row", "active"),
     [
         ({}, None),
         ({"deactivated": True}, False),
@@ -261,8 +261,8 @@ def test_every_user_is_read_once_however_an_instance_pages(requests_mock: Mocker
         ({"active": "", "status": "active"}, True),
     ],
 )
-def test_activity_is_taken_where_it_is_told(told: dict[str, Any], active: bool | None) -> None:
-    assert activity(told) is active
+def test_activity_is_taken_where_it_is_listed(row: dict[str, Any], active: bool | None) -> None:
+    assert activity(row) is active
 
 
 @pytest.mark.parametrize(

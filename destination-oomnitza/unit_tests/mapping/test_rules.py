@@ -48,7 +48,8 @@ ALWAYS = {
 def metadata(**custom: Any) -> PersonSchema:
     """An instance with some custom fields: id=label, or id={...}."""
     fields = {
-        name: told if isinstance(told, dict) else {"label": told, "data_type": "text"} for name, told in custom.items()
+        name: expected if isinstance(expected, dict) else {"label": expected, "data_type": "text"}
+        for name, expected in custom.items()
     }
     role = {"label": "Role", "searchhelp": [{"key": "25", "value": "Employee"}, {"key": "1", "value": "Boss"}]}
     return PersonSchema.parse({"role": role, **fields})
@@ -58,7 +59,7 @@ def sources(rules: list[Rule]) -> dict[str, str | None]:
     return {rule.field.id: rule.expression for rule in rules}
 
 
-# -- smart mapping: as configuration.md lists, and no further ----------------------------------------------------------
+# -- smart mapping: as documented, and no further ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("properties", [(), SLACK_STREAM, ["employee"]])
@@ -147,7 +148,7 @@ def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "expected"),
     [
         ({"value": "a..b"}, "is not a path"),
         ({"value": "{{ record['a' }}"}, "the template does not compile"),
@@ -158,10 +159,10 @@ def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
         ({"field": "role", "default": "Wizard"}, "the default names no role"),
     ],
 )
-def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], told: str) -> None:
+def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], expected: str) -> None:
     offices = [{"key": "1", "value": "Boston"}, {"key": "2", "value": "Berlin"}]
     instance = metadata(office={"data_type": "dropdown", "searchhelp": offices}, position={"length": "128"})
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=expected):
         explicit_rule(FieldMapping(**{"field": "position", **entry}), instance)
 
 

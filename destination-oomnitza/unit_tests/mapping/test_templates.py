@@ -137,7 +137,7 @@ def test_is_template() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "expected"),
     [
         ("{{ record['a' }}", "line 1"),
         ("{{ record", "line 1"),
@@ -160,13 +160,13 @@ def test_is_template() -> None:
         ("{{ " + "9" * 5000 + " }}", "too long"),
     ],
 )  # fmt: skip
-def test_what_does_not_compile_is_told_before_any_record(template: str, told: str) -> None:
-    with pytest.raises(TemplateFailed, match=told):
+def test_what_does_not_compile_is_rejected_before_any_record(template: str, expected: str) -> None:
+    with pytest.raises(TemplateFailed, match=expected):
         compile_template(template)
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "expected"),
     [
         ("{{ 1 / (record['n'] - 7) }}", "ZeroDivisionError"),
         ("{{ record['name'] + 1 }}", "TypeError"),
@@ -179,8 +179,8 @@ def test_what_does_not_compile_is_told_before_any_record(template: str, told: st
         ("{% for x in record['list'] %}{{ loop }}{% endfor %}", "LoopContext"),
     ],
 )
-def test_what_fails_on_a_record_says_why(template: str, told: str) -> None:
-    with pytest.raises(TemplateFailed, match=told):
+def test_what_fails_on_a_record_says_why(template: str, expected: str) -> None:
+    with pytest.raises(TemplateFailed, match=expected):
         render(template)
 
 

@@ -25,14 +25,14 @@ CUSTOM = {kind: PersonField("custom", "Custom", kind) for kind in Kind}
 
 @pytest.mark.parametrize("name", ["username", "email", "first_name", "last_name"])
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (5, "is a number"), (1.5, "is a number"), (True, "is a boolean"), (["a"], "is a list"), ({"a": 1}, "is an object"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", list(Kind))
-def test_names_must_be_text_whatever_the_metadata_says(name: str, value: Any, told: str, kind: Kind) -> None:
-    with pytest.raises(ValueRejected, match=f"{told}, and the field needs text"):
+def test_names_must_be_text_whatever_the_metadata_says(name: str, value: Any, expected: str, kind: Kind) -> None:
+    with pytest.raises(ValueRejected, match=f"{expected}, and the field needs text"):
         fit(PersonField(name, name, kind))(value)
     assert fit(PersonField(name, name, kind))(" Ada ") == "Ada"
 

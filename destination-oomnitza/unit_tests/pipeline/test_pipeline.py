@@ -232,9 +232,9 @@ def test_ignored_input_is_logged_once_and_counted(line: bytes, caplog: pytest.Lo
     sync.report.finish()
     assert sync.numbers() == [1]
     assert sync.counts() == {"added": 1}
-    told = [each.getMessage() for each in caplog.records if each.getMessage().startswith("Ignored")]
-    assert len(told) == 2
-    assert told[1].endswith("50 times.")
+    logged = [each.getMessage() for each in caplog.records if each.getMessage().startswith("Ignored")]
+    assert len(logged) == 2
+    assert logged[1].endswith("50 times.")
 
 
 @pytest.mark.parametrize(
