@@ -58,11 +58,11 @@ def test_data_types(data_type: Any, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "length"),
+    ("entry", "length"),
     [(128, 128), ("255", 255), (None, None), ("", None), (0, None), (-1, None), ("many", None), ("9" * 40, None)],
 )
-def test_length_is_read_as_number_or_text(told: Any, length: int | None) -> None:
-    assert PersonSchema.parse(page(a={"length": told})).fields["a"].length == length
+def test_length_is_read_as_number_or_text(entry: Any, length: int | None) -> None:
+    assert PersonSchema.parse(page(a={"length": entry})).fields["a"].length == length
 
 
 def test_choices_are_the_values_of_the_list() -> None:
@@ -94,9 +94,9 @@ def test_choices_of_flags_and_dates_do_not_count(data_type: str) -> None:
     assert PersonSchema.parse(page(a=field)).fields["a"].choices is None
 
 
-@pytest.mark.parametrize("told", [None, [], "odd", [{}], [{"key": None, "value": ""}]])
-def test_choices_are_absent_without_a_list(told: Any) -> None:
-    assert PersonSchema.parse(page(a={"data_type": "text", "searchhelp": told})).fields["a"].choices is None
+@pytest.mark.parametrize("entry", [None, [], "odd", [{}], [{"key": None, "value": ""}]])
+def test_choices_are_absent_without_a_list(entry: Any) -> None:
+    assert PersonSchema.parse(page(a={"data_type": "text", "searchhelp": entry})).fields["a"].choices is None
 
 
 def test_choices_of_a_number_are_written_by_key() -> None:
@@ -150,13 +150,13 @@ def test_role_is_a_number_whatever_the_metadata_says(data_type: Any) -> None:
 
 
 def test_standard_fields_are_known_if_the_page_lacks_them() -> None:
-    told, untold = PersonSchema.parse(page()), PersonSchema.unknown()
-    for metadata in (told, untold):
+    entry, unreported = PersonSchema.parse(page()), PersonSchema.unknown()
+    for metadata in (entry, unreported):
         assert metadata.fields["email"].unique and metadata.fields["email"].internal_id == "EMAIL"
         assert metadata.fields["position"].kind is Kind.TEXT
         assert metadata.fields["suspended"].kind is Kind.BOOLEAN
         assert not metadata.fields["user_id"].editable
-    assert told.known and not untold.known
+    assert entry.known and not unreported.known
 
 
 def test_what_the_metadata_says_of_a_standard_field_counts() -> None:

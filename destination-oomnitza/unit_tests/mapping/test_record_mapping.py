@@ -43,7 +43,8 @@ SLACK_STREAM = [
 def metadata(**custom: Any) -> PersonSchema:
     """An instance with some custom fields: id=label, or id={...}."""
     fields = {
-        name: told if isinstance(told, dict) else {"label": told, "data_type": "text"} for name, told in custom.items()
+        name: expected if isinstance(expected, dict) else {"label": expected, "data_type": "text"}
+        for name, expected in custom.items()
     }
     role = {"label": "Role", "searchhelp": [{"key": "25", "value": "Employee"}, {"key": "1", "value": "Boss"}]}
     return PersonSchema.parse({"role": role, **fields})
@@ -125,7 +126,7 @@ def test_booleans_stay_where_the_metadata_does_not_say_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "told"),
+    ("record", "expected"),
     [
         ({"email": 12345}, "email: is a number, and the field needs text"),
         ({"email": True}, "email: is a boolean"),
@@ -138,14 +139,14 @@ def test_booleans_stay_where_the_metadata_does_not_say_text() -> None:
         ({"n": 0}, "address: ZeroDivisionError"),
     ],
 )
-def test_value_that_does_not_fit_rejects_with_the_fields_name(record: dict[str, Any], told: str) -> None:
+def test_value_that_does_not_fit_rejects_with_the_fields_name(record: dict[str, Any], expected: str) -> None:
     made = mapping(
         {"field": "first_name", "value": "first"},
         {"field": "position", "value": "title"},
         {"field": "role", "value": "role"},
         {"field": "address", "value": "{{ 1 / record['n'] }}"},
     )
-    with pytest.raises(RecordRejected, match=told):
+    with pytest.raises(RecordRejected, match=expected):
         made({"email": "ada@acme.example", "n": 1, **record})
 
 

@@ -217,7 +217,7 @@ def test_run_log_is_waited_for_two_minutes(requests_mock: Mocker, caplog: pytest
     sync.finish()
     assert 115 <= sum(sync.pauses) <= 120
     assert sync.log.call_count < 20
-    assert "has not yet told what became of all 1 records" in caplog.text
+    assert "has not yet reported what became of all 1 records" in caplog.text
     assert sync.counts() == {}
 
 
@@ -243,8 +243,8 @@ def test_run_log_is_whole_if_nothing_is_processing(requests_mock: Mocker) -> Non
 
 
 def test_run_log_failures_are_reported_once(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
-    told = ["ada: username has no value: email=x: position: is a list", "b@acme.example: Username is taken"]
-    sync = Sync(requests_mock, logs=[log(added=1, failed=3, failed_lines=told)])
+    failures = ["ada: username has no value: email=x: position: is a list", "b@acme.example: Username is taken"]
+    sync = Sync(requests_mock, logs=[log(added=1, failed=3, failed_lines=failures)])
     sync.write(
         ada(),
         ada(email="b@acme.example"),
