@@ -80,8 +80,8 @@ class SaasRoles:
     def _list(self) -> None:
         if not self.path:
             return
-        # Another sync may add a role while the pages are read, which shifts them; so they are read once more.
-        if not (self._read_list() or self._read_list()):
+        # Another first sync may add roles while the pages are read, which shifts them; so they are read again.
+        if not self._client.look_again(lambda: self._read_list() or None):
             # A role that is not listed would be created a second time.
             raise config_error(
                 f"Oomnitza does not list all roles of {self._application}. Until it does, {_SWITCH_OFF}."
