@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -427,3 +428,17 @@ def test_soft_delete_beyond_the_limit_fails_after_ten_people(sandbox: Sandbox) -
     assert (synced.failure_type, synced.acknowledged()) == ("config_error", [])
     assert "10 of the 30 active SaaS users" in synced.error
     assert active(sandbox) == 20
+
+
+def test_first_syncs_at_once_share_one_application(sandbox: Sandbox) -> None:
+    """Two connections with the same people: nobody fails or is twice, and later syncs find one application."""
+    crowd = [person(f"p{number:02}") for number in range(20)]
+    sandbox.latency = 0.005
+    with ThreadPoolExecutor(2) as pool:
+        for synced in pool.map(lambda _: sync(sandbox, crowd, batch_size=5), range(2)):
+            assert synced.error == ""
+    sandbox.latency = 0.0
+    assert len(sandbox.oomnitza.people()) == 20
+    assert len({user["saas_id"] for user in sandbox.oomnitza.saas_users("Slack")}) == 1
+    again = sync(sandbox, crowd)
+    assert (again.error, again.counts()) == ("", {"unchanged": 20})

@@ -285,8 +285,8 @@ class Client:
                 f"{request.place}: {fault}",
             )
         return transient_error(
-            f"Oomnitza at {self._origin} could not be used, also after several tries: {fault}. "
-            "See whether it is up and whether this is its address.",
+            f"Oomnitza at {self._origin} is unavailable: {fault}; gave up after {self._retry_policy.faults:.0f} seconds. "
+            "Check its status, and whether Airbyte can reach this address.",
             f"{request.place}: {fault}",
         )
 

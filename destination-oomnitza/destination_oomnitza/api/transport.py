@@ -149,7 +149,9 @@ class Transport:
         self._origin = origin
         self._retry_policy = retry_policy
         self._session = _Session()
-        self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
+        self._session.headers.update(
+            {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
+        )
         # The environment's proxies and certificates are read once; and a .netrc, whose password requests would send, never.
         self._environment = self._session.merge_environment_settings(origin, {}, True, None, None)
         self._session.trust_env = False
@@ -197,9 +199,9 @@ class Transport:
         reason = getattr(error.args[0] if error.args else None, "reason", None)
         if isinstance(error, requests.exceptions.SSLError) and not _is_cut(str(error)):
             return config_error(
-                f"No safe connection to {self._origin} could be made, so nothing was sent to it: its certificate cannot be verified, "
-                "or it does not speak TLS. Check the address; "
-                "if your company inspects its traffic, its certificate has to be known to Airbyte.",
+                f"No safe connection to {self._origin} is possible, so nothing was sent: its certificate cannot be verified, "
+                "or it does not use TLS. Check the address; "
+                "if your company inspects its traffic, make its certificate known to Airbyte.",
                 type(error).__name__,
             )
         if isinstance(error, requests.exceptions.InvalidURL):

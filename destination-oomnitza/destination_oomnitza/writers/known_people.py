@@ -14,7 +14,7 @@ from destination_oomnitza.normalize import is_empty, key_hash
 
 logger = logging.getLogger("airbyte")
 
-_PAGE = 2000  # public clients page with as many; of each person only the sync keys are kept
+_PAGE = 1000  # of each person only the sync keys are kept
 
 
 class KnownPeople:

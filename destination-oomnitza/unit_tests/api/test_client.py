@@ -84,21 +84,21 @@ def http() -> Iterator[requests_mock.Mocker]:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_a_read_is_asked_again_after_a_fault_that_may_pass(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+def test_get_transient_fault_is_retried(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.get(USERS, [fault, fault, {"json": [{"user_id": "1"}]}])
     assert make().get("/api/v3/users").json == [{"user_id": "1"}]
     assert http.call_count == 3
 
 
 @pytest.mark.parametrize("fault", [f for name, f in PASSING.items() if name != "200, empty"])
-def test_an_edit_is_asked_again_after_a_fault_that_may_pass(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+def test_edit_transient_fault_is_retried(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.patch(f"{USERS}/1", [fault, {"json": {}}])
     make().edit("PATCH", "/api/v3/users/1", {"position": "Boss"})
     assert [request.json() for request in http.request_history] == [{"position": "Boss"}] * 2
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_what_does_not_pass_is_given_up_as_transient(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+def test_get_fault_that_stays_is_transient_error(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.get(USERS, [fault])
     with pytest.raises(AirbyteTracedException) as raised:
         make(IMPATIENT).get("/api/v3/users?filter=email%20IN%20%5B%22ada%40acme.example%22%5D")
@@ -107,17 +107,17 @@ def test_what_does_not_pass_is_given_up_as_transient(http: requests_mock.Mocker,
     assert "ada" not in f"{raised.value} {raised.value.internal_message}"
 
 
-def test_an_edit_may_be_answered_with_nothing(http: requests_mock.Mocker) -> None:
+def test_edit_empty_answer_is_accepted(http: requests_mock.Mocker) -> None:
     http.post(USERS, status_code=204)
     assert make().edit("POST", "/api/v3/users", []).json is None
 
 
-def test_what_cannot_be_sent_is_refused(http: requests_mock.Mocker) -> None:
+def test_edit_text_that_cannot_be_encoded_is_rejected(http: requests_mock.Mocker) -> None:
     with pytest.raises(RequestRejected):
         make().edit("PATCH", "/api/v3/users/1", {"position": "\ud800"})
 
 
-def test_an_answer_without_end_is_a_fault(http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_get_answer_too_large_is_transient_error(http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_ANSWER", 1000)
     http.get(USERS, json=["x" * 2000])
     with pytest.raises(AirbyteTracedException) as raised:
@@ -126,14 +126,14 @@ def test_an_answer_without_end_is_a_fault(http: requests_mock.Mocker, monkeypatc
 
 
 @pytest.mark.parametrize("body", ["{}", '{"user_id": "1"}', '"text"', "5"])
-def test_a_listing_that_is_no_list_is_never_taken_for_nobody(http: requests_mock.Mocker, body: str) -> None:
+def test_get_list_without_list_is_config_error(http: requests_mock.Mocker, body: str) -> None:
     http.get(USERS, text=body)
     with pytest.raises(AirbyteTracedException) as raised:
         make().get_list("/api/v3/users")
     assert raised.value.failure_type is FailureType.config_error
 
 
-def test_wait_for_a_retry_ends_when_the_sync_is_cancelled(http: requests_mock.Mocker) -> None:
+def test_get_retry_wait_ends_with_the_sync(http: requests_mock.Mocker) -> None:
     cancellation = Cancellation()
     http.get(USERS, status_code=503, headers={"Retry-After": "600"})
     client = make(RetryPolicy(), cancellation)
@@ -166,7 +166,7 @@ def call(client: Client, method: str) -> Any:
 
 
 @pytest.mark.parametrize("method", ["get_list", "edit", "create"])
-def test_request_token_rejected_is_config_error_at_once(http: requests_mock.Mocker, method: str) -> None:
+def test_request_token_rejected_is_config_error(http: requests_mock.Mocker, method: str) -> None:
     http.request(requests_mock.ANY, USERS, status_code=401, json={"error": "no"})
     with pytest.raises(AirbyteTracedException, match="HTTP 401") as raised:
         call(make(), method)
@@ -205,7 +205,7 @@ def test_write_access_other_answers_prove_it(http: requests_mock.Mocker, other: 
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_a_refusal_is_told_in_the_words_of_oomnitza(http: requests_mock.Mocker, status: int) -> None:
+def test_edit_rejected_gives_the_words_of_oomnitza(http: requests_mock.Mocker, status: int) -> None:
     http.patch(USERS, status_code=status, json={"error": "position: is too long"})
     with pytest.raises(RequestRejected) as raised:
         make().edit("PATCH", "/api/v3/users", {})
@@ -224,7 +224,7 @@ def test_a_refusal_is_told_in_the_words_of_oomnitza(http: requests_mock.Mocker, 
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_names_the_new_address(
+def test_get_redirect_is_config_error_with_its_host(
     http: requests_mock.Mocker, status: int, location: str | None, named: str
 ) -> None:
     http.get(USERS, status_code=status, headers={"Location": location} if location else {})
@@ -237,7 +237,7 @@ def test_a_redirect_is_not_followed_and_names_the_new_address(
 
 
 @pytest.mark.parametrize("text", ["CERTIFICATE_VERIFY_FAILED: self-signed certificate", "WRONG_VERSION_NUMBER"])
-def test_a_connection_that_is_not_safe_is_a_config_error(http: requests_mock.Mocker, text: str) -> None:
+def test_get_unsafe_connection_is_config_error(http: requests_mock.Mocker, text: str) -> None:
     http.get(USERS, exc=requests.exceptions.SSLError(text))
     with pytest.raises(AirbyteTracedException) as raised:
         make().get("/api/v3/users")
@@ -245,9 +245,7 @@ def test_a_connection_that_is_not_safe_is_a_config_error(http: requests_mock.Moc
     assert http.call_count == 1
 
 
-def test_certificates_that_are_not_there_are_a_config_error_that_names_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_get_missing_certificates_are_config_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with pytest.raises(AirbyteTracedException, match=r"none\.pem.*REQUESTS_CA_BUNDLE") as raised:
         make(instance_url="https://127.0.0.1:9").get("/api/v3/users")
@@ -258,9 +256,7 @@ def test_certificates_that_are_not_there_are_a_config_error_that_names_them(
 
 
 @pytest.mark.parametrize("fault", [BEFORE, NO_CONNECTION_IN_TIME, {"status_code": 429}])
-def test_a_creation_that_was_surely_not_processed_is_repeated_without_a_look_up(
-    http: requests_mock.Mocker, fault: dict[str, Any]
-) -> None:
+def test_create_not_processed_is_repeated_without_look_up(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.post(USERS, [fault, {"json": {"user_id": "1"}}])
     found = make().create("/api/v3/users", {}, lambda: pytest.fail("it looked it up"))
     assert found == Creation({"user_id": "1"})
@@ -277,32 +273,28 @@ DOUBTFUL = {
 
 
 @pytest.mark.parametrize("fault", DOUBTFUL.values(), ids=DOUBTFUL)
-def test_a_creation_in_doubt_is_looked_up_and_not_repeated_when_it_is_there(
-    http: requests_mock.Mocker, fault: dict[str, Any]
-) -> None:
+def test_create_in_doubt_that_is_there_is_not_repeated(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.post(USERS, [fault])
     assert make().create("/api/v3/users", {}, lambda: "there") == Creation(found="there")
     assert http.call_count == 1
 
 
 @pytest.mark.parametrize("fault", DOUBTFUL.values(), ids=DOUBTFUL)
-def test_create_in_doubt_is_looked_up_several_times_before_each_try(
-    http: requests_mock.Mocker, fault: dict[str, Any]
-) -> None:
+def test_create_in_doubt_is_looked_up_before_each_try(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.post(USERS, [fault, BEFORE, fault, {"json": {"user_id": "1"}}])
     asked = []
     assert make().create("/api/v3/users", {}, lambda: asked.append(http.call_count)) == Creation({"user_id": "1"})
     assert asked == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
-def test_create_in_doubt_that_a_later_look_up_sees_is_not_repeated(http: requests_mock.Mocker) -> None:
+def test_create_in_doubt_seen_by_a_later_look_up(http: requests_mock.Mocker) -> None:
     http.post(USERS, [NO_ANSWER_IN_TIME])
     answers = iter([None, None, "there"])
     assert make().create("/api/v3/users", {}, lambda: next(answers)) == Creation(found="there")
     assert http.call_count == 1
 
 
-def test_a_double_that_is_refused_because_the_first_was_processed_late_is_found(http: requests_mock.Mocker) -> None:
+def test_create_in_doubt_rejected_as_double_is_found(http: requests_mock.Mocker) -> None:
     http.post(USERS, [NO_ANSWER_IN_TIME, {"status_code": 409, "json": {"error": "exists"}}])
     answers = iter([None, "there"])
     assert make().create("/api/v3/users", {}, lambda: next(answers)) == Creation(found="there")
@@ -319,7 +311,7 @@ def test_create_rejected_is_looked_up_once(http: requests_mock.Mocker, answer: d
     assert len(asked) == 1
 
 
-def test_a_creation_is_given_up_as_transient(http: requests_mock.Mocker) -> None:
+def test_create_fault_that_stays_is_transient_error(http: requests_mock.Mocker) -> None:
     http.post(USERS, [RESET])
     with pytest.raises(AirbyteTracedException) as raised:
         make(IMPATIENT).create("/api/v3/users", {}, lambda: None)
@@ -333,7 +325,7 @@ PASSWORD = {"credentials": {"auth_type": "password", "username": "airbyte", "pas
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 422])
-def test_a_wrong_password_is_told_as_such(http: requests_mock.Mocker, status: int) -> None:
+def test_sign_in_wrong_password_is_config_error(http: requests_mock.Mocker, status: int) -> None:
     http.post(TOKENS, status_code=status, json={"error": "no"})
     with pytest.raises(AirbyteTracedException, match="user name and password") as raised:
         make(**PASSWORD).sign_in()
@@ -382,15 +374,13 @@ def test_sign_in_page_that_stays_is_no_oomnitza(http: requests_mock.Mocker, conf
 
 
 @pytest.mark.parametrize("answer", [{"status_code": 403, "json": {"error": "no"}}, {"text": ""}])
-def test_a_role_that_may_not_see_mappings_is_signed_in_all_the_same(
-    http: requests_mock.Mocker, answer: dict[str, Any]
-) -> None:
+def test_sign_in_without_access_to_mappings_succeeds(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
     http.get(PROBE, **answer)
     make().sign_in()
 
 
 @pytest.mark.parametrize("token", ["made up", "made\nup", "gemacht-für-niemand", "a\x00b"])
-def test_a_token_that_cannot_be_one_is_not_sent(http: requests_mock.Mocker, token: str) -> None:
+def test_sign_in_token_that_is_none_is_not_sent(http: requests_mock.Mocker, token: str) -> None:
     with pytest.raises(AirbyteTracedException) as raised:
         make(credentials={"auth_type": "api_token", "api_token": token}).sign_in()
     assert raised.value.failure_type is FailureType.config_error
@@ -427,7 +417,7 @@ def test_sign_in_token_rejected_whatever_it_is_ends(http: requests_mock.Mocker, 
     assert len([request for request in http.request_history if request.path == "/api/v3/users"]) == 2
 
 
-def test_create_with_expired_token_is_looked_up_before_its_repetition(http: requests_mock.Mocker) -> None:
+def test_create_with_expired_token_is_looked_up_first(http: requests_mock.Mocker) -> None:
     http.post(TOKENS, json=lambda *_: {"token": f"token-{http.call_count}"})
     http.post(USERS, [{"status_code": 401}, {"json": {"user_id": "1"}}])
     client = make(**PASSWORD)
@@ -437,7 +427,7 @@ def test_create_with_expired_token_is_looked_up_before_its_repetition(http: requ
     assert len(asked) == 1
 
 
-def test_the_password_is_exchanged_and_the_token_used_in_one_header_only(http: requests_mock.Mocker) -> None:
+def test_sign_in_token_is_sent_in_one_header_only(http: requests_mock.Mocker) -> None:
     http.post(TOKENS, json={"token": "exchanged"})
     http.get(USERS, json=[])
     client = make(**PASSWORD)
@@ -452,7 +442,7 @@ def test_the_password_is_exchanged_and_the_token_used_in_one_header_only(http: r
         assert "exchanged" not in request.url
 
 
-def test_a_csrf_token_is_sent_back(http: requests_mock.Mocker) -> None:
+def test_csrf_token_is_sent_back(http: requests_mock.Mocker) -> None:
     http.get(PROBE, json=[], headers={"X-CSRF-Token": "first"})
     http.get(USERS, [{"json": [], "headers": {"X-CSRF-Token": "second"}}, {"json": []}, {"json": []}])
     client = make()
@@ -534,7 +524,7 @@ def test_failed_try_leaves_nothing_in_memory(http: requests_mock.Mocker) -> None
     assert max(held) < 1_000_000
 
 
-def test_a_netrc_is_not_used_and_a_proxy_of_the_environment_is(http: requests_mock.Mocker, tmp_path: Any) -> None:
+def test_proxy_of_the_environment_is_used_and_netrc_not(http: requests_mock.Mocker, tmp_path: Any) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine acme.oomnitza.com login someone password made-up\n")
     http.get(USERS, json=[])
@@ -547,7 +537,7 @@ def test_a_netrc_is_not_used_and_a_proxy_of_the_environment_is(http: requests_mo
     assert all(request.verify for request in http.request_history)  # true, or a bundle that the environment names
 
 
-def test_an_encoded_query_arrives_as_it_is(http: requests_mock.Mocker) -> None:
+def test_get_encoded_query_is_sent_unchanged(http: requests_mock.Mocker) -> None:
     http.get(USERS, json=[])
     query = "limit=500&skip=0&filter=email%20IN%20%5B%22a%2Bb@acme.example%22%5D"
     make().get(f"/api/v3/users?{query}")
@@ -555,7 +545,7 @@ def test_an_encoded_query_arrives_as_it_is(http: requests_mock.Mocker) -> None:
     assert http.last_request.url == f"{USERS}?{query}"
 
 
-def test_trying_again_is_told_a_few_times_only(http: requests_mock.Mocker, caplog: pytest.LogCaptureFixture) -> None:
+def test_get_retries_are_logged_a_few_times(http: requests_mock.Mocker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     http.get(USERS, [{"status_code": 500}] * 200 + [{"json": []}])
     make().get("/api/v3/users?filter=ada")

@@ -54,7 +54,7 @@ def read(expression: str, *, doubled: bool) -> list[str]:
 @example("\\'")
 @example('\\"')
 @example("İ")
-def test_no_value_changes_what_a_filter_means(value: str) -> None:
+def test_look_ups_value_cannot_change_the_filter(value: str) -> None:
     assume(value and fitting(value))
     (expression,) = asked("email", [value])
     forms = list(dict.fromkeys([value, value.lower()]))
@@ -68,7 +68,7 @@ def test_no_value_changes_what_a_filter_means(value: str) -> None:
 
 
 @given(st.lists(hostile, min_size=1, max_size=40))
-def test_lots_ask_for_each_value_once_and_in_order(values: list[str]) -> None:
+def test_look_ups_each_value_once_and_in_order(values: list[str]) -> None:
     values = [value for value in dict.fromkeys(values) if value and fitting(value)]
     batches = list(look_ups("email", values, ROOM))
     assert [value for batch, _ in batches for value in batch] == values
@@ -80,13 +80,13 @@ def test_lots_ask_for_each_value_once_and_in_order(values: list[str]) -> None:
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=400), max_size=60)
 )
-def test_no_url_is_longer_than_6000(values: list[str]) -> None:
+def test_look_ups_no_url_is_longer_than_6000(values: list[str]) -> None:
     for _, expression in look_ups("email", [value for value in values if fitting(value)], ROOM):
         assert len(expression) <= ROOM
         assert expression.isascii() and not re.search(r"[\s&#+]", expression)
 
 
-def test_lots_are_as_large_as_they_can_be() -> None:
+def test_look_ups_are_as_large_as_they_can_be() -> None:
     values = [f"user{number}@acme.example.com" for number in range(1000)]
     batches = list(look_ups("email", values, ROOM))
     assert len(batches) <= 1000 // 100
@@ -106,7 +106,7 @@ def test_lots_are_as_large_as_they_can_be() -> None:
         ("é" * 500, "too long"),
     ],
 )
-def test_what_cannot_be_quoted_is_refused_with_the_reason(value: str, reason: str) -> None:
+def test_literal_that_cannot_be_quoted_gives_the_reason(value: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"{reason}.*cannot be looked up"):
         literal(value)
 
@@ -123,11 +123,11 @@ def test_what_cannot_be_quoted_is_refused_with_the_reason(value: str, reason: st
         (1.5, '"1.5"'),
     ],
 )
-def test_quotes_are_those_that_the_value_does_not_hold(value: object, text: str) -> None:
+def test_literal_has_quotes_that_the_value_lacks(value: object, text: str) -> None:
     assert literal(value) == text
 
 
-def test_the_lower_case_is_asked_for_too() -> None:
+def test_look_ups_ask_for_the_lower_case_too() -> None:
     assert asked("email", ["Ada@Acme.example", "bob@acme.example"]) == [
         'email IN ["Ada@Acme.example","ada@acme.example","bob@acme.example"]'
     ]

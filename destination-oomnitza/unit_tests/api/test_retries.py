@@ -25,35 +25,35 @@ class Clock:
         return waits
 
 
-def test_waits_double_up_to_a_minute_and_end_after_a_few_minutes() -> None:
+def test_waits_double_up_to_a_minute_for_three_minutes() -> None:
     waits = Clock(RetryPolicy()).waits()
     assert waits[0] == 0
     assert all(2 ** (n - 1) <= wait < 2 ** (n - 1) + 0.5 or wait == 60 for n, wait in enumerate(waits) if n)
     assert 180 <= sum(waits) < 300
 
 
-def test_short_waits_that_are_asked_for_may_be_many() -> None:
+def test_waits_short_retry_after_may_be_many() -> None:
     assert Clock(RetryPolicy()).waits("1") == [1] * 180
 
 
-def test_time_outs_count_as_time() -> None:
+def test_waits_time_of_answers_counts() -> None:
     assert len(Clock(RetryPolicy()).waits(answer_takes=60)) == 3
 
 
-def test_a_long_wait_that_is_asked_for_is_waited_within_reason() -> None:
+def test_waits_long_retry_after_has_a_limit() -> None:
     assert Clock(RetryPolicy()).waits("100000") == [600]
 
 
 @pytest.mark.parametrize(
     "header", ["0", "", None, "soon", "-5", "1e9999", "9" * 5000 + "x", "Tue, 99 Foo 2020 10:00:00"]
 )
-def test_what_asks_for_nothing_is_waited_for_as_usual(header: str | None) -> None:
+def test_waits_unreadable_retry_after_is_ignored(header: str | None) -> None:
     waits = Clock(RetryPolicy()).waits(header, most=5)
     assert waits[0] == 0
     assert waits[3] >= 4
 
 
-def test_a_check_gives_up_within_seconds() -> None:
+def test_waits_of_a_check_take_seconds() -> None:
     retry_policy = RetryPolicy.of_a_check()
     assert sum(Clock(retry_policy).waits()) < 12
     assert sum(Clock(retry_policy).waits("3600")) < 12

@@ -13,7 +13,6 @@ from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.read_only_client import ReadOnlyClient
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
-from destination_oomnitza.api.saas_user import activity, listed_roles
 from destination_oomnitza.config.models import Config, UserAndSaasUserRecords
 from requests_mock import Mocker
 from urllib3.util import Retry
@@ -102,32 +101,32 @@ def test_users_listed_whole_is_known(requests_mock: Mocker, total: str, whole: b
     assert slack.listed_whole is whole
 
 
-def test_of_names_that_differ_in_case_the_same_one_is_meant(requests_mock: Mocker) -> None:
+def test_find_prefers_the_name_in_the_same_case(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "slack"}, {"saas_id": 9, "saas_name": "Slack"}])
     assert application().find() == "9"
 
 
-def test_an_unknown_id_is_said(requests_mock: Mocker) -> None:
+def test_find_unknown_id_is_config_error(requests_mock: Mocker) -> None:
     requests_mock.get(f"{SAAS}/404", status_code=404, json={"error": "There is no SaaS '404'."})
     with pytest.raises(AirbyteTracedException, match=r"id 404: There is no SaaS.*record_type\.saas_id") as error:
         application(saas_id="404").users()
     assert error.value.failure_type is FailureType.config_error
 
 
-def test_an_id_cannot_leave_its_place_in_the_address(requests_mock: Mocker) -> None:
+def test_find_id_stays_in_its_place_of_the_path(requests_mock: Mocker) -> None:
     requests_mock.get(f"{SAAS}/..%2Fusers", json={"saas_name": "x"})
     requests_mock.get(f"{SAAS}/..%2Fusers/users", json=[])
     assert application(saas_id="../users").users() == {}
 
 
-def test_a_refused_creation_tells_what_to_do(requests_mock: Mocker) -> None:
+def test_assign_rejected_creation_is_config_error(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, status_code=400, json={"error": "The name is taken."})
     with pytest.raises(AirbyteTracedException, match=r"refused to add the SaaS application Slack: The name is taken"):
         application().assign(["u1"])
 
 
-def test_an_application_that_is_created_and_never_listed_is_not_created_again(requests_mock: Mocker) -> None:
+def test_assign_creation_never_listed_is_not_repeated(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, json={})
     with pytest.raises(AirbyteTracedException, match="does not list it"):
@@ -136,9 +135,7 @@ def test_an_application_that_is_created_and_never_listed_is_not_created_again(re
 
 
 @pytest.mark.parametrize("fault", [{"exc": requests.exceptions.ReadTimeout}, {"status_code": 502}])
-def test_after_a_creation_in_doubt_it_is_looked_up_and_not_repeated(
-    requests_mock: Mocker, fault: dict[str, Any]
-) -> None:
+def test_assign_creation_in_doubt_is_looked_up(requests_mock: Mocker, fault: dict[str, Any]) -> None:
     there: list[dict[str, Any]] = []
 
     def create(request: Any, context: Any) -> Any:
@@ -158,7 +155,7 @@ def test_after_a_creation_in_doubt_it_is_looked_up_and_not_repeated(
 @pytest.mark.parametrize(
     ("status", "answer"), [(201, {"saas_id": "7"}), (200, {"saas_id": 7}), (200, [{"saas_id": "7"}]), (201, "7")]
 )
-def test_a_creation_may_answer_in_any_shape(requests_mock: Mocker, status: int, answer: Any) -> None:
+def test_assign_creation_answered_in_any_shape(requests_mock: Mocker, status: int, answer: Any) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, status_code=status, json=answer)
     users = requests_mock.post(f"{SAAS}/7/users", text="")
@@ -166,7 +163,7 @@ def test_a_creation_may_answer_in_any_shape(requests_mock: Mocker, status: int, 
     assert users.called
 
 
-def test_eight_workers_create_one_application_and_one_role(requests_mock: Mocker) -> None:
+def test_assign_from_eight_threads_creates_once(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, json={"saas_id": "7"})
     requests_mock.post(f"{SAAS}/7/users", text="")
@@ -184,7 +181,7 @@ def test_eight_workers_create_one_application_and_one_role(requests_mock: Mocker
     assert (paths.count("/api/v3/saas"), paths.count("/api/v3/saas/7/roles")) == (1, 1)
 
 
-def test_no_application_is_created_before_somebody_uses_it(requests_mock: Mocker) -> None:
+def test_users_creates_no_application(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     slack = application()
     assert slack.users() == {}
@@ -193,7 +190,7 @@ def test_no_application_is_created_before_somebody_uses_it(requests_mock: Mocker
     assert not calls(requests_mock, "POST")
 
 
-def test_an_application_in_another_case_is_found_where_filters_mind_the_case(requests_mock: Mocker) -> None:
+def test_find_other_case_with_case_sensitive_filter(requests_mock: Mocker) -> None:
     requests_mock.get(
         SAAS, json=lambda request, _: [] if "filter" in request.qs else [{"saas_id": 7, "saas_name": "SLACK"}]
     )
@@ -202,14 +199,14 @@ def test_an_application_in_another_case_is_found_where_filters_mind_the_case(req
     assert not calls(requests_mock, "POST")
 
 
-def test_a_name_that_no_filter_can_hold_is_looked_for_among_all(requests_mock: Mocker) -> None:
+def test_find_name_that_no_filter_can_hold(requests_mock: Mocker) -> None:
     name = 'Ed\'s "Slack"'
     requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": name}])
     assert application(name=name).find() == "7"
     assert all("filter" not in request.qs for request in requests_mock.request_history)
 
 
-def test_a_list_that_is_refused_is_not_an_empty_one(requests_mock: Mocker) -> None:
+def test_users_rejected_list_is_config_error(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}])
     requests_mock.get(f"{SAAS}/7/users", status_code=400, json={"error": "No."})
     with pytest.raises(AirbyteTracedException, match="does not list the users of Slack: No"):
@@ -220,7 +217,7 @@ def test_a_list_that_is_refused_is_not_an_empty_one(requests_mock: Mocker) -> No
 
 
 @pytest.mark.parametrize("paging", ["honoured", "ignored", "capped", "counted"])
-def test_every_user_is_read_once_however_an_instance_pages(requests_mock: Mocker, paging: str) -> None:
+def test_users_are_read_once_in_any_paging(requests_mock: Mocker, paging: str) -> None:
     everybody = [{"user_id": f"u{number}"} for number in range(1203)]
 
     def page(request: Any, context: Any) -> Any:
@@ -237,51 +234,7 @@ def test_every_user_is_read_once_however_an_instance_pages(requests_mock: Mocker
     assert pages.call_count == {"honoured": 4, "ignored": 2, "capped": 26, "counted": 3}[paging]
 
 
-@pytest.mark.parametrize(
-    ("row", "active"),
-    [
-        ({}, None),
-        ({"deactivated": True}, False),
-        ({"deactivated": False}, True),
-        ({"deactivated": "1"}, False),
-        ({"deactivated": "false"}, True),
-        ({"deactivated": None}, None),
-        ({"deactivated": "Deactivated"}, False),
-        ({"deactivated": "inactive"}, False),
-        ({"deactivated": "active"}, True),
-        ({"active": True}, True),
-        ({"active": "0"}, False),
-        ({"is_active": False}, False),
-        ({"is_active": 1}, True),
-        ({"status": "Active"}, True),
-        ({"status": "deactivated"}, False),
-        ({"status": "inactive"}, False),
-        ({"status": "licensed"}, None),
-        ({"status": "licensed", "deactivated": True}, False),
-        ({"active": "", "status": "active"}, True),
-    ],
-)
-def test_activity_is_taken_where_it_is_listed(row: dict[str, Any], active: bool | None) -> None:
-    assert activity(row) is active
-
-
-@pytest.mark.parametrize(
-    ("roles", "found"),
-    [
-        (None, {}),
-        ([], {}),
-        ({}, {}),
-        ({"role_id": "", "role_external_id": "", "role_external_label": ""}, {}),
-        ({"role_id": "r1", "role_external_label": "Admin"}, {"r1": "Admin"}),
-        ([{"role_id": 1, "role_external_label": "Admin"}, {"role_id": "r2"}], {"1": "Admin", "r2": ""}),
-        (["r1"], {"r1": ""}),
-    ],
-)
-def test_roles_are_taken_as_an_object_or_a_list(roles: Any, found: dict[str, str]) -> None:
-    assert listed_roles({"roles": roles}) == found
-
-
-def test_a_refused_lot_is_halved_until_only_the_bad_one_is_left(requests_mock: Mocker) -> None:
+def test_assign_rejected_batch_is_bisected(requests_mock: Mocker) -> None:
     listed(requests_mock)
 
     def assign(request: Any, context: Any) -> Any:
@@ -299,7 +252,7 @@ def test_a_refused_lot_is_halved_until_only_the_bad_one_is_left(requests_mock: M
     assert len(calls(requests_mock, "POST")) == 9
 
 
-def test_errors_in_an_answer_of_200_are_errors(requests_mock: Mocker) -> None:
+def test_writes_errors_in_200_are_rejections(requests_mock: Mocker) -> None:
     listed(requests_mock, {"user_id": "u1", "roles": {"role_id": "r1", "role_external_label": "Member"}})
     requests_mock.post(f"{SAAS}/7/users/u1", json={"user_external_id": "U1", "errors": ["The id is taken."]})
     requests_mock.post(f"{SAAS}/7/roles/users", json={"role_id": "r1", "user_id": "u1", "errors": ["No licence.", "x"]})
@@ -311,16 +264,8 @@ def test_errors_in_an_answer_of_200_are_errors(requests_mock: Mocker) -> None:
     assert slack.users()["u1"].roles == ("r1",)
 
 
-def test_null_errors_are_none(requests_mock: Mocker) -> None:
-    listed(requests_mock, {"user_id": "u1"})
-    requests_mock.post(f"{SAAS}/7/roles/users", json={"role_id": "r1", "user_id": "u1", "errors": None})
-    slack = application()
-    slack.users()
-    assert slack.roles.give("r1", slack.users()) == {}
-
-
 @pytest.mark.parametrize("named", ["saas_user_id", "user_id"])
-def test_the_errors_of_single_users_are_theirs(requests_mock: Mocker, named: str) -> None:
+def test_switch_errors_of_items_are_theirs(requests_mock: Mocker, named: str) -> None:
     rows: list[dict[str, Any]] = [{"user_id": f"u{number}", "active": True} for number in range(3)]
     for row in rows if named == "saas_user_id" else []:
         row["saas_user_id"] = f"s-{row['user_id']}"
@@ -340,7 +285,7 @@ def test_the_errors_of_single_users_are_theirs(requests_mock: Mocker, named: str
     assert [user.active for user in slack.users().values()] == [False, True, False]
 
 
-def test_an_error_that_names_nobody_is_found_by_halves(requests_mock: Mocker) -> None:
+def test_switch_error_of_nobody_is_bisected(requests_mock: Mocker) -> None:
     listed(requests_mock, *({"user_id": f"u{number}"} for number in range(4)))
 
     def switch(request: Any, _: Any) -> Any:
@@ -352,7 +297,7 @@ def test_an_error_that_names_nobody_is_found_by_halves(requests_mock: Mocker) ->
     assert slack.switch(["u0", "u1", "u2", "u3"], active=False) == {"u2": "One of them stays."}
 
 
-def test_who_was_just_assigned_is_switched_by_the_id_that_the_list_then_names(requests_mock: Mocker) -> None:
+def test_switch_new_user_by_the_id_that_is_listed_then(requests_mock: Mocker) -> None:
     rows: list[dict[str, Any]] = []
     requests_mock.get(SAAS, json=[{"saas_id": 7, "saas_name": "Slack"}])
     requests_mock.get(f"{SAAS}/7/users", json=lambda *_: rows)
@@ -366,88 +311,7 @@ def test_who_was_just_assigned_is_switched_by_the_id_that_the_list_then_names(re
     assert sent.last_request.json() == {"saas_user_ids": ["s1"]}
 
 
-def test_a_role_is_known_by_its_label_in_any_case_and_created_once(requests_mock: Mocker) -> None:
-    listed(requests_mock, {"user_id": "u1", "roles": [{"role_id": "r1", "role_external_label": "MEMBER"}]})
-    requests_mock.get(f"{SAAS}/7/roles", json=[{"role_id": 1, "role_external_label": "admin"}])
-    made = requests_mock.post(f"{SAAS}/7/roles", status_code=201, json={"role_id": "r9"})
-    slack = application()
-    slack.users()
-    assert slack.roles.id_of("Member") == "r1"
-    assert slack.roles.id_of("Admin") == "1"
-    assert slack.roles.id_of("Owner") == slack.roles.id_of("Owner") == "r9"
-    assert [request.json() for request in made.request_history] == [{"role_external_label": "Owner"}]
-
-
-@pytest.mark.parametrize("fault", [{"exc": requests.exceptions.ReadTimeout}, {"status_code": 500}])
-def test_a_role_whose_creation_is_in_doubt_is_looked_up(requests_mock: Mocker, fault: dict[str, Any]) -> None:
-    roles: list[dict[str, Any]] = []
-
-    def create(request: Any, context: Any) -> Any:
-        roles.append({"role_id": "r1", **request.json()})
-        if "exc" in fault:
-            raise fault["exc"]
-        context.status_code = fault["status_code"]
-        return {}
-
-    listed(requests_mock)
-    requests_mock.get(f"{SAAS}/7/roles", json=lambda *_: roles)
-    requests_mock.post(f"{SAAS}/7/roles", json=create)
-    slack = application()
-    slack.users()
-    assert slack.roles.id_of("Member") == "r1"
-    assert len(roles) == 1
-
-
-def test_roles_list_that_grows_while_it_is_read_is_read_again(requests_mock: Mocker) -> None:
-    """Another first sync adds a role between two pages of a list that is not paged."""
-    listed(requests_mock)
-    roles = [{"role_id": f"r{number}", "role_external_label": f"Role {number}"} for number in range(3)]
-    requests_mock.get(
-        f"{SAAS}/7/roles", [{"json": roles[:1]}, {"json": roles[:2]}, {"json": roles[:2]}, {"json": roles}]
-    )
-    slack = application()
-    slack.users()
-    assert slack.roles.id_of("Role 2") == "r2"
-    assert not calls(requests_mock, "POST")
-
-
-def test_roles_list_that_is_not_whole_is_config_error(requests_mock: Mocker) -> None:
-    listed(requests_mock)
-    role = [{"role_id": "r1", "role_external_label": "Member"}]
-    requests_mock.get(f"{SAAS}/7/roles", json=role, headers={"X-Total-Count": "2"})
-    slack = application()
-    slack.users()
-    with pytest.raises(AirbyteTracedException, match="does not list all roles of Slack") as error:
-        slack.roles.id_of("Admin")
-    assert error.value.failure_type is FailureType.config_error
-
-
-def test_roles_that_cannot_be_listed_or_added_name_the_setting(requests_mock: Mocker) -> None:
-    listed(requests_mock)
-    requests_mock.get(f"{SAAS}/7/roles", status_code=404, json={"error": "Nothing here."})
-    slack = application()
-    slack.users()
-    with pytest.raises(AirbyteTracedException, match=r"does not list the roles of Slack.*assign_roles"):
-        slack.roles.id_of("Member")
-    requests_mock.get(f"{SAAS}/7/roles", json=[])
-    requests_mock.post(f"{SAAS}/7/roles", status_code=400, json={"error": "Too many."})
-    with pytest.raises(
-        AirbyteTracedException, match=r"refused to add the role Member to Slack: Too many.*assign_roles"
-    ):
-        slack.roles.id_of("Member")
-
-
-def test_two_roles_of_one_label_are_the_same_role(requests_mock: Mocker) -> None:
-    same = [{"role_id": "r1", "role_external_label": "Member"}, {"role_id": "r2", "role_external_label": "Member"}]
-    listed(requests_mock, {"user_id": "u1", "roles": same[1]}, {"user_id": "u2", "roles": []})
-    requests_mock.get(f"{SAAS}/7/roles", json=same)
-    slack = application()
-    assert slack.roles.is_only(slack.users()["u1"], "Member")
-    assert not slack.roles.is_only(slack.users()["u1"], "Admin")
-    assert not slack.roles.is_only(slack.users()["u2"], "Member")
-
-
-def test_an_id_in_the_application_that_two_people_have_finds_neither(requests_mock: Mocker) -> None:
+def test_user_with_shared_external_id_is_nobody(requests_mock: Mocker) -> None:
     ids = {"u1": "U1", "u2": "U2", "u3": "U2", "u4": "", "u5": None}
     listed(requests_mock, *({"user_id": user_id, "user_external_id": ident} for user_id, ident in ids.items()))
     slack = application()
@@ -455,7 +319,7 @@ def test_an_id_in_the_application_that_two_people_have_finds_neither(requests_mo
     assert [slack.user_with(ident) for ident in ("U1", "U2", "U3", None)] == ["u1", None, None, None]
 
 
-def test_a_test_run_writes_nothing_and_keeps_account(requests_mock: Mocker) -> None:
+def test_read_only_client_keeps_account_and_sends_nothing(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     slack = application(test_run=True)
     assert slack.users() == {}
