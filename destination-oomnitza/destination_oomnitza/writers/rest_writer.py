@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,7 @@ class RestWriter:
         finally:
             for request in requests:
                 request.cancel()
+            wait(requests)  # what is under way when another request ends the sync may be written, and is counted
 
 
 def _concerns_saas(batch: Batch, write: RecordWrite) -> bool:

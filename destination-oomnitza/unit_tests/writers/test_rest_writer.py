@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.people import PeopleApi
 from destination_oomnitza.api.read_only_client import ReadOnlyClient
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.config.models import Config, RestWriting
+from destination_oomnitza.errors import transient_error
+from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
+from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report, SkipReason
@@ -77,9 +82,13 @@ class Sync:
             2,
         )
 
+    def mapped(self, record: dict[str, Any]) -> MappedRecord:
+        mapped = self.plan.mapping(record)
+        assert mapped is not None
+        return mapped
+
     def write(self, *records: dict[str, Any]) -> list[tuple[Outcome | None, str]]:
-        mapped = [row for row in map(self.plan.mapping, records) if row is not None]
-        batch = Batch(self.plan, [RecordWrite(each) for each in mapped])
+        batch = Batch(self.plan, [RecordWrite(self.mapped(each)) for each in records])
         self.writer.write(batch)
         self.writer.close()
         return [(write.outcome, write.reason) for write in batch.records]
@@ -173,6 +182,38 @@ def test_record_that_is_skipped_keeps_its_person(requests_mock: Mocker, unwritte
     sync = Sync(requests_mock)
     sync.writer.write(Batch(sync.plan, skipped=[list(sync.plan.mapping.identities(unwritten))]))
     assert sync.missing() == ["u1"]
+
+
+class TwoRequests:
+    """In the place of People: Ada's request ends the sync while Bob's is under way."""
+
+    def __init__(self) -> None:
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def find(self, plan: StreamPlan, writes: list[RecordWrite]) -> None:
+        """Find nobody."""
+
+    def decide(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
+        return write.record.fields
+
+    def write(self, plan: StreamPlan, write: RecordWrite, fields: dict[str, Any]) -> None:
+        if fields["username"] == "ada":
+            assert self.asked.wait(10)
+            raise transient_error("gave up")
+        self.asked.set()
+        self.ended.wait(0.2)
+        write.end(Outcome.ADDED)
+
+
+def test_write_that_raises_has_waited_for_requests_under_way(requests_mock: Mocker) -> None:
+    sync, people = Sync(requests_mock), TwoRequests()
+    writer = RestWriter(people, {}, 2)  # type: ignore[arg-type]  # it has what the writer asks of People
+    batch = Batch(sync.plan, [RecordWrite(sync.mapped(record(name))) for name in ("ada", "bob")])
+    with pytest.raises(AirbyteTracedException):
+        writer.write(batch)
+    people.ended.set()
+    assert [write.outcome for write in batch.records] == [None, Outcome.ADDED]
+    writer.close()
 
 
 def test_write_raises_what_ends_the_sync(requests_mock: Mocker) -> None:
