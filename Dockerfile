@@ -10,20 +10,26 @@ ARG BASE_IMAGE=airbyte/python-connector-base:4.0.2@sha256:9fdb1888c4264cf6fee473
 FROM ${BASE_IMAGE} AS build
 ARG CONNECTOR
 ARG VERSION=0.1.0
+# The time that wheels and bytecode bear. With the one of the commit, the same commit gives the same files.
+ARG SOURCE_DATE_EPOCH=1767225600
 USER 0
 WORKDIR /build
-COPY constraints.txt ./
+COPY requirements.txt requirements-build.txt ./
 COPY ${CONNECTOR} ${CONNECTOR}/
-# pip before 25.3 applies the constraints to the build backend by the first name, later ones by the second.
-ENV PIP_CONSTRAINT=/build/constraints.txt PIP_BUILD_CONSTRAINT=/build/constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}
+# Every package is the one whose hash stands in the lock, and none is built from source: no foreign code runs here.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.pem,target=/run/ca.pem \
     if [ -e /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi \
+    && export PIP_QUIET=1 PIP_NO_CACHE_DIR=1 \
     && python3 -m venv /build/tools \
-    && /build/tools/bin/pip install --quiet --no-cache-dir pip \
-    && /build/tools/bin/pip wheel --quiet --no-cache-dir --wheel-dir wheels "./${CONNECTOR}"
-# The environment that is shipped has no pip of its own: it is filled from outside.
+    && /build/tools/bin/pip install --require-hashes --only-binary :all: -r requirements-build.txt \
+    && /build/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels "./${CONNECTOR}" \
+    && /build/tools/bin/pip download --require-hashes --only-binary :all: --no-deps --dest wheels -r requirements.txt
+# The environment that is shipped has no pip of its own: it is filled from outside. Its list of materials (CycloneDX) lies in it.
 RUN python3 -m venv --without-pip /opt/connector \
-    && /build/tools/bin/pip --python /opt/connector/bin/python install --quiet --no-index --find-links wheels "airbyte-${CONNECTOR}==${VERSION}" \
+    && /build/tools/bin/pip --python /opt/connector/bin/python install --quiet --no-compile --no-index --find-links wheels "airbyte-${CONNECTOR}==${VERSION}" \
+    && /opt/connector/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/connector/lib \
+    && /build/tools/bin/cyclonedx-py environment --output-reproducible --of JSON -o /opt/connector/sbom.cdx.json /opt/connector/bin/python \
     && ln -s "${CONNECTOR}" /opt/connector/bin/connector
 
 FROM ${BASE_IMAGE}

@@ -81,10 +81,6 @@ class CreateConnection(Body):
     configurations: StreamConfigurations
     schedule: Schedule
     status: Literal["active", "inactive"] = "active"
-    # What the SDK sends with its own defaults.
-    namespace_definition: Literal["destination"] = "destination"
-    non_breaking_schema_updates_behavior: Literal["ignore"] = "ignore"
-    prefix: Literal[""] = ""
 
 
 class PatchConnection(Body):
@@ -105,7 +101,6 @@ class AirbyteStandIn:
     def __init__(self) -> None:
         self.url = ""
         self.workspace = str(uuid.uuid4())
-        # New ones for each: the SDK keeps tokens for the whole process, by these two.
         self.client_id, self.client_secret = str(uuid.uuid4()), secrets.token_hex(24)
         self.images: set[str] | None = None  # those that can be pulled; None: all
         self.definitions: dict[Kind, dict[str, dict[str, Any]]] = {"source": {}, "destination": {}}

@@ -5,6 +5,7 @@ needed. Airbyte's base image cannot be pulled everywhere: without BASE_IMAGE a D
 Python 3.11 and the same user 1000 "airbyte", stands in for it. Packages come from wherever pip is set up to look.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -108,14 +109,14 @@ def pip_secrets(folder: Path) -> list[str]:
     return secrets
 
 
-def build(connector: Connector, base: str, folder: Path) -> str:
+def build(connector: Connector, base: str, folder: Path, *further: str) -> str:
     """Build one connector's image; give its name."""
     name = connector.directory
     image = f"localhost/{connector.image}"
     print(f"Building {name} ...", flush=True)
     arguments = [f"BASE_IMAGE={base}", f"CONNECTOR={name}", f"VERSION={connector.tag}"]
     flags = [flag for argument in arguments for flag in ("--build-arg", argument)] + pip_secrets(folder)
-    buildah("bud", "--quiet", "--isolation", "chroot", "--pull-never", *flags, "--tag", image, str(ROOT))
+    buildah("bud", "--quiet", "--isolation", "chroot", "--pull-never", *flags, *further, "--tag", image, str(ROOT))
     return image
 
 
@@ -136,7 +137,44 @@ def look_into(connector: Connector, base: str, image: str) -> None:
     packages = {path.parts[-1] for path in map(Path, added) if path.parts[-2:-1] == ("site-packages",)}
     installed = {_distribution(name) for name in packages if name.endswith(".dist-info")}
     assert installed - pins() == {(f"airbyte-{connector.directory}", connector.tag)}, installed - pins()
-    print(f"  user 1000, labels, entry point; {len(installed)} packages as constraints.txt pins them, no build tools")
+    listed = {(part["name"].lower(), part["version"]) for part in bill_of_materials(image)}
+    assert {(re.sub(r"[-_.]+", "-", name), version) for name, version in listed} == installed, listed ^ installed
+    print(f"  user 1000, labels, entry point; {len(installed)} packages as the lock pins them, no build tools")
+    print("  its list of materials names each of them")
+
+
+def bill_of_materials(image: str) -> list[Message]:
+    """Return the packages that the image's own SBOM lists."""
+    container = buildah("from", "--pull-never", image)
+    try:
+        text = (Path(buildah("mount", container)) / "opt/connector/sbom.cdx.json").read_text(encoding="utf-8")
+    finally:
+        buildah("rm", container)
+    document: Message = json.loads(text)
+    assert document["bomFormat"] == "CycloneDX", document
+    parts: list[Message] = document["components"]
+    return parts
+
+
+def digest(image: str) -> str:
+    """Return a digest of all files under /opt/connector, by path and content."""
+    container = buildah("from", "--pull-never", image)
+    try:
+        root = Path(buildah("mount", container)) / "opt/connector"
+        found = hashlib.sha256()
+        for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()):
+            found.update(f"{path.relative_to(root)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    finally:
+        buildah("rm", container)
+    return found.hexdigest()
+
+
+def build_again(connector: Connector, base: str, folder: Path, image: str) -> None:
+    """Check that the same sources give the same files."""
+    before = digest(image)
+    build(connector, base, folder, "--no-cache")
+    assert digest(image) == before, "The image's files differ from those of the first build."
+    print("  built a second time, every file is the same")
 
 
 def _distribution(folder: str) -> tuple[str, ...]:
@@ -248,6 +286,8 @@ def main() -> int:
         for connector, configuration in zip(connectors, configurations(sandbox), strict=True):
             image = build(connector, base, folder)
             look_into(connector, base, image)
+            if connector is connectors[0]:
+                build_again(connector, base, folder, image)
             container = stack.enter_context(Container(image, folder, configuration))
             container.spec_and_check()
             containers.append(container)
