@@ -28,7 +28,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
 # The environment that is shipped has no pip of its own: it is filled from outside. Its list of materials (CycloneDX) lies in it.
 RUN python3 -m venv --without-pip /opt/connector \
     && /build/tools/bin/pip --python /opt/connector/bin/python install --quiet --no-compile --no-index --find-links wheels "airbyte-${CONNECTOR}==${VERSION}" \
-    && /opt/connector/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/connector/lib \
+    && /opt/connector/bin/python -m compileall -f -q --invalidation-mode unchecked-hash /opt/connector/lib \
     && /build/tools/bin/cyclonedx-py environment --output-reproducible --of JSON -o /opt/connector/sbom.cdx.json /opt/connector/bin/python \
     && ln -s "${CONNECTOR}" /opt/connector/bin/connector
 
