@@ -10,7 +10,7 @@ from typing import Any
 
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,19})(?:\.[0-9]*)?\s*")
-_LARGEST = 2**63 - 1  # of what destinations, and array("q"), hold
+LARGEST = 2**63 - 1  # of what destinations, and array("q"), hold
 
 
 def text(value: Any) -> str | None:
@@ -36,7 +36,7 @@ def whole(value: Any) -> int | None:
         value = int(found[1]) if found else None
     elif isinstance(value, float):
         value = int(value) if isfinite(value) else None
-    return value if type(value) is int and -_LARGEST <= value <= _LARGEST else None
+    return value if type(value) is int and -LARGEST <= value <= LARGEST else None
 
 
 def moment(value: Any) -> str | None:

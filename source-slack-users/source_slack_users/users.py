@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from source_slack_users.coercion import coercions, flag, mapping, moment, text, whole
+from source_slack_users.coercion import LARGEST, coercions, flag, mapping, moment, text, whole
 
 SLACKBOTS = ("USLACKBOT", "USLACK")
 GUESTS = ("single_channel_guest", "multi_channel_guest")
@@ -66,12 +66,14 @@ def to_record(
 
 def member_id(member: Mapping[str, Any]) -> str:
     """Return the ID of a member; "" if it has none."""
-    return text(member.get("id")) or ""
+    value = member.get("id")
+    return value if type(value) is str else text(value) or ""
 
 
 def last_change(member: Mapping[str, Any]) -> int:
     """Return when Slack last changed a member, in Unix seconds; 0 if Slack does not report it."""
-    return whole(member.get("updated")) or 0
+    value = member.get("updated")
+    return value if type(value) is int and 0 <= value <= LARGEST else whole(value) or 0
 
 
 def is_deactivated(member: Mapping[str, Any]) -> bool:
@@ -110,12 +112,22 @@ def _copy_fields(record: dict[str, Any], member: Mapping[str, Any], profile: Map
         if value:
             record[name] = value is True or flag(value) or False
     for name in _NULL_IF_ABSENT:
-        record[name] = flag(member_field(name))
+        value = member_field(name)
+        if value is not None:
+            record[name] = value if value is True or value is False else flag(value)
     for name in _NUMBERS:
-        record[name] = whole(member_field(name))
-    record["real_name"] = text(profile_field("real_name")) or text(member_field("real_name"))
-    record["guest_expires_at"] = moment(profile_field("guest_expiration_ts"))
-    record["enterprise_user"] = mapping(member_field("enterprise_user"))
+        value = member_field(name)
+        if value is not None:
+            record[name] = whole(value)
+    _copy_others(record, member, profile)
+
+
+def _copy_others(record: dict[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
+    record["real_name"] = text(profile.get("real_name")) or text(member.get("real_name"))
+    if (expires := profile.get("guest_expiration_ts")) is not None:
+        record["guest_expires_at"] = moment(expires)
+    if (organization := member.get("enterprise_user")) is not None:
+        record["enterprise_user"] = mapping(organization)
 
 
 def _raise_rights(record: dict[str, Any], rights: int) -> None:
@@ -136,9 +148,9 @@ def _is_bot(record: Mapping[str, Any], member: Mapping[str, Any], profile: Mappi
     return (
         record["is_bot"]
         or record["is_workflow_bot"]
-        or flag(member.get("is_connector_bot"))
-        or flag(member.get("is_agentforce_bot"))
-        or text(profile.get("bot_id")) is not None
+        or ((connector := member.get("is_connector_bot")) and flag(connector))
+        or ((agent := member.get("is_agentforce_bot")) and flag(agent))
+        or ((bot_id := profile.get("bot_id")) and text(bot_id) is not None)
         or record["id"] in SLACKBOTS
     )
 
