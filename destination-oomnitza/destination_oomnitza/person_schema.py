@@ -146,6 +146,14 @@ def _kind(data_type: Any) -> Kind:
     return Kind.UNKNOWN
 
 
+def _is_editable(name: str, flag: Any) -> bool:
+    """Return whether a field may be written, to a new person at least."""
+    if name == "username":
+        # "Cannot be edited" is true of those who are there: writers/changes.py leaves theirs alone. A new person needs one.
+        return True
+    return _flag(flag, default=True) and name not in SERVER_KEPT
+
+
 def _length(value: Any) -> int | None:
     text = str(value)
     return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) else None
@@ -218,7 +226,7 @@ class PersonSchema:
                 kind=kind,
                 internal_id=entry.get("internal_id") or (base.internal_id if base else None),
                 unique=_flag(entry.get("unique"), default=name in _UNIQUE),
-                editable=_flag(entry.get("editable"), default=True) and name not in SERVER_KEPT,
+                editable=_is_editable(name, entry.get("editable")),
                 optional=_flag(entry.get("optional"), default=True),
                 standard=base is not None or _flag(entry.get("hardcode"), default=False),
                 length=_length(entry.get("length")),

@@ -45,6 +45,14 @@ def test_mandatory_field_smart_mapped_by_the_stream_is_enough(plan: Plan) -> Non
     assert plan(Stream("users", properties={"Cost-Centre": {}}), instance=INSTANCE).creates
 
 
+@pytest.mark.parametrize("flag", ["0", "false", False])
+def test_user_name_flagged_uneditable_is_given_to_new_people(plan: Plan, flag: object) -> None:
+    """Oomnitza's user name is never edited; metadata that say so must not stop smart mapping for new people."""
+    instance = PersonSchema.parse({"username": {"label": "User Name", "editable": flag, "optional": flag}})
+    made = plan(instance=instance)
+    assert made.creates and "username" in made.mapping.rules
+
+
 def test_mode_that_adds_nobody_needs_nothing(plan: Plan) -> None:
     assert not plan(instance=INSTANCE, write_mode="update_only").creates
 
