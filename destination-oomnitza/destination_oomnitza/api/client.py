@@ -176,12 +176,12 @@ class Client:
     def look_again(self, find: Callable[[], Any]) -> Any:
         """Look up what was created a moment ago, several times, for a look-up may not see it yet. Returns None if it is never found."""
         retries = RetryState(self._retry_policy)
-        for _ in range(_LOOK_UPS):
-            found = find()
-            if found is not None:
-                return found
-            self._cancellation.sleep(retries.wait_after(None) or 0)
-        return None
+        found = find()
+        for _ in range(_LOOK_UPS - 1):
+            if found is None:
+                self._cancellation.sleep(retries.wait_after(None) or 0)
+                found = find()
+        return found
 
     def _write(
         self, method: str, path: str, body: Any, headers: Mapping[str, str] | None, items: bool = False

@@ -108,6 +108,18 @@ class SaasApplication:
         return sorted(ids, key=lambda saas_id: (len(saas_id), saas_id) if saas_id.isdigit() else (1000, saas_id))
 
     def _ids_in(self, query: str) -> set[str]:
+        # Another sync may add an application while the pages are read, which shifts them; so they are read once more.
+        for _ in range(2):
+            ids, whole = self._read_ids(query)
+            if ids or whole or query:
+                return ids
+        raise config_error(
+            f"Oomnitza does not list all of its SaaS applications, so it is not known whether {self.name} is there. "
+            "Give its id in SaaS application id (record_type.saas_id)."
+        )
+
+    def _read_ids(self, query: str) -> tuple[set[str], bool]:
+        """Return the ids of this name, or else of one that differs in case, and whether the list holds all applications."""
         same: set[str] = set()
         alike: set[str] = set()
         listing = Listing(self._client, APPLICATIONS, "saas_id", query=query)
@@ -115,12 +127,7 @@ class SaasApplication:
             name, saas_id = row.get("saas_name"), row.get("saas_id")
             if saas_id is not None and folded(name) == folded(self.name):
                 (same if name == self.name else alike).add(str(saas_id))
-        if not (same or alike or query or listing.whole):
-            raise config_error(
-                f"Oomnitza does not list all of its SaaS applications, so it is not known whether {self.name} is there. "
-                "Give its id in SaaS application id (record_type.saas_id)."
-            )
-        return same or alike
+        return same or alike, listing.whole
 
     def _has_users(self, saas_id: str) -> bool:
         try:
