@@ -239,7 +239,9 @@ def test_missing_saas_users_only_of_a_whole_stream(
         ("create_and_update", "user_id", False),
         ("update_only", "user_id", False),
         ("update_only", "username", False),
-        ("create_and_update", "username", True),
+        # Nobody's user name is edited, whatever the flag, and a new person's is given.
+        ("create_and_update", "username", False),
+        ("create_and_update", "email", True),
     ],
 )
 def test_key_that_is_kept_by_oomnitza_may_only_find(
