@@ -1,0 +1,142 @@
+"""The destination's connections where the sandbox has none: over TLS, directly and through a proxy."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from destination_oomnitza.api.client import Client
+from destination_oomnitza.api.retries import RetryPolicy
+from destination_oomnitza.config.models import Config
+from urllib3.util import Retry
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+PACE = threading.Event()
+"""Is never set: what waits for it, waits."""
+POLICY = RetryPolicy(connect=5, silence=1, answer=1.5, faults=0, waits=Retry(total=None, backoff_factor=0))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for localhost and for a name that no name server has, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext "
+        f"subjectAltName=DNS:localhost,DNS:oomnitza.test -keyout {key} -out {certificate}".split(),
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("no openssl on this machine")
+    return certificate, key
+
+
+@contextmanager
+def listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve every connection in a thread of its own, and yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=handle, args=(server.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def oomnitza(certificate: tuple[Path, Path], drips: bool = False) -> Iterator[int]:
+    """An instance behind TLS, that answers everything with {}, or byte by byte and without end."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    def handle(connection: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as wrapped:
+            while wrapped.recv(65536):
+                for _ in range(1000 if drips else 0):
+                    wrapped.sendall(b"H")
+                    PACE.wait(0.01)
+                wrapped.sendall(ANSWER)
+
+    with listening(handle) as port:
+        yield port
+
+
+@contextmanager
+def proxy(port: int, heard: list[bytes]) -> Iterator[int]:
+    """A proxy that connects every CONNECT to one port, and keeps what it is asked."""
+
+    def relay(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+
+    def handle(connection: socket.socket) -> None:
+        with suppress(OSError), connection, socket.create_connection(("127.0.0.1", port)) as target:
+            heard.append(connection.recv(65536))
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            threading.Thread(target=relay, args=(target, connection), daemon=True).start()
+            relay(connection, target)
+
+    with listening(handle) as proxy_port:
+        yield proxy_port
+
+
+def client(address: str) -> Client:
+    credentials = {"auth_type": "api_token", "api_token": "made-up-token"}
+    return Client(Config.parse({"instance_url": address, "credentials": credentials}), POLICY)
+
+
+def test_transport_tls_is_used(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with oomnitza(certificate) as port:
+        asked = client(f"https://localhost:{port}")
+        asked.sign_in()
+        assert [asked.get("/api/v3/users/meta", keyed=True).json for _ in range(3)] == [{}, {}, {}]
+
+
+def test_transport_tls_answer_has_a_deadline(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with oomnitza(certificate, drips=True) as port:
+        started = time.monotonic()
+        with pytest.raises(AirbyteTracedException, match="no answer in time"):
+            client(f"https://localhost:{port}").sign_in()
+    assert time.monotonic() - started < 5
+
+
+def test_transport_tls_through_a_proxy(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy hears the host, and nothing else."""
+    heard: list[bytes] = []
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with oomnitza(certificate) as port, proxy(port, heard) as proxy_port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy_port}")
+        client("https://oomnitza.test:8443").sign_in()
+    assert heard[0].startswith(b"CONNECT oomnitza.test:8443 ")
+    assert not any(b"made-up-token" in each for each in heard)
+
+
+def test_transport_proxy_that_drips_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            while True:
+                connection.sendall(b"H")
+                PACE.wait(0.01)
+
+    with listening(handle) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        started = time.monotonic()
+        with pytest.raises(AirbyteTracedException, match="is unavailable"):
+            client("https://oomnitza.test").sign_in()
+    assert time.monotonic() - started < 15
