@@ -27,7 +27,9 @@ from bundle.errors import UsageError
 from bundle.identity import oomnitza_identity
 from bundle.private_folder import exclusive
 from bundle.state import StateFile
+from integration_tests.harness.example import destination_configuration
 from integration_tests.sandbox import Fault, Sandbox
+from integration_tests.sandbox.oomnitza.slack_setup import set_up_slack
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 20
@@ -144,9 +146,8 @@ def test_sync_reports_and_finds_another_instance_new(set_up: Callable[[Sandbox],
 
 
 def test_incremental_connection_goes_on_from_its_state(command: Command, sandbox: Sandbox) -> None:
-    command.destination["sync_keys"] = ["username"]
-    command.destination["write_mode"] = "update_only"
-    command.destination["field_mapping"] = [{"field": "username", "value": "username"}]
+    set_up_slack(sandbox.oomnitza)
+    command.destination["streams"] = destination_configuration(sandbox)["streams"]
     command.run("--connection", "activity")
     (file,) = command.private.glob("state/*/activity.json")
     assert re.fullmatch(r"T[A-Z0-9]+--127\.0\.0\.1_\d+", file.parent.name)
