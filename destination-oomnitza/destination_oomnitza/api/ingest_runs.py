@@ -28,6 +28,8 @@ CANCELLATION_EVERY = 10
 """Requests of a run after which it is read whether an administrator cancelled it; also after the first."""
 LOG_SECONDS = 120.0
 """How long Oomnitza's run logs are waited for at the end of a sync."""
+UNANSWERED_SECONDS = 20.0
+"""How long they are waited for while Oomnitza answers no request for a log: it may have none for this token."""
 _LONGEST_WAIT = 15.0
 _NEWEST_RUNS = 100
 _MAX_ERRORS_KEPT = 1000
@@ -103,6 +105,7 @@ class IngestRuns:
         self._clock = clock
         self._version = version("airbyte-destination-oomnitza")
         self._lock = threading.Lock()
+        self._has_logs = False
 
     def send(self, run: IngestRun, records: Sequence[Mapping[str, Any]]) -> None:
         """Send records by their internal ids. Raises RequestRejected if Oomnitza does not take them."""
@@ -141,9 +144,9 @@ class IngestRuns:
 
     def wait_for_logs(self, runs: Sequence[IngestRun]) -> None:
         """Read the log of each run until all of its records are in it, less and less often, and for LOG_SECONDS at most."""
-        deadline = self._clock() + LOG_SECONDS
+        start = self._clock()
         for run in runs:
-            self._wait_for_log(run, deadline)
+            self._wait_for_log(run, start)
 
     def _post(self, run: IngestRun, records: Sequence[Mapping[str, Any]], error: str | None) -> int:
         """Send one request, and return how many the run has had."""
@@ -175,13 +178,14 @@ class IngestRuns:
                 "What was acknowledged stays; the next sync brings the rest."
             )
 
-    def _wait_for_log(self, run: IngestRun, deadline: float) -> None:
+    def _wait_for_log(self, run: IngestRun, start: float) -> None:
         wait = 0.05
         while True:
             run.log = self._read_log(run)
             if not run.log.objects["processing"] and run.log.ended >= run.records + run.error_count:
                 return
-            rest = deadline - self._clock()
+            limit = LOG_SECONDS if self._has_logs else min(LOG_SECONDS, UNANSWERED_SECONDS)
+            rest = start + limit - self._clock()
             if rest <= 0:
                 logger.warning(
                     f"Oomnitza has not yet reported what became of all {run.records} records of {run.stream}. "
@@ -198,6 +202,8 @@ class IngestRuns:
             run.portion_id = self._find_portion_id(run)
             if run.portion_id is not None:
                 return self._read_log(run)
+        if isinstance(answer, dict):
+            self._has_logs = True
         answer = answer if isinstance(answer, dict) else {}
         objects, logs = answer.get("objects"), answer.get("logs")
         lines = logs.get("failed") if isinstance(logs, dict) else None
@@ -212,6 +218,8 @@ class IngestRuns:
             f"{RUN_LOGS}/{quote(self._connector_of_logs, safe='')}?limit={_NEWEST_RUNS}&skip=0&sortby=portion_id%20desc"
         )
         rows = self._client.get_optional(path)
+        if isinstance(rows, list):
+            self._has_logs = True
         found = [
             row["portion_id"]
             for row in (rows if isinstance(rows, list) else ())
