@@ -117,7 +117,10 @@ def _rejection(status: int, content: bytes | bytearray) -> str:
     """Return Oomnitza's reason for an answer of status 4xx."""
     document = _parse(content) if len(content) < _FEW else _NOT_JSON
     found = content[: 4 * _LONGEST_TEXT].decode(errors="replace") if document is _NOT_JSON else document
-    return (words(found) if found else "") or f"HTTP {status}"
+    reason = words(found) if found else ""
+    if reason and status == 403:
+        return f"{reason} (HTTP 403)"  # the role is to be changed, not the record
+    return reason or f"HTTP {status}"
 
 
 def _flat(found: Any) -> str:
