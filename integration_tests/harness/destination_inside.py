@@ -77,6 +77,7 @@ def write(
             printed.append(orjson.dumps(AirbyteMessageSerializer.dump(error.as_airbyte_message())))
             status = 1
         for thread in threading.enumerate():  # a process would end here with them
-            if thread.name.startswith(("batch", "person")):
+            # One that is not started yet is of another sync that runs at once.
+            if thread.name.startswith(("batch", "person")) and thread.is_alive():
                 thread.join(10)
     return SyncResult(status, b"\n".join(printed).decode())
