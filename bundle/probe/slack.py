@@ -1,8 +1,8 @@
 """The questions to Slack: what the token is, what it may do, and how the workspace answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from bundle.configuration import CREDENTIALS, Json
@@ -14,7 +14,7 @@ from bundle.probe.findings import UNKNOWN, Finding, ask
 ANSWER_SECONDS = 60.0
 SIZES = (1000, 200)
 KINDS = {"xoxb": "bot token", "xoxp": "user token", "xoxe": "rotating token"}
-STREAMS = {
+STREAMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "users": ("users.list", {"limit": 1}),
     "last_logins": ("team.accessLogs", {"limit": 1, "count": 1}),
     "billable_info": ("team.billableInfo", {}),
@@ -57,7 +57,7 @@ class SlackProbe:
             )
         )
         for stream in (*STREAMS, "member_activity"):
-            yield from ask((lambda stream=stream: self._stream(stream),))  # type: ignore[misc]
+            yield from ask((partial(self._stream, stream),))
 
     def call(self, method: str, **params: Any) -> Answer:
         """Call one method of the Web API."""
@@ -144,11 +144,12 @@ class SlackProbe:
 
     def _stream(self, stream: str) -> Finding:
         question = f"Stream {stream}"
+        params: Mapping[str, Any]
         if stream == "member_activity":
             day = datetime.now(timezone.utc).date() - timedelta(days=4)
             method, params = "admin.analytics.getFile", {"type": "member", "date": day.isoformat()}
         else:
-            method, params = STREAMS[stream]  # type: ignore[assignment]
+            method, params = STREAMS[stream]
         try:
             answer = self.call(method, **params)
         except AnswerTooLarge:  # a file of many people
