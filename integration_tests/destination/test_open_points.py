@@ -29,7 +29,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "csrf demanded": {"csrf": "demanded"},
     "no csrf": {"csrf": "off"},
     "saas created with 200": {"saas_created_status": 200},
-    "roles as a list": {"saas_roles": "list"},
+    "roles by name": {"saas_roles": "names"},
     "activity as active": {"saas_activity": "active"},
     "activity as is_active": {"saas_activity": "is_active"},
     "activity as status": {"saas_activity": "status"},

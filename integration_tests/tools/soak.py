@@ -55,7 +55,7 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "csrf": ("offered", "demanded", "off"),
     "token_requests": (None, None, 10, 50),
     "saas_created_status": (201, 200),
-    "saas_roles": ("object", "list"),
+    "saas_roles": ("object", "list", "without_ids", "names"),
     "saas_activity": ("deactivated", "active", "is_active", "status", None),
     "saas_user_id": (True, False),
     "saas_users_paging": (True, False),

@@ -9,7 +9,7 @@ from destination_oomnitza.api.bisection import bisect
 from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.pagination import Listing
 from destination_oomnitza.api.responses import RequestRejected
-from destination_oomnitza.api.saas_user import Reasons, SaasUser, id_in
+from destination_oomnitza.api.saas_user import Reasons, SaasUser, id_in, role_reference
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.normalize import folded, is_empty
 
@@ -29,6 +29,7 @@ class SaasRoles:
         self._lock = threading.Lock()
         self._ids: dict[str, str] = {}
         self._labels: dict[str, str] = {}
+        self._external_ids: dict[str, str] = {}
         self._listed = False
         self.path = ""
 
@@ -40,10 +41,12 @@ class SaasRoles:
                 self._ids.setdefault(folded(label), role_id)
 
     def is_only(self, user: SaasUser, label: str) -> bool:
-        """Return whether a user has the role of this label, and no other."""
+        """Return whether a user has the role of this label, and no other. Of roles that were listed by name, the ids take the place."""
         with self._lock:
-            if not self._listed and any(role not in self._labels for role in user.roles):
-                self._list()
+            if any(role not in self._labels for role in user.roles):
+                if not self._listed:
+                    self._list()
+                user.roles = tuple(map(self._id_of_listed, user.roles))
             return bool(user.roles) and all(self._labels.get(role) == folded(label) for role in user.roles)
 
     def id_of(self, label: str) -> str:
@@ -54,6 +57,13 @@ class SaasRoles:
             if folded(label) not in self._ids:
                 self.know({self._create(label): label})
             return self._ids[folded(label)]
+
+    def _id_of_listed(self, role: str) -> str:
+        """Return the id of a role that a user was listed with: by its id, its label or its external id."""
+        if role in self._labels:
+            return role
+        name = folded(role)
+        return self._ids.get(name) or self._external_ids.get(name) or role
 
     def give(self, role_id: str, users: Mapping[str, SaasUser]) -> Reasons:
         """Add a role to the roles of users, given by their `user_id` (`POST /api/v3/saas/{id}/roles/users`)."""
@@ -93,9 +103,11 @@ class SaasRoles:
         listing = Listing(self._client, f"{self.path}/roles", "role_id")
         try:
             for role in listing.rows():
-                if not is_empty(role.get("role_id")):
-                    label = role.get("role_external_label") or role.get("role_external_id") or ""
-                    self.know({str(role["role_id"]): str(label)})
+                role_id, external_id = role_reference(role), role.get("role_external_id")
+                if role_id is not None:
+                    self.know({role_id: str(role.get("role_external_label") or external_id or "")})
+                    if not is_empty(external_id):
+                        self._external_ids.setdefault(folded(external_id), role_id)
         except RequestRejected as rejected:
             raise config_error(
                 f"Oomnitza does not list the roles of {self._application}: {rejected}. Or {_SWITCH_OFF}."

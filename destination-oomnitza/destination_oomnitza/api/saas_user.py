@@ -23,7 +23,7 @@ class SaasUser:
     """None for somebody who was assigned in this sync, and not listed yet."""
     external_id: str | None = None
     roles: tuple[str, ...] = ()
-    """Ids of roles."""
+    """Ids of roles; until SaasRoles looks at them, names of those that were listed without an id."""
     active: bool | None = None
     """None where the listing does not tell."""
     appeared: bool = False
@@ -61,19 +61,25 @@ def external_id(row: Mapping[str, Any]) -> str | None:
 
 
 def listed_roles(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the roles of a listed SaaS user: id -> label ("" if it has none).
+    """Return the roles of a listed SaaS user: id -> label ("" if it has none, or is listed by name).
 
-    `roles` is one object in the OpenAPI document, and plural by name: an object or a list is taken.
+    `roles` is one object in the OpenAPI document, and plural by name: an object or a list is taken, of objects or of texts.
     """
     roles = row.get("roles")
     found: dict[str, str] = {}
     for role in roles if isinstance(roles, list) else [roles]:
         listed = role if isinstance(role, dict) else {"role_id": role}
-        if not is_empty(listed.get("role_id")):
-            found[str(listed["role_id"])] = str(
-                listed.get("role_external_label") or listed.get("role_external_id") or ""
-            )
+        reference = role_reference(listed)
+        if reference is not None:
+            label = listed.get("role_external_label") or listed.get("role_external_id")
+            found[reference] = "" if is_empty(listed.get("role_id")) else str(label or "")
     return found
+
+
+def role_reference(role: Mapping[str, Any]) -> str | None:
+    """Return the id of a listed role, else its external id or label; None if it has none of them."""
+    names = ("role_id", "role_external_id", "role_external_label")
+    return next((str(role[name]) for name in names if not is_empty(role.get(name))), None)
 
 
 def id_in(created: Any, name: str) -> str | None:

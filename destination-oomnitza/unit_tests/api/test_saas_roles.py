@@ -106,6 +106,28 @@ def test_is_only_two_roles_of_one_label_are_one(requests_mock: Mocker) -> None:
     assert not roles.is_only(SaasUser(), "Member")
 
 
+@pytest.mark.parametrize("listed", ["member", "m-1", "r1"])
+def test_is_only_takes_a_role_by_id_label_or_external_id(requests_mock: Mocker, listed: str) -> None:
+    roles = [
+        {"role_id": "r1", "role_external_id": "M-1", "role_external_label": "Member"},
+        {"role_id": "r2", "role_external_id": "Guest", "role_external_label": "M-2"},
+    ]
+    requests_mock.get(ROLES, json=roles)
+    user = SaasUser(roles=(listed, "M-2", "gone"))
+    known = make()
+    assert not known.is_only(user, "Member")
+    assert user.roles == ("r1", "r2", "gone")
+    user.roles = (listed,)
+    assert known.is_only(user, "Member")
+
+
+def test_id_of_role_that_is_listed_without_id_is_not_created(requests_mock: Mocker) -> None:
+    requests_mock.get(ROLES, json=[{"role_external_label": "Member"}])
+    created = requests_mock.post(ROLES)
+    assert make().id_of("Member") == "Member"
+    assert not created.called
+
+
 @pytest.mark.parametrize(("method", "before", "after"), [("give", (), ("r1",)), ("take", ("r1", "r2"), ("r2",))])
 def test_change_rejected_user_keeps_its_roles(
     requests_mock: Mocker, method: str, before: tuple[str, ...], after: tuple[str, ...]

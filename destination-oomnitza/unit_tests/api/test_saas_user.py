@@ -46,6 +46,8 @@ def test_activity_of_a_row(row: dict[str, Any], active: bool | None) -> None:
         ({"role_id": "r1", "role_external_label": "Admin"}, {"r1": "Admin"}),
         ([{"role_id": 1, "role_external_label": "Admin"}, {"role_id": "r2"}], {"1": "Admin", "r2": ""}),
         (["r1"], {"r1": ""}),
+        ([{"role_external_id": "m-1", "role_external_label": "Member"}], {"m-1": ""}),
+        ([{"role_id": "", "role_external_label": "Member"}], {"Member": ""}),
     ],
 )
 def test_listed_roles_object_or_list(roles: Any, found: dict[str, str]) -> None:

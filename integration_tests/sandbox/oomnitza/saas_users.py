@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -72,7 +74,7 @@ class SaasUserRoutes(RouteGroup):
             "media_url": "",
             "contract_id": row["contract_id"],
             "user_external_id": row["user_external_id"],
-            "roles": roles if self._oomnitza.switches.saas_roles == "list" else (roles[0] if roles else NO_ROLE),
+            "roles": self._shown_roles(roles),
         }
         if self._oomnitza.switches.saas_user_id:
             shown["saas_user_id"] = row["saas_user_id"]
@@ -81,6 +83,15 @@ class SaasUserRoutes(RouteGroup):
             words = {"deactivated": not active, "status": "active" if active else "deactivated"}
             shown[word] = words.get(word, active)
         return shown
+
+    def _shown_roles(self, roles: list[Row]) -> Any:
+        shape = self._oomnitza.switches.saas_roles
+        if shape == "object":
+            return roles[0] if roles else NO_ROLE
+        if shape == "names":
+            return [role["role_external_label"] for role in roles]
+        shown = [name for name in NO_ROLE if shape == "list" or name != "role_id"]
+        return [{name: role[name] for name in shown} for role in roles]
 
     async def _assign(self, request: Request) -> Response:
         self._api.admit(request, "saas")

@@ -72,8 +72,8 @@ class Switches:
 
     saas_created_status: int = 201
     """The status of a created application (200 is the other way)."""
-    saas_roles: Literal["object", "list"] = "object"
-    """`roles` of an application's user: one role (as in the OpenAPI document), or a list."""
+    saas_roles: Literal["object", "list", "without_ids", "names"] = "object"
+    """`roles` of an application's user: one role (as in the OpenAPI document), or a list: whole, without `role_id`, or of labels."""
     saas_activity: Literal["deactivated", "active", "is_active", "status"] | None = "deactivated"
     """The field that shows whether a SaaS user is active."""
     saas_user_id: bool = True
