@@ -162,7 +162,7 @@ class Report:
         }
 
     def finish(self) -> None:
-        """Log what was only counted, the examples of a test run, and the sync report as one line of JSON."""
+        """Log what was only counted, and the examples of a test run."""
         for reason, number in self._unnamed.most_common():
             logger.error(f"Rejected: {number} more: {reason}")
         for what, number in self._ignored.items():
@@ -178,7 +178,10 @@ class Report:
                 "Test run: nothing was written, so no state is acknowledged, and the next sync brings all of it again.\n"
                 + "\n".join(self._examples)
             )
-        logger.info(json.dumps({"sync_report": self.as_dict()}))
+
+    def message(self) -> dict[str, Any]:
+        """Return the sync report as a LOG message, unmasked: it holds counts and no secret, and a mask could break its JSON."""
+        return {"type": "LOG", "log": {"level": "INFO", "message": json.dumps({"sync_report": self.as_dict()})}}
 
 
 def _short(value: Any, longest: int = _MAX_VALUE) -> str:

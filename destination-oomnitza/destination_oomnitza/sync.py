@@ -52,13 +52,13 @@ def run_sync(
     cancellation: Cancellation | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> None:
-    """Write the records of all lines, and log the sync report, however the sync ends.
+    """Write the records of all lines, and send the sync report, however the sync ends.
 
     Args:
         config: The configuration.
         streams: The streams of the configured catalog.
         lines: The messages, as they are read; an empty list means that the source is silent.
-        send: Takes the STATE messages that are acknowledged.
+        send: Takes the STATE messages that are acknowledged, and at the end the sync report, a LOG message.
         cancellation: Ends the sync from outside; cancelled if the sync fails.
         retry_policy: How long Oomnitza is waited for.
 
@@ -78,6 +78,7 @@ def run_sync(
         ) from None
     finally:
         report.finish()
+        send(report.message())
 
 
 def _write(

@@ -108,7 +108,7 @@ def test_ignore_logs_once_and_counts(log: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_finish_logs_every_stream_and_count_last(log: pytest.LogCaptureFixture) -> None:
+def test_message_holds_every_stream_and_count() -> None:
     report = Report(["users", "logins"])
     report.count("users", Outcome.ADDED, 3)
     report.count("users", Outcome.UPDATED)
@@ -116,7 +116,7 @@ def test_finish_logs_every_stream_and_count_last(log: pytest.LogCaptureFixture) 
     report.count_saas("users", "assigned", 2)
     report.skip("users", SkipReason.FILTERED, lambda: "id=U1")
     report.count_skipped("users", SkipReason.WRITE_MODE, 2)
-    report.finish()
+    message = report.message()
     nothing: dict[str, Any] = {
         **dict.fromkeys(("added", "updated", "unchanged", "skipped", "failed"), 0),
         "skipped_because": dict.fromkeys(
@@ -124,8 +124,8 @@ def test_finish_logs_every_stream_and_count_last(log: pytest.LogCaptureFixture) 
         ),
         "saas": dict.fromkeys(("assigned", "activated", "deactivated", "roles_changed"), 0),
     }
-    assert log.records[-1].levelname == "INFO"
-    assert json.loads(log.records[-1].getMessage()) == {
+    assert (message["type"], message["log"]["level"]) == ("LOG", "INFO")
+    assert json.loads(message["log"]["message"]) == {
         "sync_report": {
             "users": {
                 **nothing,

@@ -162,6 +162,15 @@ def test_the_token_is_in_one_header_and_nowhere_else(
         assert not any(token.encode() in each.body for token in tokens)
 
 
+@pytest.mark.parametrize("password", ['"added": 1', "users", "type"])
+def test_password_like_the_report_leaves_it_whole(sandbox: Sandbox, password: str) -> None:
+    """A mask takes the place of a secret within a field, never of a part of the protocol."""
+    sandbox.oomnitza.password = password
+    credentials = {"auth_type": "password", "username": sandbox.oomnitza.username, "password": password}
+    output = write(config(sandbox, credentials=credentials), [record(person("ada")), state(1)])
+    assert (output.status, output.counts(), output.states()) == (0, {"added": 1}, [1])
+
+
 def test_a_redirect_takes_nothing_along(sandbox: Sandbox) -> None:
     with Sandbox(people=1) as elsewhere:
         location = f"{elsewhere.oomnitza_url}/api/v3/users?token={sandbox.oomnitza.token}"

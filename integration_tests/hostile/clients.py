@@ -102,16 +102,17 @@ class Destination:
         )
         messages = [record(person("ada", title="Boss")), record(person("eve", title="Cook")), state(1)]
         logs = _Logs()
+        sent: list[dict[str, Any]] = []
         logging.getLogger("airbyte").addHandler(logs)
         error = None
         try:
             streams = parse_catalog({"streams": [stream()]})
-            run_sync(config, streams, [lines(messages).splitlines()], lambda _: None, retry_policy=self._policy)
+            run_sync(config, streams, [lines(messages).splitlines()], sent.append, retry_policy=self._policy)
         except AirbyteTracedException as raised:
             error = raised
         finally:
             logging.getLogger("airbyte").removeHandler(logs)
-        report = json.loads(logs.texts[-1])["sync_report"]["users"]
+        report = json.loads(sent[-1]["log"]["message"])["sync_report"]["users"]
         assert not any(SECRET in text for text in logs.texts)
         failure_type = str(error.failure_type.value) if error else ""
         return Ending(failure_type, str(error or ""), report["added"] + report["updated"], report["failed"])

@@ -103,6 +103,7 @@ def sync(oomnitza: Oomnitza, *records: dict[str, Any], **more: Any) -> dict[str,
         for each in records
     ]
     kept: list[str] = []
+    sent: list[dict[str, Any]] = []
     logger, handler = logging.getLogger("airbyte"), logging.Handler()
     handler.emit = lambda record: kept.append(record.getMessage())  # type: ignore[method-assign]
     logger.addHandler(handler)
@@ -112,14 +113,14 @@ def sync(oomnitza: Oomnitza, *records: dict[str, Any], **more: Any) -> dict[str,
                 Config.parse({**base, **more}),
                 [STREAM],
                 [lines],
-                lambda state: None,
+                sent.append,
                 retry_policy=RetryPolicy(faults=0),
             )
     except AirbyteTracedException as error:
         assert "rejected every record" in str(error.message)
     finally:
         logger.removeHandler(handler)
-    (report,) = [json.loads(line)["sync_report"]["users"] for line in kept if "sync_report" in line]
+    report = json.loads(sent[-1]["log"]["message"])["sync_report"]["users"]
     return {"logs": "\n".join(kept), **{name: number for name, number in report.items() if number}}
 
 
