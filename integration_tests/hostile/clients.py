@@ -20,7 +20,7 @@ from destination_oomnitza.sync import run_sync
 from source_slack_users import config as slack_config
 from source_slack_users.listing import Listing
 from source_slack_users.oauth import sign_in
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy as SlackRetryPolicy
 from source_slack_users.slack_api import SlackApi
 from urllib3.util import Retry
 
@@ -130,7 +130,7 @@ class Source:
         "identity": lambda heard: heard.path == "/api/auth.test",
         "list": lambda heard: heard.path == "/api/users.list",
     }
-    _patience = Patience(faults=0.2, rate_limits=0.2, answer=1.5, timeout=(5, 1))
+    _retry_policy = SlackRetryPolicy(faults=0.2, rate_limits=0.2, response=1.5, timeout=(5, 1))
 
     def honest(self, heard: Heard) -> Any:
         """Answer as Slack does."""
@@ -159,8 +159,8 @@ class Source:
         # The CDK waits at least a second before it tries again.
         with patch("time.sleep", lambda seconds: sleep(min(seconds, 0.01))), redirect_stdout(io.StringIO()):
             try:
-                auth = sign_in(config, raw, self._patience)
-                api = SlackApi(None, config.api_url, auth, patience=self._patience, page_size=100)
+                auth = sign_in(config, raw, self._retry_policy)
+                api = SlackApi(None, config.api_url, auth, retry_policy=self._retry_policy, page_size=100)
                 api.call("auth.test")
                 listing = Listing(api, "users.list", "members", lambda member: (member.get("id"), 0))
                 members = [each for page in listing.pages() for each in page]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from source_slack_users.coercion import iso, mapping, record_builder, text, whole
-from source_slack_users.error_handler import Answer
+from source_slack_users.error_handler import Payload
 from source_slack_users.listing import Listing, by_cursor
 from source_slack_users.streams import Record, SlackStream, State
 from source_slack_users.workspaces import Workspace
@@ -64,21 +64,21 @@ class LogPages:
         self._before: int | None = None
         self._oldest = _NEVER
 
-    def __call__(self, limit: int, answer: Answer | None) -> Answer | None:
+    def __call__(self, limit: int, payload: Payload | None) -> Payload | None:
         """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
-        if answer is None:
+        if payload is None:
             self._before, self._oldest = None, _NEVER
             return {"count": limit, "page": 1}
-        self._oldest = min([self._oldest, *filter(None, map(_last, answer["logins"]))])
-        paging = mapping(answer.get("paging"))
+        self._oldest = min([self._oldest, *filter(None, map(_last, payload["logins"]))])
+        paging = mapping(payload.get("paging"))
         if paging is None:
-            return by_cursor(min(limit, LARGEST_CURSOR_PAGE), answer)
+            return by_cursor(min(limit, LARGEST_CURSOR_PAGE), payload)
         page = whole(paging.get("page")) or 1
         if page >= LAST_PAGE:  # whatever number of pages Slack names: it gives no more of them
             if self._oldest == self._before:
                 return None  # nothing older came
             self._before, page = self._oldest, 0
-        elif page >= (whole(paging.get("pages")) or 1) or (self._before is not None and not answer["logins"]):
+        elif page >= (whole(paging.get("pages")) or 1) or (self._before is not None and not payload["logins"]):
             return None
         return {"count": limit, "page": page + 1, "before": self._before}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from source_slack_users.coercion import mapping, text
 from source_slack_users.error_handler import logger
-from source_slack_users.errors import SlackRefusal, transient_error
+from source_slack_users.errors import RequestRejected, transient_error
 from source_slack_users.retries import in_words
 from source_slack_users.slack_api import SlackApi
 from source_slack_users.workspaces import Workspace
@@ -42,8 +42,8 @@ class CustomFields:
             record["custom_fields"] = self._by_label(self._ask_for(record["id"]))
 
     def _read_labels(self, workspace: Workspace) -> None:
-        answer, _ = self._api.call("team.profile.get", team_id=workspace.parameter)
-        fields = (mapping(answer.get("profile")) or {}).get("fields")
+        payload, _ = self._api.call("team.profile.get", team_id=workspace.parameter)
+        fields = (mapping(payload.get("profile")) or {}).get("fields")
         if not isinstance(fields, list):
             raise transient_error(
                 "Slack's team.profile.get gave an answer without fields. The next attempt may succeed."
@@ -59,12 +59,12 @@ class CustomFields:
     def _ask_for(self, person: str) -> Any:
         """Return the fields of one person; None if Slack no longer has the person."""
         try:
-            answer, _ = self._api.call("users.profile.get", user=person)
-        except SlackRefusal as refusal:
-            if refusal.code == "user_not_found":
+            payload, _ = self._api.call("users.profile.get", user=person)
+        except RequestRejected as rejection:
+            if rejection.code == "user_not_found":
                 return None
             raise
-        return (mapping(answer.get("profile")) or {}).get("fields")
+        return (mapping(payload.get("profile")) or {}).get("fields")
 
     def _by_label(self, fields: Any) -> dict[str, Any] | None:
         values: Mapping[str, Any] = mapping(fields) or {}

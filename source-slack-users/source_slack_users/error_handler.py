@@ -17,11 +17,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import NewConnectionError
 
 from source_slack_users.error_codes import RULES, Rule
-from source_slack_users.errors import config_error, refusal, transient_error
-from source_slack_users.retries import Patience, RetryBudget, in_words
-from source_slack_users.transport import AnswerTooLarge, AnswerTooSlow, is_file
+from source_slack_users.errors import config_error, rejection, transient_error
+from source_slack_users.retries import RetryBudget, RetryPolicy, in_words
+from source_slack_users.transport import ResponseTooLarge, ResponseTooSlow, is_file
 
-Answer = dict[str, Any]
+Payload = dict[str, Any]
 
 # At --debug the CDK's client would log whole answers: people, and new tokens before they can be masked.
 logger = logging.getLogger("airbyte.slack")
@@ -66,22 +66,22 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
     max_time = 7 * 24 * 3600
 
     def __init__(
-        self, host: str, patience: Patience, auth: Renewable | None, *, of_stream: bool, unknown: FailureType
+        self, host: str, retry_policy: RetryPolicy, auth: Renewable | None, *, of_stream: bool, unknown: FailureType
     ) -> None:
         """`of_stream`: a rate limit is reported as a stream's status; `unknown`: the failure type of an unknown code."""
-        self.answer: Answer = {}
+        self.payload: Payload = {}
         self._host = host
         self._of_stream = of_stream
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._auth = auth
         self._unknown = unknown
 
     def begin(self, method: str, page_size: int) -> None:
         """Start to judge a request for a page (`page_size` 0 for what is no listing)."""
-        self.answer = {}
+        self.payload = {}
         self._method = method
         self._page_size = page_size
-        self._budget = RetryBudget(self._patience)
+        self._budget = RetryBudget(self._retry_policy)
         self._renewed = False
         self._pause = 0.0
 
@@ -97,14 +97,14 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         if status == 200 and is_file(response):
             return ErrorResolution(ResponseAction.SUCCESS)
         parsed = _parse(response)
-        self.answer = answer = parsed if isinstance(parsed, dict) else {}
+        self.payload = payload = parsed if isinstance(parsed, dict) else {}
         if status == 429:
             return self._rate_limited("limits the rate of requests", response)
         if status >= 500 or status < 200:
             return self._server_error(response)
-        if answer.get("ok") is False and not 300 <= status < 400:
-            return self._refused(answer, response)
-        if answer.get("ok") is True and status == 200:
+        if payload.get("ok") is False and not 300 <= status < 400:
+            return self._rejected(payload, response)
+        if payload.get("ok") is True and status == 200:
             return ErrorResolution(ResponseAction.SUCCESS)
         if parsed is None and status == 200:
             return self._fault("answered with something that is not JSON", response)
@@ -126,8 +126,8 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
             return ErrorResolution(ResponseAction.REDUCE_PAGE_SIZE)
         return self._fault(f"answered with HTTP {response.status_code}", response)
 
-    def _refused(self, answer: Answer, response: requests.Response) -> ErrorResolution:
-        code = str(answer.get("error"))
+    def _rejected(self, payload: Payload, response: requests.Response) -> ErrorResolution:
+        code = str(payload.get("error"))
         rule = RULES.get(code, Rule(ResponseAction.FAIL))
         if rule.action is ResponseAction.RATE_LIMITED:
             return self._rate_limited("limits the rate of requests", response)
@@ -139,7 +139,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
             return ErrorResolution(ResponseAction.RETRY, FailureType.config_error)
         if rule.action in (ResponseAction.REDUCE_PAGE_SIZE, ResponseAction.RESET_PAGINATION):
             return ErrorResolution(rule.action)
-        raise refusal(self._method, answer, self._unknown)
+        raise rejection(self._method, payload, self._unknown)
 
     def _renew(self, code: str) -> bool:
         """Get a new token, once a request, if that may help; return whether there is one."""
@@ -151,7 +151,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         return True
 
     def _unreachable(self, error: Exception | None) -> ErrorResolution:
-        if isinstance(error, AnswerTooLarge):
+        if isinstance(error, ResponseTooLarge):
             raise config_error(
                 f"Slack's {self._method} sent {error}, which is more than Slack's longest answer. Lower People per request "
                 "(page_size), or correct Address of the Slack Web API (api_url)."
@@ -162,8 +162,8 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
                 "or it does not use TLS. Check Address of the Slack Web API (api_url); if your company inspects its "
                 "traffic, give its certificate to this connector (REQUESTS_CA_BUNDLE)."
             )
-        if isinstance(error, AnswerTooSlow):
-            return self._fault(f"sent no whole answer within {in_words(self._patience.answer)}")
+        if isinstance(error, ResponseTooSlow):
+            return self._fault(f"sent no whole answer within {in_words(self._retry_policy.response)}")
         return self._fault(f"could not be reached at {self._host}: {_cause(error)}")
 
     def _rate_limited(self, what: str, response: requests.Response) -> ErrorResolution:
@@ -171,7 +171,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         pause = self._budget.pause_after_rate_limit(asked)
         if pause is None:
             wait = "" if asked is None else f" and asks to wait {asked:.0f} seconds"
-            raise self._given_up(f"{what}{wait}", self._patience.rate_limits)
+            raise self._given_up(f"{what}{wait}", self._retry_policy.rate_limits)
         # For RATE_LIMITED the CDK reports a stream's status.
         action = ResponseAction.RATE_LIMITED if self._of_stream else ResponseAction.RETRY
         return self._wait(what, pause, action)
@@ -179,7 +179,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
     def _fault(self, what: str, response: requests.Response | None = None) -> ErrorResolution:
         pause = self._budget.pause_after_fault(_retry_after(response))
         if pause is None:
-            raise self._given_up(what, self._patience.faults)
+            raise self._given_up(what, self._retry_policy.faults)
         return self._wait(what, pause, ResponseAction.RETRY)
 
     def _wait(self, what: str, pause: float, action: ResponseAction) -> ErrorResolution:

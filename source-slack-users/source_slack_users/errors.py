@@ -10,13 +10,13 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.error_codes import PERMISSIONS_PAGE, RULES
 
 
-class SlackRefusal(AirbyteTracedException):
+class RequestRejected(AirbyteTracedException):
     """Slack's answer was `ok: false`, and no retry helps; `code` is Slack's error code."""
 
     code: str = ""
 
 
-def refusal(method: str, answer: Mapping[str, Any], unknown: FailureType) -> SlackRefusal:
+def rejection(method: str, payload: Mapping[str, Any], unknown: FailureType) -> RequestRejected:
     """Build the error for an answer with `ok: false` that no retry fixes.
 
     Args:
@@ -24,7 +24,7 @@ def refusal(method: str, answer: Mapping[str, Any], unknown: FailureType) -> Sla
         answer: Slack's JSON.
         unknown: The failure type of a code that the table lacks.
     """
-    code = _word(answer.get("error"))
+    code = _word(payload.get("error"))
     rule = RULES.get(code)
     if rule is None:
         advice, failure_type = (
@@ -33,10 +33,10 @@ def refusal(method: str, answer: Mapping[str, Any], unknown: FailureType) -> Sla
         )
     else:
         advice, failure_type = rule.advice, rule.failure_type or unknown
-    if code == "missing_scope" and answer.get("needed"):
-        advice = scope_advice(_word(answer["needed"]))
+    if code == "missing_scope" and payload.get("needed"):
+        advice = scope_advice(_word(payload["needed"]))
     message = f"Slack refused {method} with {code}. {advice}"
-    error = SlackRefusal(message=message, internal_message=message, failure_type=failure_type)
+    error = RequestRejected(message=message, internal_message=message, failure_type=failure_type)
     error.code = code
     return error
 
@@ -66,7 +66,7 @@ def transient_error(message: str) -> AirbyteTracedException:
     return failure(message, FailureType.transient_error)
 
 
-def surprise(error: Exception) -> AirbyteTracedException:
+def unexpected_error(error: Exception) -> AirbyteTracedException:
     """Build the error for an unforeseen exception, which only a change of this connector fixes."""
     return AirbyteTracedException(
         message="Slack's answer has an unknown shape, or the connector has a bug "

@@ -10,24 +10,24 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.page_size_reduction_exception import PageSizeReductionRequiredException
 from airbyte_cdk.sources.streams.http.pagination_reset_exception import PaginationResetRequiredException
 
-from source_slack_users.error_handler import SMALLEST_PAGE, Answer, logger
+from source_slack_users.error_handler import SMALLEST_PAGE, Payload, logger
 from source_slack_users.errors import failure, transient_error
 from source_slack_users.slack_api import SlackApi
 
 # An item's key (None if it has none and is to be left out), and its version: a later copy counts only if it is newer.
 Versioned = Callable[[Any], tuple[Hashable, int]]
-Paging = Callable[[int, Answer | None], Answer | None]
+Paging = Callable[[int, Payload | None], Payload | None]
 
 MOST_RESTARTS = 5
 STALLED_PAGES = 10
 BUCKETS = 4096
 
 
-def by_cursor(limit: int, answer: Answer | None) -> Answer | None:
+def by_cursor(limit: int, payload: Payload | None) -> Payload | None:
     """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
-    if answer is None:
+    if payload is None:
         return {"limit": limit}
-    cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+    cursor = (payload.get("response_metadata") or {}).get("next_cursor")
     return {"limit": limit, "cursor": cursor} if cursor else None
 
 
@@ -80,21 +80,21 @@ class Listing:
         )
 
     def _contents(self) -> Iterator[Any]:
-        asked: list[Answer] = []
+        asked: list[Payload] = []
         page = self.paging(self.api.page_size, None)
         while page is not None:
             if page in asked:  # Slack leads in a circle
                 raise PaginationResetRequiredException
             asked.append(page)
-            answer, _ = self.api.call(self.method, **page, **self.params)
-            content = answer.get(self.key)
+            payload, _ = self.api.call(self.method, **page, **self.params)
+            content = payload.get(self.key)
             # Taken for an empty page, an answer without a list would end a listing that is not whole.
             if not isinstance(content, (list, self.kind)):  # PHP, in which Slack is written, has [] for an empty {}
                 raise transient_error(
                     f"Slack's {self.method} gave an answer without {self.key}, so the listing is not whole. The next "
                     "attempt reads it again."
                 )
-            page = self.paging(self.api.page_size, answer)
+            page = self.paging(self.api.page_size, payload)
             yield content
 
 

@@ -12,7 +12,7 @@ from airbyte_cdk.models import FailureType
 
 from source_slack_users.coercion import record_builder
 from source_slack_users.error_handler import logger
-from source_slack_users.errors import SlackRefusal, failure, transient_error
+from source_slack_users.errors import RequestRejected, failure, transient_error
 from source_slack_users.streams import Record, SlackStream, State
 
 METHOD = "admin.analytics.getFile"
@@ -65,10 +65,10 @@ class MemberActivity(SlackStream):
         """Return the file of a day; None if there is none."""
         try:
             return self._api.download(METHOD, type="member", date=day.isoformat())
-        except SlackRefusal as refusal:
-            if refusal.code not in NO_FILE:
+        except RequestRejected as rejection:
+            if rejection.code not in NO_FILE:
                 raise
-            if refusal.code == NOT_YET and self._reached is not None:
+            if rejection.code == NOT_YET and self._reached is not None:
                 self._reached = day - ONE_DAY  # a gap, which the next read is to fill
             return None
 

@@ -14,14 +14,14 @@ from requests.auth import AuthBase
 from source_slack_users.config import ApiToken, Config, OAuth
 from source_slack_users.errors import config_error
 from source_slack_users.masking import mask
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 
 # A request that is sent within this time before the expiry might arrive after it.
 MARGIN = timedelta(minutes=1)
 
 
-def sign_in(config: Config, raw: Mapping[str, Any], patience: Patience) -> AuthBase:
+def sign_in(config: Config, raw: Mapping[str, Any], retry_policy: RetryPolicy) -> AuthBase:
     """Build what signs requests with the configuration's token, and mask its secrets in every output.
 
     `raw` is the configuration as the platform gave it; a renewed pair of tokens is handed back in a copy of it.
@@ -32,7 +32,7 @@ def sign_in(config: Config, raw: Mapping[str, Any], patience: Patience) -> AuthB
         return TokenAuthenticator(credentials.api_token)
     if not credentials.refresh_token:
         return TokenAuthenticator(credentials.access_token)
-    return RotatingToken(credentials, raw, config.api_url, patience)
+    return RotatingToken(credentials, raw, config.api_url, retry_policy)
 
 
 def mask_secrets(credentials: ApiToken | OAuth) -> None:
@@ -49,10 +49,10 @@ class RotatingToken(AuthBase):
     Without an expiry date the access token is used until Slack refuses it.
     """
 
-    def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, patience: Patience) -> None:
+    def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, retry_policy: RetryPolicy) -> None:
         self._credentials = credentials
         self._raw = copy.deepcopy(dict(raw))
-        self._api = SlackApi(None, api_url, None, patience=patience, unknown=FailureType.config_error)
+        self._api = SlackApi(None, api_url, None, retry_policy=retry_policy, unknown=FailureType.config_error)
         self._revoked = False
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -81,7 +81,7 @@ class RotatingToken(AuthBase):
         Raises config_error if Slack refuses, transient_error if it is unreachable; then no message is sent.
         """
         old = self._credentials
-        answer, _ = self._api.call(
+        payload, _ = self._api.call(
             "oauth.v2.access",
             form={
                 "grant_type": "refresh_token",
@@ -90,8 +90,8 @@ class RotatingToken(AuthBase):
                 "client_secret": old.client_secret,
             },
         )
-        user = answer.get("authed_user")
-        source = user if not answer.get("access_token") and isinstance(user, dict) else answer
+        user = payload.get("authed_user")
+        source = user if not payload.get("access_token") and isinstance(user, dict) else payload
         access_token = source.get("access_token")
         if not access_token or not isinstance(access_token, str):
             raise config_error("Slack's oauth.v2.access sent no new access token. Authenticate again.")

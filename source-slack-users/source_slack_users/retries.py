@@ -10,7 +10,7 @@ LONGEST_PAUSE = 30
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for Slack, in seconds.
 
     `faults` from the first fault of a request; `rate_limits` in all where Slack asks to wait; `answer` for one whole
@@ -19,15 +19,15 @@ class Patience:
 
     faults: float = 120
     rate_limits: float = 3600
-    answer: float = 180
+    response: float = 180
     timeout: tuple[float, float] = (10, 60)
 
 
 class RetryBudget:
     """Counts the time that one request has taken for its faults and rate limits."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self._retry_policy = retry_policy
         self._tries = 0
         self._limited = 0.0
         self._deadline: float | None = None
@@ -39,21 +39,21 @@ class RetryBudget:
         """
         now = time.monotonic()
         if self._deadline is None:
-            self._deadline = now + self._patience.faults
+            self._deadline = now + self._retry_policy.faults
         left = self._deadline - now
-        return min(self._growing() if asked is None else asked, left) if left > 0 else None
+        return min(self._backoff() if asked is None else asked, left) if left > 0 else None
 
     def pause_after_rate_limit(self, asked: float | None) -> float | None:
         """Return how many seconds to wait before the next try; None if that exceeds the time for rate limits."""
-        pause = self._growing() if asked is None else max(asked, 1)
+        pause = self._backoff() if asked is None else max(asked, 1)
         self._limited += pause
-        if self._limited > self._patience.rate_limits:
+        if self._limited > self._retry_policy.rate_limits:
             return None
         if self._deadline is not None:
             self._deadline += pause  # this wait is no fault
         return pause
 
-    def _growing(self) -> float:
+    def _backoff(self) -> float:
         self._tries += 1
         return min(2.0 ** (self._tries - 1), LONGEST_PAUSE)
 

@@ -19,7 +19,7 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_slack_users.errors import config_error, failure, surprise
+from source_slack_users.errors import config_error, failure, unexpected_error
 from source_slack_users.source import SourceSlackUsers
 
 USAGE = "usage: source-slack-users {spec,check,discover,read} [-h] [--config FILE] [--catalog FILE] [--state FILE]\n"
@@ -60,7 +60,7 @@ def _explained(error: Exception) -> AirbyteTracedException:
             f"The output, or the folder for temporary files, cannot be written ({error.strerror or type(error).__name__}).",
             FailureType.transient_error,
         )
-    return surprise(error)
+    return unexpected_error(error)
 
 
 def _end(command: str, error: AirbyteTracedException) -> NoReturn:

@@ -9,9 +9,9 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.http_client import HttpClient
 from requests.auth import AuthBase
 
-from source_slack_users.error_handler import Answer, Renewable, SlackErrorHandler, logger
+from source_slack_users.error_handler import Payload, Renewable, SlackErrorHandler, logger
 from source_slack_users.errors import config_error
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.transport import SlackSession
 
 
@@ -24,7 +24,7 @@ class SlackApi:
         api_url: str,
         auth: AuthBase | None,
         *,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         page_size: int = 1000,
         unknown: FailureType = FailureType.system_error,
     ) -> None:
@@ -33,7 +33,7 @@ class SlackApi:
         self.page_size = page_size
         self._errors = SlackErrorHandler(
             urlsplit(api_url).netloc,
-            patience,
+            retry_policy,
             auth if isinstance(auth, Renewable) else None,
             of_stream=name is not None,
             unknown=unknown,
@@ -43,14 +43,14 @@ class SlackApi:
             logger=logger,
             error_handler=self._errors,
             backoff_strategy=self._errors,
-            session=SlackSession(patience.answer),
+            session=SlackSession(retry_policy.response),
             authenticator=auth,
-            request_timeout=patience.timeout,
+            request_timeout=retry_policy.timeout,
         )
 
     def call(
         self, method: str, form: Mapping[str, str] | None = None, **params: Any
-    ) -> tuple[Answer, Mapping[str, str]]:
+    ) -> tuple[Payload, Mapping[str, str]]:
         """Call `method` and return Slack's JSON, whose `ok` is true, and the headers of the answer.
 
         With `form` it is a POST with these fields; else a GET with `params` in its query. Raises what
@@ -58,7 +58,7 @@ class SlackApi:
         PageSizeReductionRequiredException if Slack wants a listing in another way.
         """
         response = self._send(method, form, params)
-        return self._errors.answer, response.headers
+        return self._errors.payload, response.headers
 
     def download(self, method: str, **params: Any) -> bytes:
         """Return the file that `method` answers with, compressed as it came. Raises what `call` raises."""

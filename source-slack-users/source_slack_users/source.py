@@ -25,11 +25,11 @@ from source_slack_users.access_logs import LastLogins
 from source_slack_users.billable_info import BillableInfo
 from source_slack_users.config import given_settings, parse_config, unknown_settings
 from source_slack_users.custom_fields import CustomFields
-from source_slack_users.errors import config_error, failure, surprise, transient_error
+from source_slack_users.errors import config_error, failure, transient_error, unexpected_error
 from source_slack_users.input_files import CONFIGURATION, read_catalog, read_json, read_states
 from source_slack_users.member_activity import MemberActivity
 from source_slack_users.oauth import mask_secrets, sign_in
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 from source_slack_users.streams import SlackStream
 from source_slack_users.user_groups import UserGroups
@@ -37,12 +37,12 @@ from source_slack_users.users_stream import Users
 from source_slack_users.workspaces import identify, workspaces_to_read
 
 # `check` answers within 30 seconds, the start of the process included.
-CHECK_PATIENCE = Patience(faults=6, rate_limits=5, answer=6, timeout=(4, 5))
+CHECK_RETRY_POLICY = RetryPolicy(faults=6, rate_limits=5, response=6, timeout=(4, 5))
 CHECK_SECONDS = 20
 
 STREAMS: tuple[type[SlackStream], ...] = (Users, LastLogins, BillableInfo, UserGroups, MemberActivity)
 
-_REFUSED = "__refused"
+_INVALID = "__refused"
 _PLACEHOLDER = "xoxb-none"  # fits the spec, which the CDK checks
 
 
@@ -58,9 +58,9 @@ class SourceSlackUsers(AbstractSource):
         try:
             config = read_json(config_path, CONFIGURATION)
         except AirbyteTracedException as error:
-            return {_REFUSED: str(error)}
+            return {_INVALID: str(error)}
         if not isinstance(config, dict):
-            return {_REFUSED: f"The configuration {config_path} is not a JSON object."}
+            return {_INVALID: f"The configuration {config_path} is not a JSON object."}
         return config
 
     @classmethod
@@ -82,7 +82,7 @@ class SourceSlackUsers(AbstractSource):
         try:
             mask_secrets(parse_config(_accepted(config)).credentials)
         except AirbyteTracedException as error:
-            return {"credentials": {"auth_type": "api_token", "api_token": _PLACEHOLDER}, _REFUSED: str(error)}
+            return {"credentials": {"auth_type": "api_token", "api_token": _PLACEHOLDER}, _INVALID: str(error)}
         for name in unknown_settings(config):
             logging.getLogger("airbyte").warning(f"Unknown setting, which has no effect: {name}.")
         return given_settings(config)
@@ -101,13 +101,13 @@ class SourceSlackUsers(AbstractSource):
         except AirbyteTracedException as error:
             return False, str(error)
         except Exception as error:
-            return False, f"{surprise(error)} {error!r}"
+            return False, f"{unexpected_error(error)} {error!r}"
         return True, None
 
     def streams(self, config: Mapping[str, Any]) -> list[Stream]:
         """Make the streams. Raises config_error for a configuration that is not valid."""
         parsed = parse_config(_accepted(config))
-        auth = sign_in(parsed, config, Patience())
+        auth = sign_in(parsed, config, RetryPolicy())
         started = time.time()
         self._reading = [kind(parsed, auth, started) for kind in STREAMS]
         return list(self._reading)
@@ -137,15 +137,15 @@ class SourceSlackUsers(AbstractSource):
 
 
 def _accepted(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    if _REFUSED in config:
-        raise config_error(config[_REFUSED])
+    if _INVALID in config:
+        raise config_error(config[_INVALID])
     return config
 
 
 def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     config = parse_config(_accepted(raw))
-    auth = sign_in(config, raw, CHECK_PATIENCE)
-    api = SlackApi(None, config.api_url, auth, patience=CHECK_PATIENCE)
+    auth = sign_in(config, raw, CHECK_RETRY_POLICY)
+    api = SlackApi(None, config.api_url, auth, retry_policy=CHECK_RETRY_POLICY)
     identity = identify(api)
     identity.require_scopes()
     workspaces = workspaces_to_read(api, identity, config.team_ids)

@@ -23,8 +23,8 @@ from requests.auth import AuthBase
 
 from source_slack_users.coercion import iso
 from source_slack_users.config import Config
-from source_slack_users.errors import config_error, surprise
-from source_slack_users.retries import Patience
+from source_slack_users.errors import config_error, unexpected_error
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 from source_slack_users.workspaces import Identity, Workspace, identify, workspaces_to_read
 
@@ -52,7 +52,7 @@ class SlackStream(Stream, ABC):
         self.started = int(started)
         self.failure: AirbyteTracedException | None = None
         self._api = SlackApi(
-            self.name, config.api_url, auth, patience=Patience(), page_size=self.page_size or config.page_size
+            self.name, config.api_url, auth, retry_policy=RetryPolicy(), page_size=self.page_size or config.page_size
         )
 
     @abstractmethod
@@ -85,7 +85,7 @@ class SlackStream(Stream, ABC):
             self.failure = failure
             raise
         except Exception as error:
-            self.failure = surprise(error)
+            self.failure = unexpected_error(error)
             raise self.failure from error
         state_manager.update_state_for_stream(self.name, self.namespace, after)
         yield state_manager.create_state_message(self.name, self.namespace)

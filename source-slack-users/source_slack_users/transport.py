@@ -36,11 +36,11 @@ _CHUNK = 1 << 16
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
-class AnswerTooSlow(requests.exceptions.ReadTimeout):
+class ResponseTooSlow(requests.exceptions.ReadTimeout):
     """An answer did not arrive whole before the deadline."""
 
 
-class AnswerTooLarge(requests.RequestException):
+class ResponseTooLarge(requests.RequestException):
     """An answer has more bytes than any of Slack's."""
 
 
@@ -131,7 +131,7 @@ def _until(deadline: float) -> Iterator[None]:
     except requests.RequestException as error:
         if time.monotonic() < deadline:
             raise
-        raise AnswerTooSlow from error
+        raise ResponseTooSlow from error
     finally:
         _deadline.reset(token)
 
@@ -158,7 +158,7 @@ def _body(response: requests.Response) -> Iterator[bytes]:
                 part = inflate.decompress(part, limit - size + 1)
             size += len(part)
             if max(received, size) > limit:
-                raise AnswerTooLarge(f"more than {limit >> 20} MB")
+                raise ResponseTooLarge(f"more than {limit >> 20} MB")
             yield part
     except (HTTPError, ValueError) as error:  # a ValueError comes from the length of a chunk that is below zero
         raise requests.exceptions.ChunkedEncodingError(error) from error
@@ -169,13 +169,13 @@ def _body(response: requests.Response) -> Iterator[bytes]:
 class SlackSession(requests.Session):
     """A session that sends a token to the host of the configuration and nowhere else."""
 
-    def __init__(self, answer_seconds: float) -> None:
+    def __init__(self, response_seconds: float) -> None:
         """`answer_seconds` is the time for one whole answer."""
         super().__init__()
         self.trust_env = False  # a .netrc would sign the requests with a password
         self.headers.update({"Accept-Encoding": "gzip", "User-Agent": "airbyte-source-slack-users"})
         for scheme in ("https://", "http://"):
-            self.mount(scheme, _BoundedAdapter(answer_seconds))
+            self.mount(scheme, _BoundedAdapter(response_seconds))
 
     def merge_environment_settings(self, url: Any, *args: Any, **kwargs: Any) -> Any:
         """Read proxies and certificates from the environment; no proxy for this machine, whatever NO_PROXY is."""

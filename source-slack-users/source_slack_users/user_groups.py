@@ -6,7 +6,7 @@ from typing import Any
 from airbyte_cdk.sources.streams.core import NO_CURSOR_STATE_KEY
 
 from source_slack_users.coercion import mapping, record_builder, text
-from source_slack_users.error_handler import Answer
+from source_slack_users.error_handler import Payload
 from source_slack_users.listing import Listing
 from source_slack_users.streams import Record, SlackStream, State
 
@@ -35,8 +35,8 @@ class UserGroups(SlackStream):
         return {NO_CURSOR_STATE_KEY: True}
 
 
-def _one_page(limit: int, answer: Answer | None) -> Answer | None:
-    return {} if answer is None else None
+def _one_page(limit: int, payload: Payload | None) -> Payload | None:
+    return {} if payload is None else None
 
 
 def _versioned(group: Any) -> tuple[str | None, int]:

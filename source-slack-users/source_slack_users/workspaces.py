@@ -48,11 +48,11 @@ class Identity:
 
 def identify(api: SlackApi) -> Identity:
     """Ask Slack whose the token is (Slack: auth.test). Raises what `SlackApi.call` raises."""
-    answer, headers = api.call("auth.test")
+    payload, headers = api.call("auth.test")
     scopes = headers.get("x-oauth-scopes")
     return Identity(
-        Workspace(str(answer.get("team_id") or ""), str(answer.get("team") or "workspace")),
-        answer.get("is_enterprise_install") is True,
+        Workspace(str(payload.get("team_id") or ""), str(payload.get("team") or "workspace")),
+        payload.get("is_enterprise_install") is True,
         None if scopes is None else frozenset(scope.strip() for scope in scopes.split(",")),
         _time(headers.get("Date")),
     )

@@ -20,9 +20,9 @@ from source_slack_users import SourceSlackUsers
 API = "https://slack.com/api/"
 START = 1_800_000_000  # of every read: 2027-01-15T08:00:00Z
 TOKEN = "xoxb-of-the-bot-1"
-Answer = dict[str, Any]
+Payload = dict[str, Any]
 
-MEMBERS: list[Answer] = [
+MEMBERS: list[Payload] = [
     {
         "id": f"U{number}",
         "team_id": "T1",
@@ -62,9 +62,9 @@ class Slack:
 
     scopes: str | None = "users:read,users:read.email,admin"
     headers: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, list[Answer]] = field(default_factory=dict)
-    calls: list[tuple[str, Answer, str]] = field(default_factory=list)
-    answers: dict[str, Answer | bytes | Callable[[Answer], Answer | bytes]] = field(
+    failures: dict[str, list[Payload]] = field(default_factory=dict)
+    calls: list[tuple[str, Payload, str]] = field(default_factory=list)
+    answers: dict[str, Payload | bytes | Callable[[Payload], Payload | bytes]] = field(
         default_factory=lambda: {
             "auth.test": {"team_id": "T1", "team": "Acme", "is_enterprise_install": False},
             "users.list": {"members": copy.deepcopy(MEMBERS), "response_metadata": {"next_cursor": ""}},
@@ -97,12 +97,12 @@ class Slack:
         headers = self.headers | ({} if self.scopes is None else {"x-oauth-scopes": self.scopes})
         return requests_mock.create_response(request, json={"ok": True, **content}, headers=headers)
 
-    def fail(self, method: str, *failures: Answer | str) -> None:
+    def fail(self, method: str, *failures: Payload | str) -> None:
         """Let the next requests of a method fail; a text is an error code of Slack's."""
         planned = [{"json": {"ok": False, "error": f}} if isinstance(f, str) else f for f in failures]
         self.failures.setdefault(method, []).extend(planned)
 
-    def asked(self, method: str) -> list[Answer]:
+    def asked(self, method: str) -> list[Payload]:
         """The parameters of each request of a method."""
         return [params for name, params, _ in self.calls if name == method]
 
@@ -144,7 +144,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def config() -> Answer:
+def config() -> Payload:
     """A configuration with nothing but what must be there."""
     return {"credentials": {"auth_type": "api_token", "api_token": TOKEN}}
 
@@ -153,45 +153,45 @@ def config() -> Answer:
 class Reader:
     """Reads streams at the time START."""
 
-    config: Answer
+    config: Payload
     stream: Any = None
 
-    def __call__(self, stream: str, state: Answer | None = None, **settings: Any) -> list[Answer]:
+    def __call__(self, stream: str, state: Payload | None = None, **settings: Any) -> list[Payload]:
         """Return the records of a stream."""
         return [message.record.data for message in self.begin(stream, state, **settings)]
 
-    def begin(self, stream: str, state: Answer | None = None, **settings: Any) -> Iterator[Any]:
+    def begin(self, stream: str, state: Payload | None = None, **settings: Any) -> Iterator[Any]:
         """Yield the record messages of a stream."""
         streams = SourceSlackUsers().streams({**self.config, **settings})
         self.stream = next(each for each in streams if each.name == stream)
         return self.stream.read_records(SyncMode.incremental, stream_state=state or {})
 
-    def state_after(self, state: Answer | None = None) -> Answer:
+    def state_after(self, state: Payload | None = None) -> Payload:
         """Return the state at the end of the last read, which began with `state`."""
         return self.stream.next_state(state or {})
 
 
 @pytest.fixture
-def read(slack: Slack, config: Answer, monkeypatch: pytest.MonkeyPatch) -> Reader:
+def read(slack: Slack, config: Payload, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """A reader of Slack's streams."""
     monkeypatch.setattr("source_slack_users.source.time.time", lambda: START + 0.5)
     return Reader(config)
 
 
 @pytest.fixture
-def grid(slack: Slack) -> dict[str, list[Answer]]:
+def grid(slack: Slack) -> dict[str, list[Payload]]:
     """An organization of three workspaces, two people a page."""
 
-    def member(person: str, **more: Any) -> Answer:
+    def member(person: str, **more: Any) -> Payload:
         return {"id": person, "updated": START - 3600, "profile": {}, **more}
 
-    places: dict[str, list[Answer]] = {
+    places: dict[str, list[Payload]] = {
         "T1": [member("W1"), member("W2", deleted=True), member("W3"), member("W6", deleted=True)],
         "T2": [member("W1"), member("W2"), member("W4")],
         "T3": [member("W1", deleted=True), member("W2", deleted=True), member("W5"), member("W6", deleted=True)],
     }
 
-    def users(params: Answer) -> Answer:
+    def users(params: Payload) -> Payload:
         people, start = places[params["team_id"]], int(params.get("cursor", 0))
         cursor = str(start + 2) if start + 2 < len(people) else ""
         return {"members": copy.deepcopy(people[start : start + 2]), "response_metadata": {"next_cursor": cursor}}

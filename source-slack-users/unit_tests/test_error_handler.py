@@ -13,10 +13,10 @@ from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 from airbyte_cdk.sources.streams.http.requests_native_auth import TokenAuthenticator
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.error_codes import RULES
-from source_slack_users.errors import SlackRefusal
-from source_slack_users.retries import Patience
+from source_slack_users.errors import RequestRejected
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
-from source_slack_users.transport import AnswerTooLarge, AnswerTooSlow
+from source_slack_users.transport import ResponseTooLarge, ResponseTooSlow
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 API = "https://slack.com/api/"
@@ -24,7 +24,7 @@ API = "https://slack.com/api/"
 
 @pytest.fixture
 def api() -> SlackApi:
-    return SlackApi("users", API, TokenAuthenticator("made-up-token"), patience=Patience())
+    return SlackApi("users", API, TokenAuthenticator("made-up-token"), retry_policy=RetryPolicy())
 
 
 def failure(api: SlackApi, method: str = "users.list", **params: Any) -> AirbyteTracedException:
@@ -61,7 +61,7 @@ def test_handler_code_that_no_retry_helps_fails_at_once(slack: Any, api: SlackAp
     rule = RULES[code]
     assert error.failure_type is rule.failure_type
     assert str(error) == f"Slack refused users.list with {code}. {rule.advice}"
-    assert isinstance(error, SlackRefusal) and error.code == code
+    assert isinstance(error, RequestRejected) and error.code == code
     assert len(slack.calls) == 1
 
 
@@ -122,7 +122,7 @@ CAUSES = [
     (requests.exceptions.ChunkedEncodingError(), "the connection was cut"),
     (requests.exceptions.ContentDecodingError(), "the connection was cut"),
     (requests.exceptions.SSLError("EOF occurred in violation of protocol"), "the connection was cut"),
-    (AnswerTooSlow(), "sent no whole answer within 3 minutes"),
+    (ResponseTooSlow(), "sent no whole answer within 3 minutes"),
 ]
 
 
@@ -150,7 +150,7 @@ def test_handler_bad_certificate_ends_at_once(slack: Any, api: SlackApi, words: 
 
 
 def test_handler_answer_too_large_is_a_config_error(slack: Any, api: SlackApi) -> None:
-    raising(slack, AnswerTooLarge("more than 16 MB"))
+    raising(slack, ResponseTooLarge("more than 16 MB"))
     error = failure(api)
     assert error.failure_type is FailureType.config_error
     assert "sent more than 16 MB" in str(error) and "(page_size)" in str(error)
@@ -262,6 +262,6 @@ def test_download_returns_the_file_as_it_came(slack: Any, api: SlackApi) -> None
     )
     assert api.download("admin.analytics.getFile", type="member", date="2026-01-01") == b"abc"
     slack.fail("admin.analytics.getFile", "file_not_yet_available")
-    with pytest.raises(SlackRefusal) as caught:
+    with pytest.raises(RequestRejected) as caught:
         api.download("admin.analytics.getFile", type="member", date="2026-01-02")
     assert caught.value.code == "file_not_yet_available"

@@ -12,7 +12,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 from source_slack_users.listing import STALLED_PAGES, Listing, Progress, Versions, by_cursor
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 
 Item = tuple[str, int]
@@ -119,7 +119,7 @@ def test_workspaces_that_never_end_fail(grid: Any, slack: Any, read: Any) -> Non
 
 @pytest.fixture
 def api() -> SlackApi:
-    return SlackApi("users", "https://slack.com/api/", TokenAuthenticator("made-up-token"), patience=Patience())
+    return SlackApi("users", "https://slack.com/api/", TokenAuthenticator("made-up-token"), retry_policy=RetryPolicy())
 
 
 def members(api: SlackApi) -> list[str]:

@@ -12,7 +12,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secre
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.config import parse_config
 from source_slack_users.oauth import sign_in
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 
 API = "https://slack.com/api/"
@@ -61,7 +61,7 @@ def rotating(slack: Any) -> Any:
 
 
 def api_for(raw: dict[str, Any]) -> SlackApi:
-    return SlackApi("users", API, sign_in(parse_config(raw), raw, Patience()), patience=Patience())
+    return SlackApi("users", API, sign_in(parse_config(raw), raw, RetryPolicy()), retry_policy=RetryPolicy())
 
 
 def controls(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -164,12 +164,12 @@ def test_token_refused_with_refresh_token_is_renewed_once(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     """Slack says so, too, of an access token that has expired or was rotated elsewhere."""
-    auth = sign_in(parse_config(raw), raw, Patience())
+    auth = sign_in(parse_config(raw), raw, RetryPolicy())
     rotating.fail("users.list", code)
-    assert len(SlackApi("users", API, auth, patience=Patience()).call("users.list")[0]["members"]) == 5
+    assert len(SlackApi("users", API, auth, retry_policy=RetryPolicy()).call("users.list")[0]["members"]) == 5
     rotating.fail("users.list", code)
     with pytest.raises(AirbyteTracedException, match=code):
-        SlackApi("last_logins", API, auth, patience=Patience()).call("users.list")
+        SlackApi("last_logins", API, auth, retry_policy=RetryPolicy()).call("users.list")
     assert len(rotating.asked("oauth.v2.access")) == len(controls(capsys)) == 1
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_slack_users.retries import Patience, RetryBudget, in_words
+from source_slack_users.retries import RetryBudget, RetryPolicy, in_words
 
 
 def test_budget_last_try_is_two_minutes_after_first_fault(clock: Any) -> None:
-    budget = RetryBudget(Patience())
+    budget = RetryBudget(RetryPolicy())
     clock.now += 500  # a slow first try is no fault yet
     first = clock.now
     pauses = []
@@ -23,7 +23,7 @@ def test_budget_last_try_is_two_minutes_after_first_fault(clock: Any) -> None:
 
 
 def test_budget_slow_faults_end_at_first_after_two_minutes(clock: Any) -> None:
-    budget = RetryBudget(Patience())
+    budget = RetryBudget(RetryPolicy())
     assert budget.pause_after_fault(None) == 1
     clock.now += 119
     assert budget.pause_after_fault(None) == 1
@@ -32,18 +32,18 @@ def test_budget_slow_faults_end_at_first_after_two_minutes(clock: Any) -> None:
 
 
 def test_budget_fault_with_retry_after_waits_as_asked(clock: Any) -> None:
-    budget = RetryBudget(Patience())
+    budget = RetryBudget(RetryPolicy())
     assert budget.pause_after_fault(7) == 7
     assert budget.pause_after_fault(1000) == 120
 
 
 def test_budget_rate_limit_waits_for_an_hour_in_all(clock: Any) -> None:
-    budget = RetryBudget(Patience())
+    budget = RetryBudget(RetryPolicy())
     assert [budget.pause_after_rate_limit(1200) for _ in range(4)] == [1200, 1200, 1200, None]
 
 
 def test_budget_rate_limit_does_not_shorten_time_for_faults(clock: Any) -> None:
-    budget = RetryBudget(Patience())
+    budget = RetryBudget(RetryPolicy())
     budget.pause_after_fault(None)
     budget.pause_after_rate_limit(600)
     clock.now += 600
@@ -52,12 +52,12 @@ def test_budget_rate_limit_does_not_shorten_time_for_faults(clock: Any) -> None:
 
 @pytest.mark.parametrize("asked", [0.0, 0.5, 1.0])
 def test_budget_rate_limit_waits_at_least_a_second(asked: float) -> None:
-    assert RetryBudget(Patience()).pause_after_rate_limit(asked) == 1
+    assert RetryBudget(RetryPolicy()).pause_after_rate_limit(asked) == 1
 
 
 @given(st.lists(st.none() | st.floats(0, 5000, allow_nan=False), min_size=1))
 def test_budget_rate_limits_never_exceed_their_time(asked: list[float | None]) -> None:
-    budget = RetryBudget(Patience())
+    budget = RetryBudget(RetryPolicy())
     pauses = [budget.pause_after_rate_limit(each) for each in asked]
     assert sum(pause or 0 for pause in pauses) <= 3600
 

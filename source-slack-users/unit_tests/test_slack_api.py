@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 from airbyte_cdk.sources.streams.http.requests_native_auth import TokenAuthenticator
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 
 API = "https://slack.com/api/"
@@ -15,7 +15,7 @@ API = "https://slack.com/api/"
 
 @pytest.fixture
 def api() -> SlackApi:
-    return SlackApi("users", API, TokenAuthenticator("made-up-token"), patience=Patience())
+    return SlackApi("users", API, TokenAuthenticator("made-up-token"), retry_policy=RetryPolicy())
 
 
 def test_request_has_a_time_out_and_follows_no_redirect(

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from source_slack_users import SourceSlackUsers
 from source_slack_users.config import form
-from source_slack_users.retries import Patience
+from source_slack_users.retries import RetryPolicy
 
 LOGGER = logging.getLogger("airbyte")
 TOKEN = "xoxb-of-the-bot-1"
@@ -217,7 +217,7 @@ def test_check_answer_byte_by_byte_ends_in_time(
     tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
     """A status line that never ends, for each request."""
-    monkeypatch.setattr(source_slack_users.source, "CHECK_PATIENCE", Patience(faults=1, answer=0.2))
+    monkeypatch.setattr(source_slack_users.source, "CHECK_RETRY_POLICY", RetryPolicy(faults=1, response=0.2))
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def endless(connection: socket.socket) -> None:

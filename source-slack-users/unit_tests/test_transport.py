@@ -14,7 +14,7 @@ from contextlib import suppress
 import pytest
 import requests
 from source_slack_users import transport
-from source_slack_users.transport import AnswerTooLarge, AnswerTooSlow, SlackSession
+from source_slack_users.transport import ResponseTooLarge, ResponseTooSlow, SlackSession
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"ok": true}'[:11]
 Serve = Callable[[Callable[[socket.socket], None]], str]
@@ -76,16 +76,16 @@ DRIPS = {
 def test_session_answer_byte_by_byte_ends_at_deadline(serve: Serve, kind: str) -> None:
     session = SlackSession(0.4)
     started = time.monotonic()
-    with pytest.raises((AnswerTooSlow, requests.ConnectionError, requests.exceptions.ContentDecodingError)) as caught:
+    with pytest.raises((ResponseTooSlow, requests.ConnectionError, requests.exceptions.ContentDecodingError)) as caught:
         session.get(serve(DRIPS[kind]), timeout=(5, 5))
     assert time.monotonic() - started < 3
-    assert isinstance(caught.value, AnswerTooSlow) or kind in ("header", "headers", "gzip")
+    assert isinstance(caught.value, ResponseTooSlow) or kind in ("header", "headers", "gzip")
 
 
 def test_session_silence_is_a_read_timeout(serve: Serve) -> None:
     with pytest.raises(requests.exceptions.ReadTimeout) as caught:
         SlackSession(30).get(serve(lambda connection: threading.Event().wait(2) and None), timeout=(5, 0.2))
-    assert not isinstance(caught.value, AnswerTooSlow)
+    assert not isinstance(caught.value, ResponseTooSlow)
 
 
 def test_session_whole_answer_keeps_the_connection(serve: Serve) -> None:
@@ -112,7 +112,7 @@ def body(content: bytes, *headers: str) -> Callable[[socket.socket], None]:
 def test_session_body_beyond_the_limit_is_too_large(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_JSON", 1 << 20)
     assert len(SlackSession(5).get(serve(body(b" " * (1 << 20))), timeout=5).content) == 1 << 20
-    with pytest.raises(AnswerTooLarge, match="more than 1 MB"):
+    with pytest.raises(ResponseTooLarge, match="more than 1 MB"):
         SlackSession(5).get(serve(body(b" " * ((1 << 20) + 1))), timeout=5)
 
 
@@ -123,7 +123,7 @@ def test_session_decompression_bomb_costs_no_memory(serve: Serve) -> None:
     address = serve(body(bomb, "Content-Encoding: gzip"))
     tracemalloc.start()
     try:
-        with pytest.raises(AnswerTooLarge):
+        with pytest.raises(ResponseTooLarge):
             SlackSession(30).get(address, timeout=5)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -143,7 +143,7 @@ def test_session_endless_body_is_too_large(serve: Serve) -> None:
         for _ in range(2000):
             connection.sendall(b"x" * (1 << 16))
 
-    with pytest.raises(AnswerTooLarge):
+    with pytest.raises(ResponseTooLarge):
         SlackSession(30).get(serve(answer), timeout=5)
 
 
