@@ -1,43 +1,17 @@
-"""The pages that belong to no one connector are true: messages, comparisons, file names, commands and links."""
+"""The pages that belong to no one connector are true: messages, comparisons, file names and commands."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-from pathlib import Path
 
-import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from destination_oomnitza.protocol.catalog import parse_catalog
 
+from integration_tests.docs.pages import ROOT, rows, section
 from integration_tests.sandbox.oomnitza.switches import Switches
 from integration_tests.tools import error_messages
-
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "SECURITY.md",
-    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
-    "docs/terraform/README.md",
-]
-
-
-def section(page: str, title: str) -> str:
-    """Give a page's text from a second heading to the next."""
-    return re.split(r"\n## ", (ROOT / page).read_text(encoding="utf-8").split(f"\n## {title}\n")[1])[0]
-
-
-def rows(text: str) -> list[list[str]]:
-    """Give the cells of all tables' rows, without their heads."""
-    lines = text.splitlines()
-    return [
-        [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        for line, after in zip(lines, [*lines[1:], ""], strict=True)
-        if line.startswith("|") and not line.startswith("|---") and not after.startswith("|---")
-    ]
 
 
 def test_the_comparison_names_for_each_of_our_lines_a_test_that_there_is() -> None:
@@ -55,19 +29,6 @@ def test_contributings_catalog_is_one() -> None:
     (stream,) = parse_catalog(json.loads(example))
     assert (stream.name, stream.destination_sync_mode) == ("users", "append_dedup")
     assert ConfiguredAirbyteCatalogSerializer.load(json.loads(example)).streams[0].stream.name == "users"
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
-    path = ROOT / page
-    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
-        if not target.startswith(("https://", "#")):
-            name, _, anchor = target.partition("#")
-            there = path.parent / name
-            assert there.exists(), target
-            if anchor:
-                titles = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
-                assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, target
 
 
 def test_how_it_works_names_files_that_there_are() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from source_slack_users.error_codes import RULES
 
+from integration_tests.docs.pages import headings
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "error-messages.md"
 PACKAGES = {
@@ -120,16 +122,22 @@ def page() -> str:
         "Every message of both connectors, by what it means for you. Each names what failed, the cause and the fix. `…` stands",
         "for a name, an address, a number, or another message of this page. Search the page for a few words of yours.",
         "",
-        "`make docs` writes this page from the code; a test holds both equal. What Airbyte itself says is not here.",
+        "`make docs` writes this page from the code; a test holds both equal. Airbyte's own messages are not here.",
     ]
+    sections: list[str] = []
     for connector, package in PACKAGES.items():
-        parts += ["", f"## {connector}"]
+        sections += ["", f"## {connector}"]
         for kind, texts in messages(package).items():
             if texts:
-                parts += ["", f"### {HEADINGS[kind]}", "", *(f"- {_code(text)}" for text in texts)]
+                sections += ["", f"### {HEADINGS[kind]}", "", *(f"- {_code(text)}" for text in texts)]
         if connector == "source-slack-users":
-            parts += ["", *_slack_codes()]
-    return "\n".join(parts) + "\n"
+            sections += ["", *_slack_codes()]
+    return "\n".join([*parts, "", *_contents("\n".join(sections)), *sections]) + "\n"
+
+
+def _contents(text: str) -> Iterator[str]:
+    for heading in headings(text):
+        yield f"{'  ' * (heading.level - 2)}- [{heading.title.replace('`', '')}](#{heading.anchor})"
 
 
 def _slack_codes() -> Iterator[str]:

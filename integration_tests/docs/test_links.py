@@ -1,0 +1,35 @@
+"""Links lead somewhere, external ones are listed in docs/links.md, and long pages have a table of contents. Nothing is requested."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration_tests.docs.pages import PAGES, ROOT, headings, links, read, rows
+
+EXTERNAL = "docs/links.md"
+TWO_SCREENS = 80
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings(page: str) -> None:
+    for target in links(read(page)):
+        if not target.startswith("https://"):
+            name, _, anchor = target.partition("#")
+            there = ((ROOT / page).parent / name).resolve() if name else ROOT / page
+            assert there.exists(), target
+            anchors = {each.anchor for each in headings(read(there))} if anchor else {""}
+            assert anchor in anchors, target
+
+
+def test_external_links_are_those_of_the_list() -> None:
+    used = {target for page in PAGES if page != EXTERNAL for target in links(read(page)) if "://" in target}
+    listed = [row[0].strip("<>") for row in rows(read(EXTERNAL))]
+    assert listed == sorted(used)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_long_page_begins_with_a_table_of_contents(page: str) -> None:
+    """The last links before the first section are those to all sections, in order; in recipes.md they stand in a table."""
+    if len((ROOT / page).read_text(encoding="utf-8").splitlines()) > TWO_SCREENS:
+        sections = [f"#{each.anchor}" for each in headings(read(page)) if each.level in (2, 3)]
+        assert links(read(page).split("\n## ")[0])[-len(sections) :] == sections
