@@ -110,6 +110,17 @@ def test_a_form_of_another_sites_page_is_refused(playground: Playground) -> None
     assert not playground.runs.all and not playground.sandbox.slack.workspace.members[grace]["deleted"]
 
 
+def test_page_at_another_host_is_rejected(playground: Playground) -> None:
+    """As DNS rebinding would have it: https://en.wikipedia.org/wiki/DNS_rebinding."""
+    address, port = playground.sandbox.oomnitza_url, playground.sandbox.oomnitza_url.rpartition(":")[2]
+    other = {"Host": f"elsewhere.example:{port}", "Origin": f"http://elsewhere.example:{port}"}
+    for path in ("/people", "/people.json", "/runs/1/log", "/style.css"):
+        assert requests.get(address + path, headers=other, timeout=10).status_code == 400
+    assert requests.post(f"{address}/sync", headers=other, timeout=10).status_code == 400
+    assert not playground.runs.all
+    assert requests.get(f"http://localhost:{port}/people", timeout=10).status_code == 200
+
+
 def test_a_table_is_searched_sorted_and_turned(playground: Playground) -> None:
     for number in range(60):
         playground.sandbox.oomnitza.add_person(first_name=f"Person {number:02}", position="Ghost" if number % 2 else "")

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from integration_tests.playground.members import SLACK, Members
 from integration_tests.playground.oomnitza_pages import OomnitzaPages
@@ -19,6 +21,8 @@ from integration_tests.sandbox import Sandbox
 
 STATIC = Path(__file__).parent / "static"
 RUNS = "/runs"
+# A page of another site whose name was made to mean this machine (DNS rebinding) neither reads nor posts.
+OWN_NAMES = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
 
 class Playground:
@@ -33,7 +37,7 @@ class Playground:
         self.runs = Runs(sandbox, self._home)
         self.view = View(self.runs, lambda: len(self.members.changed))
         self.members = Members(sandbox, self.view)
-        return [
+        routes = [
             Route("/", lambda _: RedirectResponse(SLACK, 303)),
             *(Route(f"/{name}", _static(name)) for name in ("style.css", "playground.js")),
             Route("/sync", self._sync, methods=["POST"]),
@@ -46,6 +50,7 @@ class Playground:
             *PersonPages(sandbox, self.runs, self.view).routes(),
             Route("/{rest:path}", lambda _: self.view.unknown()),
         ]
+        return [Mount("", routes=routes, middleware=[OWN_NAMES])]
 
     def _runs(self, _: Request) -> Response:
         finished = [run for run in self.runs.all[::-1] if run.finished]
