@@ -1,1 +1,1 @@
-"""Oomnitza over HTTP: the only room that imports requests."""
+"""Requests to Oomnitza's REST API; the only package that imports requests."""

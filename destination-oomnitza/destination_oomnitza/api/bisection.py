@@ -1,4 +1,4 @@
-"""Bisection: one bad item must not cost its batch, so what Oomnitza rejects together is sent in halves."""
+"""Bisection: sends a rejected batch in halves to find the items that cause it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def bisect(items: Sequence[Item], call: Callable[[Sequence[Item]], None]) -> lis
     """Call with all items, and with each half if that raises RequestRejected.
 
     Args:
-        items: The items; `call` is not called for none.
-        call: Must do no harm when it is repeated.
+        items: The items. `call` is not called if there are none.
+        call: Must be safe to repeat.
 
     Returns:
-        The items that are rejected by themselves, each with the reason.
+        The items that are rejected on their own, each with the reason.
 
     Raises:
-        Exception: What `call` raises besides RequestRejected.
+        Exception: Any exception of `call` but RequestRejected.
     """
     if not items:
         return []

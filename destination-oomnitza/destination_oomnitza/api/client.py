@@ -1,4 +1,4 @@
-"""Client: requests to one Oomnitza instance, with the token, retries, and creations that are looked up before they are repeated."""
+"""Client of one Oomnitza instance: authentication, retries and safe creates."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _MAX_RETRY_LOGS = 20
 
 @dataclass(frozen=True)
 class Creation:
-    """What became of a creation: Oomnitza answered it with `json`, or a look-up returned `found`.
+    """Result of `Client.create`: `json` of the response, or `found` by a look-up.
 
-    `ours`: this client created it, and not somebody else at the same time.
+    `ours` is true if this client created it, and false if another one was faster.
     """
 
     json: Any = None
@@ -45,16 +45,18 @@ class Creation:
 
 
 class _TokenReplaced(Exception):
-    """The token had expired, and there is another one: the request is to be sent again."""
+    """The token had expired and was replaced; the request has to be sent again."""
 
 
 class Client:
-    """A client of one Oomnitza instance, for use from many threads.
+    """Sends requests to one Oomnitza instance. Thread-safe.
 
-    Never more than `num_workers` requests are under way at once. Reads and edits are repeated after transient failures; a creation
-    (`create`) is looked up before it is repeated. Every method raises AirbyteTracedException: config_error if the administrator must do
-    something, transient_error after the last try, both of which cancel the sync; the error of a sync that is cancelled; and
-    RequestRejected if Oomnitza rejects the content of a request.
+    At most `num_workers` requests run at the same time. Reads and edits are retried after transient failures; `create` looks
+    the object up before it repeats a create. Every method may raise:
+
+    - AirbyteTracedException: config_error if the administrator has to act, transient_error after the last attempt (both cancel
+      the sync), or the error of a sync that is already cancelled.
+    - RequestRejected: Oomnitza rejects the content of a request.
     """
 
     def __init__(
@@ -74,14 +76,18 @@ class Client:
     # -- signing in ----------------------------------------------------------------------------------------------------
 
     def sign_in(self) -> None:
-        """Get a token, if the credentials are a password, and prove it with the probe that Oomnitza's own connector uses."""
+        """Get a token if needed, and check it with one request.
+
+        The request is the one that Oomnitza's own connector uses. Raises AirbyteTracedException (config_error) if the token or the
+        address is wrong.
+        """
         self._sign_in.begin()
         try:
             self.get(_PROBE)
         except RequestRejected as rejected:
             if rejected.status in _NO_SUCH_PLACE:
                 raise self._not_oomnitza(f"HTTP {rejected.status} for {_PROBE}") from None
-            # The probe is about the token alone; what its role may do shows where it is done.
+            # The probe checks the token only. Missing permissions of its role show at the requests that need them.
 
     def _exchange(self, form: Mapping[str, str]) -> str:
         try:
@@ -96,17 +102,21 @@ class Client:
             ) from None
         token = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token.strip():
-            raise self._not_oomnitza(f"the answer of {_TOKENS} holds no token")
+            raise self._not_oomnitza(f"the response of {_TOKENS} has no token")
         return token.strip()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, path: str, *, keyed: bool = False) -> Response:
-        """Read. `path` begins with /api and holds its query, encoded; `keyed`: the answer's keys are names, none of them an error."""
+        """Send a GET request.
+
+        `path` starts with /api and includes the encoded query. With `keyed` the keys of the response are names that
+        administrators chose, and none of them means an error.
+        """
         return self._repeat(Request("GET", path, keyed=keyed))
 
     def get_optional(self, path: str) -> Any:
-        """Read once what is only good to know: the JSON, or None if Oomnitza does not give it or no whole answer comes."""
+        """Send a GET request once; return the JSON, or None if there is no valid response."""
         try:
             return self._send(Request("GET", path), renewed=False).json
         except (TransientFailure, RequestRejected, AirbyteTracedException, _TokenReplaced):
@@ -114,7 +124,10 @@ class Client:
             return None
 
     def get_list(self, path: str) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
-        """Read a listing: its rows, and the headers. Anything but a list is an error, for it must not look like "nobody"."""
+        """Read one page of a listing; return its rows and the response headers.
+
+        Raises AirbyteTracedException (config_error) if the response is no list, because it must not pass for an empty one.
+        """
         place = path.partition("?")[0]
         try:
             answer = self.get(path)
@@ -127,7 +140,7 @@ class Client:
                 f"GET {place}: {rejected}",
             ) from None
         if not isinstance(answer.json, list):
-            raise self._not_oomnitza(f"{place} gave no list")
+            raise self._not_oomnitza(f"{place} returned no list")
         return [row for row in answer.json if isinstance(row, dict)], answer.headers
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -135,17 +148,20 @@ class Client:
     def edit(
         self, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None, *, items: bool = False
     ) -> Response:
-        """Change something in a way that does no harm when it happens twice; with `items` the caller reads each item's error."""
+        """Send a change that is safe to repeat.
+
+        With `items` the caller reads the error of each item in the response.
+        """
         return self._repeat(self._write(method, path, body, headers, items))
 
     def create(
         self, path: str, body: Any, find: Callable[[], Any], headers: Mapping[str, str] | None = None
     ) -> Creation:
-        """Create something that must not be there twice.
+        """Create an object that must not be created twice.
 
-        After a time-out, a cut connection or a 5xx, the creation may have been processed, and a look-up may not see it yet: `find` is
-        called several times before the creation is repeated. After a rejection it is called once, for somebody else may have been
-        faster. It returns what it found, or None.
+        After a time-out, a cut connection or a 5xx the server may have created the object, and a look-up may not return it yet.
+        So `find` is called several times before the create is repeated. After a rejection it is called once, because another
+        client may have created the object. `find` returns the object, or None.
         """
         request = self._write("POST", path, body, headers)
         retries = RetryState(self._retry_policy)
@@ -174,7 +190,10 @@ class Client:
                     return Creation(found=found)
 
     def look_again(self, find: Callable[[], Any]) -> Any:
-        """Look up what was created a moment ago, several times, for a look-up may not see it yet. Returns None if it is never found."""
+        """Look up what was just created, several times, because it may not be listed yet.
+
+        Returns None if it is not found.
+        """
         retries = RetryState(self._retry_policy)
         found = find()
         for _ in range(_LOOK_UPS - 1):
@@ -201,7 +220,7 @@ class Client:
     # -- one request ---------------------------------------------------------------------------------------------------
 
     def _repeat(self, request: Request) -> Response:
-        """Send a request until it is answered. Raises transient_error when the time for that is over."""
+        """Send a request until it succeeds. Raises transient_error after the last attempt."""
         retries = RetryState(self._retry_policy)
         renewed = False
         while True:
@@ -211,11 +230,11 @@ class Client:
                 renewed = True
                 continue
             except TransientFailure as failure:
-                fault = failure.with_traceback(None)  # whose frames would keep the answer while it waits
+                fault = failure.with_traceback(None)  # its frames would keep the response in memory during the wait
             self._wait(retries, request, fault)
 
     def _wait(self, retries: RetryState, request: Request, fault: TransientFailure) -> None:
-        """Wait before the next try. Raises transient_error if there is to be none."""
+        """Wait before the next attempt. Raises transient_error if there is none."""
         seconds = retries.wait_after(fault.retry_after)
         if seconds is None:
             error = self._unusable(request, fault)
@@ -223,11 +242,14 @@ class Client:
             raise error
         if self._retry_logs < _MAX_RETRY_LOGS:
             self._retry_logs += 1
-            logger.info(f"{request.place}: {fault}. Trying again in {seconds:.3g} seconds.")
+            logger.info(f"{request.place}: {fault}. Retrying in {seconds:.3g} seconds.")
         self._cancellation.sleep(seconds)
 
     def _send_or_cancel(self, request: Request, renewed: bool) -> Response:
-        """Send; an error that ends the sync ends it for all threads: none may ask on, or create again what is in doubt."""
+        """Send once; an error that ends the sync cancels it for all threads.
+
+        No other thread may go on sending requests, or repeat a create whose outcome is unknown.
+        """
         try:
             return self._send(request, renewed)
         except AirbyteTracedException as error:
@@ -235,7 +257,10 @@ class Client:
             raise
 
     def _send(self, request: Request, renewed: bool) -> Response:
-        """Send once. Raises TransientFailure, RequestRejected, config_error, and _TokenReplaced if the token had expired."""
+        """Send once.
+
+        Raises TransientFailure, RequestRejected, config_error, and _TokenReplaced if the token had expired.
+        """
         token = self._sign_in.token if request.path != _TOKENS else None
         raw = self._send_permitted(request, token)
         if token is not None:
@@ -257,7 +282,7 @@ class Client:
             raise
         self._note_write(request, forbidden=False)
         if response.json is None and request.method == "GET" and request.path != _PROBE:
-            raise TransientFailure(f"Oomnitza answered HTTP {raw.status} and nothing more", sent=True)
+            raise TransientFailure(f"Oomnitza answered HTTP {raw.status} with an empty body", sent=True)
         return response
 
     def _note_write(self, request: Request, forbidden: bool) -> None:
@@ -278,7 +303,7 @@ class Client:
 
     def _unusable(self, request: Request, fault: TransientFailure) -> AirbyteTracedException:
         if fault.foreign and request.path in (_PROBE, _TOKENS):
-            # Nothing proves yet that this is an Oomnitza at all.
+            # No response so far shows that this host is an Oomnitza instance.
             return transient_error(
                 f"{self._origin} does not answer as an Oomnitza instance does: {fault}. Check the address: it is the one at which you "
                 "open Oomnitza in the browser. If it is right, Oomnitza is under maintenance; sync again later.",
@@ -291,7 +316,7 @@ class Client:
         )
 
     def _target(self, headers: Mapping[str, str]) -> str:
-        """Return the address that a redirect names, without anything that could be a secret."""
+        """Return the address that a redirect names, without its path and query."""
         try:
             target = urlsplit(urljoin(self._origin, headers.get("Location", "")))
             address = f"{target.scheme}://{target.hostname}" + (f":{target.port}" if target.port else "")

@@ -1,7 +1,7 @@
-"""Oomnitza's filter language, as far as look-ups need it. Pure functions.
+"""Filter expressions of Oomnitza's API, as look-ups need them. Pure functions.
 
-Grammar (docs/oomnitza-api.md, "Listing and filtering"): `field IN ["a", "b"]`, strings in single or double quotes. How
-a quote inside a value is escaped is not known, so nothing is ever escaped: a value that could end its own quotes is refused.
+Grammar (docs/oomnitza-api.md, "Listing and filtering"): `field IN ["a", "b"]`, strings in single or double quotes. How a
+quote inside a value is escaped is not documented, so values that could end their own quotes are rejected, never escaped.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 from urllib.parse import quote
 
 MAX_URL = 6000
-"""The longest URL, in characters, that a look-up makes."""
+"""Longest URL of a look-up, in characters."""
 
 MAX_VALUE = 2500
-"""The longest value, URL-encoded, that is looked up: twice that, for the value and its lower case, fits into a URL."""
+"""Longest URL-encoded value that is looked up; the value and its lower case fit into one URL."""
 
-# Most values are of these characters alone, which mean nothing in a filter and stand as they are in a URL: they go a short way.
+# Most values have only these characters, which need no encoding and have no meaning in a filter: a fast path.
 _PLAIN = re.compile(r"[A-Za-z0-9@._~-]{1,250}")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def literal(value: Any) -> str:
-    """Return a value as a literal of the filter language: text in the quotes that it does not hold, a whole number bare.
+    """Return a value as a literal: text in the quotes that it does not contain.
 
-    Raises ValueError, with the reason, for text that no quoting can hold safely.
+    A whole number stays bare. Raises ValueError, with the reason, for text that cannot be quoted safely.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -38,21 +38,21 @@ def literal(value: Any) -> str:
     if not (text.isascii() and text.isprintable()) and any(
         unicodedata.category(char) in _UNSAFE_CATEGORIES for char in text
     ):
-        raise ValueError("holds a control character, and cannot be looked up in Oomnitza")
+        raise ValueError("contains a control character, and cannot be looked up in Oomnitza")
     if text.endswith("\\"):
-        # Where a backslash escapes, it would take the closing quote with it.
+        # If Oomnitza treats a backslash as an escape, this one would escape the closing quote.
         raise ValueError("ends in a backslash, and cannot be looked up in Oomnitza")
     mark = "'" if '"' in text else '"'
     if mark in text:
-        raise ValueError("holds both single and double quotes, and cannot be looked up in Oomnitza")
+        raise ValueError("contains both single and double quotes, and cannot be looked up in Oomnitza")
     return f"{mark}{text}{mark}"
 
 
 def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[list[Any], str]]:
-    """Yield `(values, filter)` pairs that ask for people by a field, the filters URL-encoded and no longer than `room` characters.
+    """Yield `(values, filter)` pairs that find people by the values of a field.
 
-    Asks for each value and its lower case, for whether Oomnitza compares case is not known. The values must be fit for
-    `literal`.
+    Each filter is URL-encoded and has at most `room` characters. It has each value and its lower case, because it is not
+    documented whether Oomnitza compares case. `literal` must accept every value.
     """
     head, tail = quote(f"{field} IN ["), quote("]")
     batch: list[Any] = []
@@ -71,7 +71,7 @@ def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[lis
 
 
 def one_of(field: str, values: Iterable[Any]) -> str:
-    """Return the filter that asks for people by a field, URL-encoded and of any length; otherwise as `look_ups`."""
+    """Return one URL-encoded filter, of any length, for all values of a field."""
     return quote(f"{field} IN [") + "%2C".join(map(_forms, values)) + quote("]")
 
 

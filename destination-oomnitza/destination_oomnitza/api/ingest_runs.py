@@ -1,6 +1,6 @@
-"""Runs of connector ingest over HTTP: what Oomnitza's own connector sends, and its log of what became of the records.
+"""Runs of connector ingest: sends portions of records and reads the run logs.
 
-Source: docs/oomnitza-api.md, "Connector ingest".
+The requests are those of Oomnitza's own connector (docs/oomnitza-api.md, "Connector ingest").
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ logger = logging.getLogger("airbyte")
 BULK = "/api/v3/bulk"
 RUN_LOGS = "/api/v3/connector_run_logs"
 CANCELLATION_EVERY = 10
-"""Requests of a run after which it is read whether an administrator cancelled it; also after the first."""
+"""Number of requests of a run between two checks for a cancellation in Oomnitza; the first request is checked, too."""
 LOG_SECONDS = 120.0
-"""How long Oomnitza's run logs are waited for at the end of a sync."""
+"""Seconds to wait for Oomnitza's run logs at the end of a sync."""
 UNANSWERED_SECONDS = 20.0
-"""How long they are waited for while Oomnitza answers no request for a log: it may have none for this token."""
+"""Seconds to wait for run logs if Oomnitza rejects every request for one: the token may have no access to them."""
 _LONGEST_WAIT = 15.0
 _NEWEST_RUNS = 100
 _MAX_ERRORS_KEPT = 1000
@@ -38,18 +38,23 @@ _ENDS = ("added", "updated", "skipped", "unchanged", "failed", "canceled")
 
 @dataclass(frozen=True)
 class RunLog:
-    """The counts of a run, and the lines of its failed records."""
+    """Counts of one run, and the log lines of its failed records."""
 
     objects: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys((*_ENDS, "processing"), 0))
     failed: Sequence[str] = ()
 
     @property
     def ended(self) -> int:
-        """How many records Oomnitza has processed. (One that was sent twice may count twice.)"""
+        """Number of processed records; a record that was sent twice may count twice."""
         return sum(self.objects[name] for name in _ENDS)
 
     def without(self, reasons: Sequence[str], number: int) -> RunLog:
-        """Return the log without records that could not be mapped: they were sent with these reasons, and are reported already."""
+        """Return the log without the records that were sent as errors.
+
+        Args:
+            reasons: The reasons they were sent with; they are reported already.
+            number: The number of these records.
+        """
         failed = max(0, self.objects["failed"] - number)
         lines = [line for line in self.failed if not any(reason in line for reason in reasons)]
         return RunLog({**self.objects, "failed": failed}, lines)
@@ -57,7 +62,7 @@ class RunLog:
 
 @dataclass
 class IngestRun:
-    """One run, as Oomnitza sees it: a portion of records that are matched by the same fields."""
+    """One run: the records that Oomnitza matches by the same fields."""
 
     stream: str
     sync_field: Sequence[str | None]
@@ -67,21 +72,21 @@ class IngestRun:
     requests: int = 0
     records: int = 0
     errors: list[str] = field(default_factory=list)
-    """The reasons of records that could not be mapped, at most the first thousand."""
+    """Reasons of records that could not be mapped, at most the first thousand."""
     error_count: int = 0
     finalized: bool = False
     portion_id: int | None = None
-    """Oomnitza's number of the run, if its log cannot be read by `id`."""
+    """Number of the run in Oomnitza, if its log cannot be read by `id`."""
     log: RunLog = field(default_factory=RunLog)
-    """As it was last read."""
+    """The log as last read."""
 
     def own_log(self) -> RunLog:
-        """Return the log of the records that could be mapped."""
+        """Return the log without the records that could not be mapped."""
         return self.log.without(self.errors, self.error_count)
 
 
 class IngestRuns:
-    """Sends records to runs, and reads their logs. For use from many threads; every method raises as Client."""
+    """Sends records to runs and reads their logs. Thread-safe; raises as Client."""
 
     def __init__(
         self,
@@ -92,7 +97,7 @@ class IngestRuns:
         sleep: Callable[[float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`sleep` waits for seconds, and `clock` counts them."""
+        """Take the client; `sleep` waits for seconds and `clock` returns them."""
         self._client = client
         self._connector_id = options.connector_id
         self._connector: dict[str, Any] = {"connector_name": options.connector_name}
@@ -108,18 +113,18 @@ class IngestRuns:
         self._has_logs = False
 
     def send(self, run: IngestRun, records: Sequence[Mapping[str, Any]]) -> None:
-        """Send records by their internal ids. Raises RequestRejected if Oomnitza does not take them."""
+        """Send records by their internal ids. Raises RequestRejected if they are rejected."""
         number = self._post(run, records, None)
         with self._lock:
             run.records += len(records)
         self._raise_if_cancelled(run, number)
 
     def send_error(self, run: IngestRun, reason: str) -> None:
-        """Send a record that could not be mapped, so that it shows in Oomnitza's run log."""
+        """Add a record that could not be mapped to Oomnitza's run log."""
         try:
             number = self._post(run, [{}], reason)
         except RequestRejected as rejected:
-            logger.warning(f"Oomnitza did not take the reason of a rejected record into its run log: {rejected}.")
+            logger.warning(f"The reason of a rejected record is missing in Oomnitza's run log: {rejected}.")
             return
         with self._lock:
             run.error_count += 1
@@ -133,23 +138,23 @@ class IngestRuns:
         run.finalized = True
 
     def report_empty(self) -> None:
-        """Report that there was nothing to send, if Oomnitza has an integration to show it at."""
+        """Report a run without records, if an integration in Oomnitza can show it."""
         if self._connector_id is None or self._test_run:
             return
         body = {"correlation_id": str(uuid4()), "is_empty_run": True, "multi_str_input_value": None}
         try:
             self._client.edit("POST", f"{BULK}/{self._connector_id}/add_ready_portion", body)
         except RequestRejected as rejected:
-            logger.warning(f"Oomnitza did not take the report of a run without records: {rejected}.")
+            logger.warning(f"Oomnitza rejected the report of a run without records: {rejected}.")
 
     def wait_for_logs(self, runs: Sequence[IngestRun]) -> None:
-        """Read the log of each run until all of its records are in it, less and less often, and for LOG_SECONDS at most."""
+        """Read each run's log until it has all records, for at most LOG_SECONDS."""
         start = self._clock()
         for run in runs:
             self._wait_for_log(run, start)
 
     def _post(self, run: IngestRun, records: Sequence[Mapping[str, Any]], error: str | None) -> int:
-        """Send one request, and return how many the run has had."""
+        """Send one request; return the number of requests of the run so far."""
         body = {
             "connector_version": self._version,
             "sync_field": run.sync_field,
@@ -171,11 +176,11 @@ class IngestRuns:
     def _raise_if_cancelled(self, run: IngestRun, number: int) -> None:
         if number != 1 and number % CANCELLATION_EVERY:
             return
-        status = self._client.get_optional(f"{BULK}/{run.id}")  # an instance that does not report it cannot cancel
+        status = self._client.get_optional(f"{BULK}/{run.id}")  # older instances do not report it
         if isinstance(status, dict) and status.get("canceled"):
             raise config_error(
                 "An administrator cancelled this run in Oomnitza, so the sync ended. "
-                "What was acknowledged stays; the next sync brings the rest."
+                "Records acknowledged before that are in Oomnitza; the next sync sends the rest."
             )
 
     def _wait_for_log(self, run: IngestRun, start: float) -> None:
@@ -188,15 +193,15 @@ class IngestRuns:
             rest = start + limit - self._clock()
             if rest <= 0:
                 logger.warning(
-                    f"Oomnitza has not yet reported what became of all {run.records} records of {run.stream}. "
-                    f"It shows under Configuration > Integrations, in the log of the run {run.id}."
+                    f"Oomnitza has not yet reported the outcome of all {run.records} records of {run.stream}. "
+                    f"See the log of the run {run.id} under Configuration > Integrations."
                 )
                 return
             self._sleep(min(wait, rest))
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def _read_log(self, run: IngestRun) -> RunLog:
-        """Read the log of a run, as far as Oomnitza gives it."""
+        """Read the log of a run; its counts are 0 if Oomnitza returns none."""
         answer = self._client.get_optional(f"{RUN_LOGS}/connectors/{run.portion_id or run.id}")
         if not isinstance(answer, dict) and run.portion_id is None:
             run.portion_id = self._find_portion_id(run)
@@ -213,7 +218,7 @@ class IngestRuns:
         )
 
     def _find_portion_id(self, run: IngestRun) -> int | None:
-        """Find a run among the newest of its connector; None if it is not there yet."""
+        """Return Oomnitza's number of a run, or None if the run is not listed yet."""
         path = (
             f"{RUN_LOGS}/{quote(self._connector_of_logs, safe='')}?limit={_NEWEST_RUNS}&skip=0&sortby=portion_id%20desc"
         )

@@ -1,4 +1,4 @@
-"""Reads the mappings that administrators drew in Oomnitza for its integrations."""
+"""Reads the mappings of integrations, as administrators drew them in Oomnitza."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def read_mappings(client: Client, integrations: Iterable[int]) -> dict[int, Any]
 
 def _read(client: Client, integration: int) -> Any:
     try:
-        # The keys are internal ids, none of which is an error.
+        # The keys are internal ids of fields; none of them means an error.
         return client.get(f"{MAPPINGS}?connector_id={integration}", keyed=True).json
     except RequestRejected as rejected:
         if rejected.status in _UNKNOWN:
             return None
         raise config_error(
-            f"Oomnitza does not give the mapping of the integration {integration} (integration_mapping): {rejected}. Give the role "
+            f"Oomnitza did not return the mapping of the integration {integration} (integration_mapping): {rejected}. Give the role "
             "of the token's user access to integrations."
         ) from None

@@ -1,6 +1,6 @@
-"""Pagination: every listing, whole or known not to be, however an instance pages.
+"""Pagination: reads listings page by page, and detects incomplete ones.
 
-`limit`, `skip` and `sortby` are sent, and may be obeyed, ignored or capped; `X-Total-Count` may be missing (docs/oomnitza-api.md).
+An instance may apply, ignore or cap `limit`, `skip` and `sortby`, and `X-Total-Count` may be missing (docs/oomnitza-api.md).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.responses import RequestRejected
 
 PAGE = 500
-"""Rows a page. Public clients page with 500 and with 2,000."""
+"""Rows per page; public clients use 500 and 2,000."""
 
 MAX_ROWS = 2_000_000
-"""Rows after which a listing is taken for one without an end."""
+"""Rows after which a listing counts as endless."""
 
 _ROUND = 50
 
@@ -25,10 +25,18 @@ Row = Mapping[str, Any]
 
 
 class Listing:
-    """One listing, read page by page. Whether it is whole is known when it was read to its end."""
+    """One listing, read page by page; `whole` is set when the last page was read."""
 
     def __init__(self, client: Client, path: str, id_name: str, *, query: str = "", page: int = PAGE) -> None:
-        """`id_name`: the field that differs between rows. `query`: encoded, without `limit`, `skip` and `sortby`."""
+        """Prepare a listing; nothing is requested yet.
+
+        Args:
+            client: Sends the requests.
+            path: The path of the listing.
+            id_name: The field that identifies a row.
+            query: The encoded query, without `limit`, `skip` and `sortby`.
+            page: The number of rows per page.
+        """
         self._client = client
         self._path = path
         self._id_name = id_name
@@ -39,28 +47,28 @@ class Listing:
         self._repeated = False
         self._total: int | None = None
         self.whole = False
-        """Whether every row came: nothing may be concluded from what is not in a listing that is not whole."""
+        """Whether every row was read. If not, a missing row proves nothing."""
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows, each once. Raises as Client.get_list."""
+        """Yield each row once. Raises as Client.get_list."""
         for page in self.pages():
             yield from page
 
     def pages(self) -> Iterator[Sequence[Row]]:
-        """Yield the rows of each page that no page before it had. Raises as Client.get_list."""
+        """Yield the new rows of each page. Raises as Client.get_list."""
         skip = 0
         shrunk = False
         while True:
             rows, headers = self._read(skip)
             total = total_count(headers)
             if total == len(rows) and (skip or (rows and total % _ROUND == 0)):
-                total = None  # it may be the count of this page, which a cap has cut at a round number
+                total = None  # it may count this page only, capped at a round number
             shrunk = shrunk or (self._total is not None and total is not None and total < self._total)
             self._total = total
             new = self._new(rows)
             yield new
             if total is not None and len(self._seen) >= total:
-                # Who was removed while it was read has moved others to a page that was read before.
+                # A row that was removed meanwhile moved later rows to pages that were read before.
                 self.whole = not shrunk
                 return
             if not new or len(self._seen) > MAX_ROWS:
@@ -75,7 +83,7 @@ class Listing:
         except RequestRejected as rejected:
             if skip or self._query or rejected.status not in (400, 422):
                 raise
-            # Not documented for each listing, so it may be rejected.
+            # `sortby` is not documented for every listing and may be rejected.
             answer = self._client.get_list(f"{path}{self._query}")
             self._sorting = ""
             return answer
@@ -93,16 +101,19 @@ class Listing:
         return new
 
     def _ended(self, rows: Sequence[Row], skip: int) -> bool:
-        """Return whether a page without a new row is the end of a listing whose rows are fewer than its total, or were not counted."""
+        """Return whether a page without new rows ends the listing.
+
+        Called if fewer rows were read than X-Total-Count reports, or if there is no such header.
+        """
         if not rows:
-            # With a filter the total may be that of all rows.
+            # With a filter, X-Total-Count may count all rows.
             counted = self._total is not None and not self._query
             return not counted and not self._repeated and (bool(self._sorting) or skip <= self._page)
-        # The first page again: the listing is not paged, unless a round number looks like the size of a page.
+        # The first page came again, so the listing has no pages; a round number of rows may be a page size, though.
         return self._total is None and len(rows) == skip == len(self._seen) and skip % _ROUND != 0
 
 
 def total_count(headers: Mapping[str, str]) -> int | None:
-    """Return the number in X-Total-Count, or None for anything but a few ASCII digits."""
+    """Return the number in X-Total-Count; None unless it is a few ASCII digits."""
     found = re.fullmatch(r"[0-9]{1,12}", headers.get("X-Total-Count", "").strip(), re.ASCII)
     return int(found[0]) if found else None

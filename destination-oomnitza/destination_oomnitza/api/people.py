@@ -1,4 +1,4 @@
-"""People over HTTP: looked up by a field, created, and edited."""
+"""People over HTTP: look-ups by a field, creates and edits."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.normalize import folded
 
 Person = Mapping[str, Any]
-"""A person as Oomnitza lists it."""
+"""A row of Oomnitza's list of people."""
 
 USERS = "/api/v3/users"
 
 _OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
-"""Allows fields that are edit-only elsewhere."""
+"""Header to write fields that the data model calls not editable."""
 
 _MAX_RECENT = 1000
 
 
 @dataclass
 class Found:
-    """What a look-up found, by the folded value of the field."""
+    """Result of a look-up, by the folded value of the field."""
 
     people: dict[str, list[Person]] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
-    """Why Oomnitza cannot say who has a value."""
+    """The reason for each value that could not be looked up."""
 
 
 @dataclass(frozen=True)
 class Created:
-    """A person who is in Oomnitza after a creation. `ours`: this sync created it, and not somebody else at the same time."""
+    """Person after a create; `ours` is true if this sync created the person."""
 
     person: Person
     found: bool
-    """Whether a look-up found the person, who may differ from what was to be created."""
+    """Whether a look-up returned the person, whose fields may then differ from those sent."""
     ours: bool
 
 
 class PeopleApi:
-    """The people of an instance. For use from many threads; every method raises as Client does.
+    """People of an instance. Thread-safe; every method raises as Client does.
 
-    Who was created a moment ago is remembered, for a look-up may not see them yet.
+    Remembers the people created last, because a look-up may not return them yet.
     """
 
     def __init__(self, client: Client, origin: str) -> None:
@@ -58,7 +58,10 @@ class PeopleApi:
         self._recent = _RecentPeople()
 
     def look_up(self, key: str, values: Sequence[Any]) -> Found:
-        """Find people by the values that they have in one field. Of the values, none is empty, and `literal` accepts each."""
+        """Find people by the values of one field.
+
+        `literal` must accept every value, and none may be empty.
+        """
         found = Found()
         for some, expression in look_ups(key, values, self._room):
             self._look_up_some(key, some, expression, found)
@@ -69,7 +72,7 @@ class PeopleApi:
         return found
 
     def _look_up_some(self, key: str, values: Sequence[Any], expression: str, found: Found) -> None:
-        """Add the people of as many values as one filter holds, and the values that Oomnitza rejects by themselves."""
+        """Add the people found by one filter, and the values that Oomnitza rejects."""
 
         def ask(some: Sequence[Any]) -> None:
             self._look_up_once(key, some, expression if len(some) == len(values) else one_of(key, some), found)
@@ -77,7 +80,10 @@ class PeopleApi:
         found.rejected.update((folded(value), reason) for value, reason in bisect(values, ask))
 
     def _look_up_once(self, key: str, values: Sequence[Any], expression: str, found: Found) -> None:
-        """Add the people of some values. Raises RequestRejected if Oomnitza rejects the filter, or may have left somebody out."""
+        """Add the people who have one of the values.
+
+        Raises RequestRejected if Oomnitza rejects the filter or its list is incomplete.
+        """
         listing = Listing(self._client, USERS, "user_id", query=f"filter={expression}")
         wanted = {folded(value) for value in values}
         people: dict[str, list[Person]] = {}
@@ -87,29 +93,29 @@ class PeopleApi:
                 if value in wanted:
                     people.setdefault(value, []).append(person)
             if len(page) < PAGE and people.keys() == wanted:
-                break  # nobody is missing, and so no further page is needed to prove it
+                break  # every value was found on the last, partial page
         else:
             if not listing.whole and people.keys() != wanted:
-                raise RequestRejected(200, "its list of people is not whole, so that they may be there")
+                raise RequestRejected(200, "its list of people is incomplete, so this person may exist")
         found.people.update(people)
 
     def create(self, body: Mapping[str, Any], find: Callable[[], Person | None], override: bool = False) -> Created:
-        """Create a person who is not there, and return who is there then.
+        """Create a person; return the one who is in Oomnitza afterwards.
 
         Args:
             body: The fields.
-            find: Looks the person up.
-            override: Whether a field is edit-only elsewhere.
+            find: Looks the person up; returns None if there is none.
+            override: Whether the data model calls a field of `body` not editable.
 
         Raises:
-            RequestRejected: Oomnitza rejected the person.
+            RequestRejected: Oomnitza rejects the person.
         """
         creation = self._client.create(USERS, body, find, _OVERRIDE if override else None)
         if creation.found is not None:
             self._recent.add(creation.found)
             return Created(creation.found, True, creation.ours)
         answer = creation.json
-        if isinstance(answer, list):  # the OpenAPI document shows the answer of this POST both ways
+        if isinstance(answer, list):  # the OpenAPI document shows both an object and a list
             answer = answer[0] if answer else None
         if isinstance(answer, dict) and user_id_of(answer) is not None:
             person = {**body, **answer}
@@ -117,11 +123,14 @@ class PeopleApi:
             return Created(person, False, True)
         found = self._client.look_again(find)
         if found is None:
-            raise RequestRejected(200, "its answer has no user_id, and the person cannot be found")
+            raise RequestRejected(200, "its response has no user_id, and the person cannot be found")
         return Created(found, True, True)
 
     def edit(self, user_id: str, changes: Mapping[str, Any], override: bool = False) -> Person | None:
-        """Edit a person, and return the person as Oomnitza stored it, if it answers so. Raises RequestRejected if it rejects it."""
+        """Edit a person; return the stored person, or None if the response has none.
+
+        Raises RequestRejected if Oomnitza rejects the changes.
+        """
         path = f"{USERS}/{quote(user_id, safe='')}"
         answer = self._client.edit("PATCH", path, changes, _OVERRIDE if override else None).json
         self._recent.change(user_id, changes)
@@ -129,7 +138,7 @@ class PeopleApi:
 
 
 class _RecentPeople:
-    """The people who were created last. For use from many threads."""
+    """People created last. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -149,7 +158,7 @@ class _RecentPeople:
                 self._people[user_id] = {**self._people[user_id], **changes}
 
     def by(self, key: str) -> dict[str, Person]:
-        """Return them by the folded value of a field."""
+        """Return the people by the folded value of a field."""
         with self._lock:
             return {folded(person[key]): person for person in self._people.values() if person.get(key) is not None}
 

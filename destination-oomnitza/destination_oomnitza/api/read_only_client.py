@@ -1,4 +1,4 @@
-"""Read-only client: what a test run gets, so that no part of it can write."""
+"""Read-only client: makes writes impossible in a test run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _MADE_UP = "(new) "
 
 
 class ReadOnlyClient(Client):
-    """A client that sends no write, for a test run: what it would create has an id of its own making, and nothing below it."""
+    """Client of a test run: sends no writes.
+
+    A create returns a made-up id, and listings below such an id are empty.
+    """
 
     def __init__(
         self, config: Config, retry_policy: RetryPolicy | None = None, cancellation: Cancellation | None = None

@@ -1,7 +1,7 @@
-"""Responses: reads every answer of Oomnitza, of people, SaaS users, roles and ingest alike.
+"""Responses: reads every response of Oomnitza's API. Pure functions.
 
-Oomnitza publishes no shapes of rejections: they come as a 4xx with JSON, text or HTML, and as a 2xx that holds `errors`, `error` or
-`success: false` (docs/oomnitza-api.md). Pure functions.
+Oomnitza documents no error responses. They are a 4xx with JSON, text or HTML, or a 2xx with `errors`, `error` or
+`success: false` (docs/oomnitza-api.md).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import orjson
 from destination_oomnitza.masking import LONGEST_TEXT, masked
 
 MAX_VALUES = 2_000_000
-"""Values of one answer: a page of 2,000 people with a hundred fields each has 400,000. JSON such as [[],[],[]] takes 30 times its size."""
+"""Values of a response. A page of 2,000 people with a hundred fields each has 400,000; JSON such as [[],[],[]] takes 30 times its size."""
 
 _TRANSIENT = frozenset({408, 425, 429})  # and every 5xx
 _FEW = 1 << 20
@@ -29,7 +29,10 @@ _NO_WORDS = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>|<!--.*?-->|<[^<>]*>
 
 
 class RequestRejected(Exception):
-    """Oomnitza rejected one request, for a reason that is about its content or its rights; the message is Oomnitza's reason."""
+    """Oomnitza rejected the content or the permissions of one request.
+
+    The message is Oomnitza's reason.
+    """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -37,9 +40,10 @@ class RequestRejected(Exception):
 
 
 class TransientFailure(Exception):
-    """A failure that a later try may not meet.
+    """Failure that may not occur again at a later attempt.
 
-    `sent`: the server may have processed the request. `foreign`: the answer was none of Oomnitza's API. `retry_after`: the answer's header.
+    `sent`: the server may have processed the request. `foreign`: the response is not one of Oomnitza's API.
+    `retry_after`: the header of the response.
     """
 
     def __init__(self, what: str, sent: bool, retry_after: str | None = None, foreign: bool = False) -> None:
@@ -51,7 +55,7 @@ class TransientFailure(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """An accepted request's answer: the JSON of the body (None if it was empty), and the headers."""
+    """Response to an accepted request: the JSON (None if empty) and the headers."""
 
     json: Any
     headers: Mapping[str, str]
@@ -60,25 +64,25 @@ class Response:
 def read_response(
     status: int, headers: Mapping[str, str], content: bytes | bytearray, *, keyed: bool = False, items: bool = False
 ) -> Response:
-    """Read an answer of any status but a redirect.
+    """Read a response of any status but a redirect.
 
     Args:
         status: The HTTP status.
-        headers: The headers, which are found in any case.
-        content: The body, decoded.
-        keyed: The body's keys are names that an administrator chose, so that one named "error" is no error.
-        items: The body is a list, of which the caller reads each item's error.
+        headers: The headers; their names are case-insensitive.
+        content: The decoded body.
+        keyed: Whether the body's keys are names that administrators chose, so that one named "error" means no error.
+        items: Whether the body is a list in which the caller reads the error of each item.
 
     Raises:
         RequestRejected: Oomnitza rejected the request.
-        TransientFailure: The server has a problem, or its answer is broken.
+        TransientFailure: The server failed, or the response is broken.
     """
     if status >= 500 or status in _TRANSIENT:
-        # Only 429 proves that nothing was done.
+        # Only 429 proves that the request was not processed.
         raise TransientFailure(f"Oomnitza answered HTTP {status}", status != 429, headers.get("Retry-After"))
     if status < 200 or status == 206:
-        # An answer on the way to another one, or a part of one, proves nothing.
-        raise TransientFailure(f"Oomnitza answered HTTP {status}, which is no whole answer", sent=True)
+        # An interim or partial response proves nothing.
+        raise TransientFailure(f"Oomnitza answered HTTP {status}, which is not a complete response", sent=True)
     if status >= 400:
         raise RequestRejected(status, _rejection(status, content))
     if not content or content.isspace():
@@ -93,7 +97,10 @@ def read_response(
 
 
 def error_in(document: Any, keyed: bool = False, items: bool = False) -> str | None:
-    """Return the reason if an answer of status 2xx is a rejection all the same: of itself or, in a list, of one of its items."""
+    """Return the reason if a 2xx response is a rejection, else None.
+
+    The rejection may be that of one item of a list.
+    """
     if isinstance(document, list):
         return None if items else next(filter(None, map(error_in, document)), None)
     if not isinstance(document, dict):
@@ -106,25 +113,31 @@ def error_in(document: Any, keyed: bool = False, items: bool = False) -> str | N
 
 
 def words(found: Any) -> str:
-    """Return an error as one line of at most 300 characters, without markup and without the secrets that it may repeat."""
-    # A secret that looks like markup is found before that is taken out; one that markup divides, afterwards.
+    """Return an error as one line of at most 300 characters.
+
+    The line has no markup, and secrets are masked.
+    """
+    # Masked twice: a secret may look like markup, or have markup inside.
     text = masked(_flat(found))[:_LONGEST_TEXT]
     text = masked(" ".join(html.unescape(_NO_WORDS.sub(" ", text)).split()))
     return "".join(filter(str.isprintable, text))[:_REASON]
 
 
 def _rejection(status: int, content: bytes | bytearray) -> str:
-    """Return Oomnitza's reason for an answer of status 4xx."""
+    """Return Oomnitza's reason of a 4xx response."""
     document = _parse(content) if len(content) < _FEW else _NOT_JSON
     found = content[: 4 * _LONGEST_TEXT].decode(errors="replace") if document is _NOT_JSON else document
     reason = words(found) if found else ""
     if reason and status == 403:
-        return f"{reason} (HTTP 403)"  # the role is to be changed, not the record
+        return f"{reason} (HTTP 403)"  # a hint to change the role, not the record
     return reason or f"HTTP {status}"
 
 
 def _flat(found: Any) -> str:
-    """Return an error of any shape as text: `{"errors": {"email": ["is taken"]}}` becomes "email: is taken"."""
+    """Return an error of any shape as text.
+
+    `{"errors": {"email": ["is taken"]}}` becomes "email: is taken".
+    """
     parts: list[str] = []
     size = 0
     for part in _leaves(found):
@@ -136,8 +149,8 @@ def _flat(found: Any) -> str:
 
 
 def _leaves(found: Any) -> Iterator[str]:
-    """Yield the texts of an error with the name of each; not by recursion, for its depth is the server's."""
-    nodes = [("", found)]
+    """Yield the texts of an error with their names, without recursion."""
+    nodes = [("", found)]  # the server decides how deep its error is nested
     while nodes:
         name, node = nodes.pop()
         if isinstance(node, dict):
@@ -155,18 +168,19 @@ _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def _parse(content: bytes | bytearray) -> Any:
-    """Return the JSON of a body, or _NOT_JSON. Raises TransientFailure if it holds more values than any answer of Oomnitza's."""
+    """Return the JSON of a body, or _NOT_JSON.
+
+    Raises TransientFailure if it has more than MAX_VALUES values.
+    """
     if len(content) > _FEW and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
         raise TransientFailure("Oomnitza answered with more values than a page can hold", sent=True)
     try:
         return orjson.loads(content)
     except ValueError:
-        pass  # the error holds the whole text, and is not kept
+        pass  # outside the handler, so that the error with its whole text is freed
     if not _HALF_A_PAIR.search(content):
         return _NOT_JSON
     try:
-        return json.loads(
-            content
-        )  # takes half an emoji, as the end of a name that was cut may be, which orjson does not
+        return json.loads(content)  # unlike orjson, accepts half an emoji, as at the end of a truncated name
     except (ValueError, RecursionError):
         return _NOT_JSON

@@ -1,6 +1,6 @@
-"""One SaaS application over HTTP: found or created, its users, and who of them is active (docs/oomnitza-api.md).
+"""SaaS application over HTTP: finds or creates it, and manages its users.
 
-Nobody is ever deleted or unassigned.
+People are never deleted or unassigned (docs/oomnitza-api.md).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ APPLICATIONS = "/api/v3/saas"
 
 
 class SaasApplication:
-    """The application and its users. For use from many threads; every method raises as Client does.
+    """Application and its users. Thread-safe; every method raises as Client does.
 
-    It is found, and its users are read, when the first record needs them; it is created when the first user is assigned, and the list
-    is kept true as it is written. What is written, is written for many at a time; the methods that do return whom Oomnitza rejected.
+    The first record that needs it finds the application and reads its users; the first assignment creates it if it is absent.
+    Writes keep the list up to date. Methods that write many users at a time return those that Oomnitza rejected.
     """
 
     def __init__(self, client: Client, wanted: UserAndSaasUserRecords) -> None:
@@ -50,30 +50,30 @@ class SaasApplication:
         self._users: dict[str, SaasUser] | None = None
         self.tells_activity = False
         self.active_at_start = 0
-        """How many users were not inactive when they were listed first."""
+        """Number of users who were not inactive in the first listing."""
         self.listed_whole = False
-        """Whether the list that was read last holds everybody."""
+        """Whether the last listing was complete."""
         self._by_external_id: dict[str, str | None] = {}
         self.roles = SaasRoles(client, self.name)
 
     @property
     def name(self) -> str:
-        """The application's name, as the configuration has it."""
+        """Name of the application, as configured."""
         return self._wanted.saas_name
 
     # -- the application -----------------------------------------------------------------------------------------------
 
     def find(self) -> str | None:
-        """Return the id of the application (`saas_id`, or found by its name), or None if there is none of that name.
+        """Return the application's id (`saas_id`, or found by name), or None if absent.
 
-        Raises AirbyteTracedException (config_error) if there is none of that id, or if it is not clear which one is meant.
+        Raises AirbyteTracedException (config_error) if no application has `saas_id`, or if several have the name.
         """
         if self._wanted.saas_id is not None:
             try:
                 self._client.get(f"{APPLICATIONS}/{quote(self._wanted.saas_id, safe='')}")
             except RequestRejected as rejected:
                 raise config_error(
-                    f"Oomnitza does not give the SaaS application with the id {self._wanted.saas_id}: {rejected}. "
+                    f"Oomnitza did not return the SaaS application with the id {self._wanted.saas_id}: {rejected}. "
                     "Correct SaaS application id (record_type.saas_id)."
                 ) from None
             return self._wanted.saas_id
@@ -81,45 +81,51 @@ class SaasApplication:
         return self._one_of(ids) if len(ids) > 1 else next(iter(ids), None)
 
     def _one_of(self, ids: list[str]) -> str:
-        """Return which of several applications of the name is meant. Raises AirbyteTracedException (config_error) if it is not clear."""
+        """Return the application of this name that has users.
+
+        Raises AirbyteTracedException (config_error) if several have users.
+        """
         used = [saas_id for saas_id in ids if self._has_users(saas_id)]
         if len(used) > 1:
             raise config_error(
                 f"Oomnitza has {len(used)} SaaS applications named {self.name} that have users: {', '.join(used)}. "
-                "Give the id of the one that is meant in SaaS application id (record_type.saas_id)."
+                "Enter the id of the right one in SaaS application id (record_type.saas_id)."
             )
-        # Of two first syncs at once each may have created one; one of them never gets a user.
+        # Two first syncs at the same time may each have created one; one of them never gets a user.
         meant = (used or ids)[0]
         others = ", ".join(saas_id for saas_id in ids if saas_id != meant)
         logger.warning(
-            f"Oomnitza has more than one SaaS application named {self.name}. The one with the id {meant} is used. "
-            f"Without users, and to be deleted under Software > SaaS: {others}."
+            f"Oomnitza has more than one SaaS application named {self.name}; using the one with the id {meant}. "
+            f"Delete those without users under Software > SaaS: {others}."
         )
         return meant
 
     def _ids_of_the_name(self) -> list[str]:
-        """Return the ids of the applications of this name, or else of one that differs in case; the smallest first."""
+        """Return the ids of the applications of this name, smallest first.
+
+        If none has exactly this name, those whose name differs in case count.
+        """
         try:
             ids = self._ids_in(f"filter={quote(f'saas_name eq {literal(self.name)}')}")
-        except (RequestRejected, ValueError):  # a name that cannot be asked for
+        except (RequestRejected, ValueError):  # a name that no filter can have
             ids = set()
-        # Whether a filter compares case is not known: before one is created, all are looked through.
+        # Filters may compare case, so all applications are read before one is created.
         ids = ids or self._ids_in("")
         return sorted(ids, key=lambda saas_id: (len(saas_id), saas_id) if saas_id.isdigit() else (1000, saas_id))
 
     def _ids_in(self, query: str) -> set[str]:
-        # Another sync may add an application while the pages are read, which shifts them; so they are read once more.
+        # An application that is added meanwhile shifts the pages, so they are read twice.
         for _ in range(2):
             ids, whole = self._read_ids(query)
             if ids or whole or query:
                 return ids
         raise config_error(
-            f"Oomnitza does not list all of its SaaS applications, so it is not known whether {self.name} is there. "
-            "Give its id in SaaS application id (record_type.saas_id)."
+            f"Oomnitza does not list all of its SaaS applications, so {self.name} may or may not exist. "
+            "Enter its id in SaaS application id (record_type.saas_id)."
         )
 
     def _read_ids(self, query: str) -> tuple[set[str], bool]:
-        """Return the ids of this name, or else of one that differs in case, and whether the list holds all applications."""
+        """Return the ids of this name, and whether the list is complete."""
         same: set[str] = set()
         alike: set[str] = set()
         listing = Listing(self._client, APPLICATIONS, "saas_id", query=query)
@@ -142,23 +148,24 @@ class SaasApplication:
             )
         except RequestRejected as rejected:
             raise config_error(
-                f"Oomnitza refused to add the SaaS application {self.name}: {rejected}. Add it under Software > SaaS."
+                f"Oomnitza rejected the new SaaS application {self.name}: {rejected}. Add it under Software > SaaS."
             ) from None
         if creation.found is not None:
             return str(creation.found)
         saas_id = id_in(creation.json, "saas_id")
-        # Another sync may have created it at the same time: both take the one that was there first.
+        # Another sync may have created it at the same time: both use the one with the smaller id.
         ids = self._ids_of_the_name()
         if saas_id is None and not ids:
             raise config_error(
-                f"Oomnitza added the SaaS application {self.name}, and does not list it. Give its id (record_type.saas_id)."
+                f"Oomnitza added the SaaS application {self.name}, but does not list it. "
+                "Enter its id in SaaS application id (record_type.saas_id)."
             )
         return ids[0] if ids else str(saas_id)
 
     # -- its users -----------------------------------------------------------------------------------------------------
 
     def users(self) -> dict[str, SaasUser]:
-        """Return the users of the application by `user_id`: the same, living dict each time."""
+        """Return the users by `user_id`; always the same dict, kept up to date."""
         with self._lock:
             if self._users is None:
                 saas_id = self.find()
@@ -179,7 +186,10 @@ class SaasApplication:
         self._path = self.roles.path = _path(saas_id)
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the application's list as it is now, each person once; then `listed_whole` says whether somebody may be left out."""
+        """Yield the current list, each user once.
+
+        Sets `listed_whole` to whether the list is complete.
+        """
         self.listed_whole = True
         if not self._path:
             return
@@ -188,13 +198,13 @@ class SaasApplication:
             yield from (row for row in listing.rows() if not is_empty(row.get("user_id")))
         except RequestRejected as rejected:
             raise config_error(
-                f"Oomnitza does not list the users of {self.name}: {rejected}. See whether the role of the token's user may read "
+                f"Oomnitza does not list the users of {self.name}: {rejected}. Check that the role of the token's user may read "
                 "Software > SaaS."
             ) from None
         self.listed_whole = listing.whole
 
     def user_with(self, ident: str | None) -> str | None:
-        """Return the `user_id` of the one user who has this id in the application."""
+        """Return the `user_id` of the only user who has this id in the application."""
         return None if ident is None else self._by_external_id.get(ident)
 
     def _read_user(self, row: Mapping[str, Any]) -> SaasUser:
@@ -206,10 +216,13 @@ class SaasApplication:
 
     def _know_external_id(self, user_id: str, ident: str | None) -> None:
         if ident is not None and self._by_external_id.setdefault(ident, user_id) != user_id:
-            self._by_external_id[ident] = None  # two people have it: whose it is cannot be said
+            self._by_external_id[ident] = None  # two people have it
 
     def assign(self, user_ids: Sequence[str]) -> Reasons:
-        """Assign people to the application, which is created if it is absent (`POST /api/v3/saas/{id}/users`)."""
+        """Assign people; create the application if absent.
+
+        Sends `POST /api/v3/saas/{id}/users`.
+        """
         users = self.users()
         with self._lock:
             if user_ids and not self._path:
@@ -224,7 +237,10 @@ class SaasApplication:
         return rejected
 
     def set_external_id(self, user_id: str, ident: str) -> Reasons:
-        """Write a person's id in the application (`POST /api/v3/saas/{id}/users/{user_id}`); the API takes one at a time."""
+        """Write a person's id in the application.
+
+        Sends `POST /api/v3/saas/{id}/users/{user_id}`, which takes one user per request.
+        """
 
         try:
             self._client.edit("POST", f"{self._path}/users/{quote(user_id, safe='')}", {"user_external_id": ident})
@@ -241,12 +257,15 @@ class SaasApplication:
     # -- activity ------------------------------------------------------------------------------------------------------
 
     def switch(self, user_ids: Sequence[str], active: bool) -> Reasons:
-        """Activate or deactivate users (`PATCH /api/v3/saas_users/activate` and `/deactivate`)."""
+        """Activate or deactivate users.
+
+        Sends `PATCH /api/v3/saas_users/activate` or `/deactivate`.
+        """
         users = self.users()
         if any(users[user_id].saas_user_id is None for user_id in user_ids):
             for row in self.rows():
                 users.setdefault(str(row["user_id"]), SaasUser()).saas_user_id = activity_id(row)
-        # Whether a listing names the id that is asked for here is not known; the `user_id` is, where it does not.
+        # A listing may lack `saas_user_id`; the `user_id` takes its place.
         whose = {users[user_id].saas_user_id or user_id: user_id for user_id in user_ids}
         rejected: Reasons = {}
 
@@ -257,7 +276,7 @@ class SaasApplication:
                 error = error_in(item)
                 if error is not None:
                     ident = str(item.get("saas_user_id"))
-                    if ident not in some:  # it is not known whose error it is
+                    if ident not in some:  # an error of an unknown user
                         raise RequestRejected(200, error)
                     rejected[whose[ident]] = error
 

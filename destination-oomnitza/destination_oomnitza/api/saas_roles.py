@@ -1,4 +1,4 @@
-"""The roles of one SaaS application over HTTP: found by label or created, given to users and taken from them."""
+"""Roles of one SaaS application over HTTP: finds or creates, assigns, removes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SWITCH_OFF = "switch off Set roles of SaaS users (assign_roles)"
 
 
 class SaasRoles:
-    """The roles, by id and by label. For use from many threads; every method raises as Client does.
+    """Roles by id and by label. Thread-safe; every method raises as Client does.
 
-    They are listed when a label or an id comes up that no listed user has. `path` is the application's.
+    The roles are listed when a label or an id occurs that no listed user has. `path` is that of the application.
     """
 
     def __init__(self, client: Client, application: str) -> None:
-        """`application`: its name, for messages."""
+        """Take the client, and the name of the application for messages."""
         self._client = client
         self._application = application
         self._lock = threading.Lock()
@@ -34,14 +34,17 @@ class SaasRoles:
         self.path = ""
 
     def know(self, labels: Mapping[str, str]) -> None:
-        """Note roles by id, with the label of each; "" if it is not known."""
+        """Add roles by id with their labels; "" if a label is unknown."""
         for role_id, label in labels.items():
             if label:
                 self._labels[role_id] = folded(label)
                 self._ids.setdefault(folded(label), role_id)
 
     def is_only(self, user: SaasUser, label: str) -> bool:
-        """Return whether a user has the role of this label, and no other. Of roles that were listed by name, the ids take the place."""
+        """Return whether this role is the only one of a user.
+
+        Replaces role names in `user.roles` by the roles' ids.
+        """
         with self._lock:
             if any(role not in self._labels for role in user.roles):
                 if not self._listed:
@@ -50,7 +53,7 @@ class SaasRoles:
             return bool(user.roles) and all(self._labels.get(role) == folded(label) for role in user.roles)
 
     def id_of(self, label: str) -> str:
-        """Return the id of a role, which is created if it is absent."""
+        """Return the id of a role; create the role if it is absent."""
         with self._lock:
             if folded(label) not in self._ids and not self._listed:
                 self._list()
@@ -59,14 +62,14 @@ class SaasRoles:
             return self._ids[folded(label)]
 
     def _id_of_listed(self, role: str) -> str:
-        """Return the id of a role that a user was listed with: by its id, its label or its external id."""
+        """Return the id of a role by the id, label or external id it was listed with."""
         if role in self._labels:
             return role
         name = folded(role)
         return self._ids.get(name) or self._external_ids.get(name) or role
 
     def give(self, role_id: str, users: Mapping[str, SaasUser]) -> Reasons:
-        """Add a role to the roles of users, given by their `user_id` (`POST /api/v3/saas/{id}/roles/users`)."""
+        """Add a role to users by `user_id` (`POST /api/v3/saas/{id}/roles/users`)."""
         rejected = self._change("POST", role_id, list(users))
         for user_id, user in users.items():
             if user_id not in rejected:
@@ -74,7 +77,7 @@ class SaasRoles:
         return rejected
 
     def take(self, role_id: str, users: Mapping[str, SaasUser]) -> Reasons:
-        """Take a role away from users, given by their `user_id` (`DELETE /api/v3/saas/{id}/roles/users`)."""
+        """Remove a role from users by `user_id` (`DELETE /api/v3/saas/{id}/roles/users`)."""
         rejected = self._change("DELETE", role_id, list(users))
         for user_id, user in users.items():
             if user_id not in rejected:
@@ -90,16 +93,16 @@ class SaasRoles:
     def _list(self) -> None:
         if not self.path:
             return
-        # Another first sync may add roles while the pages are read, which shifts them; so they are read again.
+        # A role that another sync adds meanwhile shifts the pages, so they are read again.
         if not self._client.look_again(lambda: self._read_list() or None):
-            # A role that is not listed would be created a second time.
+            # A role missing in an incomplete list would be created a second time.
             raise config_error(
                 f"Oomnitza does not list all roles of {self._application}. Until it does, {_SWITCH_OFF}."
             )
         self._listed = True
 
     def _read_list(self) -> bool:
-        """Note the roles that are listed, and return whether these are all of them."""
+        """Add the listed roles; return whether the list is complete."""
         listing = Listing(self._client, f"{self.path}/roles", "role_id")
         try:
             for role in listing.rows():
@@ -110,7 +113,8 @@ class SaasRoles:
                         self._external_ids.setdefault(folded(external_id), role_id)
         except RequestRejected as rejected:
             raise config_error(
-                f"Oomnitza does not list the roles of {self._application}: {rejected}. Or {_SWITCH_OFF}."
+                f"Oomnitza does not list the roles of {self._application}: {rejected}. "
+                f"Check that the role of the token's user may read Software > SaaS, or {_SWITCH_OFF}."
             ) from None
         return listing.whole
 
@@ -123,11 +127,11 @@ class SaasRoles:
             creation = self._client.create(f"{self.path}/roles", {"role_external_label": label}, find)
         except RequestRejected as rejected:
             raise config_error(
-                f"Oomnitza refused to add the role {label} to {self._application}: {rejected}. Add it there, or {_SWITCH_OFF}."
+                f"Oomnitza rejected the new role {label} of {self._application}: {rejected}. Add it there, or {_SWITCH_OFF}."
             ) from None
         role_id: str | None = creation.found or id_in(creation.json, "role_id") or self._client.look_again(find)
         if role_id is None:
             raise config_error(
-                f"Oomnitza added the role {label} to {self._application}, and does not list it. Until it does, {_SWITCH_OFF}."
+                f"Oomnitza added the role {label} to {self._application}, but does not list it. Until it does, {_SWITCH_OFF}."
             )
         return role_id

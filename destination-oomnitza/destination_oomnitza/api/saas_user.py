@@ -1,6 +1,6 @@
-"""One user of a SaaS application: what a row of the application's list says. Pure functions.
+"""SaaS user: reads one row of an application's list. Pure functions.
 
-Where docs/oomnitza-api.md says "open", every answer is taken.
+Accepts every form that docs/oomnitza-api.md marks as "open".
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import Any
 from destination_oomnitza.normalize import is_empty
 
 Reasons = dict[str, str]
-"""Why Oomnitza rejected something for a `user_id`."""
+"""Oomnitza's reasons for rejections, by `user_id`."""
 
 
 @dataclass(slots=True)
 class SaasUser:
-    """What is known of one user of the application: as it was listed, and as it was written since."""
+    """One user of the application: as listed, and as written since."""
 
     saas_user_id: str | None = None
-    """None for somebody who was assigned in this sync, and not listed yet."""
+    """None for a user who was assigned in this sync and not listed since."""
     external_id: str | None = None
     roles: tuple[str, ...] = ()
-    """Ids of roles; until SaasRoles looks at them, names of those that were listed without an id."""
+    """Ids of roles; names of those listed without an id until SaasRoles replaces them."""
     active: bool | None = None
-    """None where the listing does not tell."""
+    """None if the listing does not report it."""
     appeared: bool = False
-    """Whether a record of this sync was of this person."""
+    """Whether this sync had a record of the user."""
 
 
 _ACTIVE = frozenset({"true", "1", "yes", "active", "activated", "enabled"})
@@ -35,35 +35,35 @@ _INACTIVE = frozenset({"false", "0", "no", "inactive", "deactivated", "disabled"
 
 
 def activity(row: Mapping[str, Any]) -> bool | None:
-    """Say whether a listed SaaS user is active, or None where the row does not tell.
+    """Return whether a listed SaaS user is active; None if the row does not report it.
 
-    Which field holds it is not known: `deactivated`, `active`, `is_active` and `status` are taken, flags and words.
+    The field is not documented: `deactivated`, `active`, `is_active` and `status` count, as flags and as words.
     """
     for name in ("deactivated", "active", "is_active", "status"):
         word = str(row.get(name)).strip().lower()
         if word in _ACTIVE or word in _INACTIVE:
-            # "deactivated" may hold a flag, or a word as `status` does.
+            # `deactivated` may be a flag, or a word like that of `status`.
             flag = name == "deactivated" and word not in ("active", "inactive", "deactivated")
             return (word in _ACTIVE) != flag
     return None
 
 
 def activity_id(row: Mapping[str, Any]) -> str:
-    """Return the id by which a listed SaaS user is activated and deactivated: `saas_user_id`, or the `user_id` where there is none."""
+    """Return the id to activate and deactivate by: `saas_user_id`, else `user_id`."""
     ident = row.get("saas_user_id")
     return str(row["user_id"] if is_empty(ident) else ident)
 
 
 def external_id(row: Mapping[str, Any]) -> str | None:
-    """Return the id that a listed SaaS user has in the application."""
+    """Return the id of a listed SaaS user in the application, or None."""
     ident = row.get("user_external_id")
     return None if is_empty(ident) else str(ident)
 
 
 def listed_roles(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the roles of a listed SaaS user: id -> label ("" if it has none, or is listed by name).
+    """Return the roles of a listed SaaS user: id or name -> label, "" if unknown.
 
-    `roles` is one object in the OpenAPI document, and plural by name: an object or a list is taken, of objects or of texts.
+    The OpenAPI document shows `roles` as one object though its name is plural. An object, a text, or a list of either counts.
     """
     roles = row.get("roles")
     found: dict[str, str] = {}
@@ -77,13 +77,13 @@ def listed_roles(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def role_reference(role: Mapping[str, Any]) -> str | None:
-    """Return the id of a listed role, else its external id or label; None if it has none of them."""
+    """Return the id of a listed role, else its external id or label, else None."""
     names = ("role_id", "role_external_id", "role_external_label")
     return next((str(role[name]) for name in names if not is_empty(role.get(name))), None)
 
 
 def id_in(created: Any, name: str) -> str | None:
-    """Return an id as a creation answers it: in an object, in a list of one, or by itself."""
+    """Return the id in the response to a create: an object, a list of one, or bare."""
     if isinstance(created, list):
         created = created[0] if created else None
     ident = created.get(name) if isinstance(created, dict) else created

@@ -1,4 +1,4 @@
-"""Sign-in: the token of a client, from the configuration or in exchange for a password, and the CSRF token that comes with it."""
+"""Sign-in: the API token or one exchanged for a password, and the CSRF token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Exchange = Callable[[Mapping[str, str]], str]
 
 
 class SignIn:
-    """The token. For use from many threads."""
+    """Token of a client. Thread-safe."""
 
     def __init__(self, credentials: ApiTokenCredentials | PasswordCredentials, exchange: Exchange) -> None:
         self._credentials = credentials
@@ -24,10 +24,10 @@ class SignIn:
         self._lock = threading.Lock()
         self._accepted = False
         self.token = ""
-        """The token in force; empty before `begin`."""
+        """The current token; empty before `begin`."""
 
     def begin(self) -> None:
-        """Get the first token. Raises AirbyteTracedException (config_error) if there is none to get."""
+        """Get the first token. Raises AirbyteTracedException (config_error) if it fails."""
         self.token = self._new_token()
 
     def accept(self, token: str) -> None:
@@ -36,10 +36,10 @@ class SignIn:
             self._accepted = True
 
     def renew(self, rejected: str, renewed: bool) -> None:
-        """Replace a token that Oomnitza does not accept any more, once for all threads that had it.
+        """Replace a rejected token, once for all threads that used it.
 
-        `renewed`: it was replaced for this very request already. Raises AirbyteTracedException (config_error) then, and if it cannot
-        be replaced: an API token, or one that was never accepted.
+        `renewed`: the token was already replaced for this request. Raises AirbyteTracedException (config_error) in that case, for
+        an API token, and for a token that was never accepted.
         """
         with self._lock:
             if rejected != self.token and not renewed:
@@ -61,28 +61,28 @@ class SignIn:
         mask(token)
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise config_error(
-                "The API token holds characters that no token has. Copy it from Oomnitza again (Configuration > Security > API tokens)."
+                "The API token has characters that no token has. Copy it from Oomnitza again (Configuration > Security > API tokens)."
             )
         return token
 
 
 class CsrfToken:
-    """The CSRF token that Oomnitza gave last; it is sent with the requests that follow, as Oomnitza's own connector does.
+    """Newest CSRF token of Oomnitza, sent with the following requests. Thread-safe.
 
-    For use from many threads.
+    Oomnitza's own connector does the same.
     """
 
     def __init__(self) -> None:
         self._newest: tuple[str, str | None] = ("", None)
-        """It, and the token of the request that was answered with it."""
+        """The CSRF token, and the token of the request whose response brought it."""
 
     def headers(self, token: str | None) -> dict[str, str]:
-        """Return the header for a request with this token: a CSRF token is good for one session."""
+        """Return the header for a request with this token; none if its session is another."""
         csrf, its_token = self._newest
         return {"X-CSRF-Token": csrf} if csrf and its_token in (None, token) else {}
 
     def keep(self, headers: Mapping[str, str], token: str | None) -> None:
-        """Keep the CSRF token of an answer, if it has one that can be sent."""
+        """Keep the CSRF token of a response, if it has a valid one."""
         csrf = headers.get("X-CSRF-Token", "")
         if csrf != self._newest[0] and 0 < len(csrf) < _LONGEST_CSRF_TOKEN and csrf.isascii() and csrf.isprintable():
             mask_rotating(csrf)

@@ -1,7 +1,7 @@
-"""Transport: one request and its whole answer, bounded in time and size, whatever the server sends.
+"""Transport: sends a request and reads its response, bounded in time and size.
 
-The deadline holds below the HTTP library, where bytes are read: a server that sends a status line, headers, `100 Continue` or a body byte
-by byte keeps every time-out of the library's own from striking.
+The deadline applies below the HTTP library, where bytes are read: a server that sends a status line, headers,
+`100 Continue` or a body byte by byte never triggers the library's own time-outs.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.instance_url import is_loopback
 from destination_oomnitza.errors import config_error
 
-# Its warnings quote whole URLs, and look-ups have e-mail addresses in them.
+# Its warnings quote whole URLs, and those of look-ups contain e-mail addresses.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 USER_AGENT = "airbyte-destination-oomnitza"
 MAX_ANSWER = 16 << 20
-"""Bytes of a decoded answer; a page of 2,000 people has a few million."""
+"""Bytes of a decoded response; a page of 2,000 people has a few million."""
 
 _CHUNK = 1 << 16
 _MAX_COOKIES = 50
@@ -43,7 +43,7 @@ _deadline: ContextVar[float] = ContextVar("deadline")
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads a connection until the deadline of the request, however little comes at a time."""
+    """Reads a connection until the deadline of the request."""
 
     def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
         self._connection = connection
@@ -94,7 +94,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Makes connections that keep the deadline, to the server itself or to a proxy."""
+    """Makes connections that enforce the deadline, to the server or to a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -112,30 +112,33 @@ def _use_pools(manager: PoolManager) -> None:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect, for the token's header would go along; nor look where one leads."""
+        """Follow no redirect: the token's header would be sent there."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request, and how its answer is read (see read_response). The path begins with /api and holds the query, encoded."""
+    """Request, and how to read its response (see read_response).
+
+    The path starts with /api and includes the encoded query.
+    """
 
     method: str
     path: str
     data: Any = None
-    """Bytes, or the fields of a form."""
+    """Bytes, or fields of a form."""
     headers: Mapping[str, str] | None = None
     keyed: bool = False
     items: bool = False
 
     @property
     def place(self) -> str:
-        """What a message may quote: the query holds e-mail addresses."""
+        """Method and path for messages, without the query and its e-mail addresses."""
         return f"{self.method} {self.path.partition('?')[0]}"
 
 
 @dataclass(frozen=True)
 class RawResponse:
-    """An answer as it came: the status, the headers, and the decoded body."""
+    """Response as received: status, headers and decoded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -143,7 +146,7 @@ class RawResponse:
 
 
 class Transport:
-    """Sends requests to one origin, from many threads, over `connections` connections that are kept."""
+    """Sends requests to one origin over up to `connections` connections. Thread-safe."""
 
     def __init__(self, origin: str, connections: int, retry_policy: RetryPolicy) -> None:
         self._origin = origin
@@ -152,18 +155,19 @@ class Transport:
         self._session.headers.update(
             {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
         )
-        # The environment's proxies and certificates are read once; and a .netrc, whose password requests would send, never.
+        # Reads proxies and certificates of the environment once, and never a .netrc, whose password requests would send.
         self._environment = self._session.merge_environment_settings(origin, {}, True, None, None)
         self._session.trust_env = False
         if is_loopback(urlsplit(origin).hostname or ""):
-            # A proxy would see the token of a connection that is not encrypted because it does not leave the machine.
+            # A connection to this machine may be unencrypted; a proxy would see its token.
             self._environment["proxies"] = {}
         self._session.mount(f"{origin}/", _Adapter(pool_maxsize=connections, max_retries=0))
 
     def send(self, request: Request, headers: Mapping[str, str]) -> RawResponse:
-        """Send one request, with these headers, and read its answer.
+        """Send one request with these headers, and read its response.
 
-        Raises TransientFailure if no whole answer comes, and AirbyteTracedException (config_error) if no safe connection can be made.
+        Raises TransientFailure if there is no complete response, and AirbyteTracedException (config_error) if no safe connection is
+        possible.
         """
         prepared = self._prepare(request, headers)
         _deadline.set(time.monotonic() + self._retry_policy.answer)
@@ -178,24 +182,24 @@ class Transport:
             failure = self._meaning(error)
         except OSError as error:
             if error.errno is not None:
-                raise  # of the output, for example; that of requests, which looks for the certificates, has no number
+                raise  # not about certificates: the OSError that requests raises for those has no number
             failure = config_error(
                 f"The certificates to trust cannot be read ({error}). REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment "
                 "of this connector names the file or folder; correct it."
             )
-        raise failure  # outside, so that it holds nothing of the answer
+        raise failure  # outside the handler, so that it does not reference the response
 
     def _prepare(self, request: Request, headers: Mapping[str, str]) -> requests.PreparedRequest:
         path, mark, query = request.path.partition("?")
         prepared = self._session.prepare_request(
             requests.Request(request.method, self._origin + path, data=request.data, headers=headers)
         )
-        # The query is encoded; requests would look at each of its thousands of characters once more.
+        # The query is encoded already; requests would check each of its thousands of characters again.
         prepared.url = f"{prepared.url}{mark}{query}"
         return prepared
 
     def _meaning(self, error: Exception) -> AirbyteTracedException | TransientFailure:
-        """Return what an exception of requests or urllib3 means."""
+        """Return the failure that an exception of requests or urllib3 stands for."""
         reason = getattr(error.args[0] if error.args else None, "reason", None)
         if isinstance(error, requests.exceptions.SSLError) and not _is_cut(str(error)):
             return config_error(
@@ -218,12 +222,12 @@ class Transport:
 
 
 def _is_cut(ssl_error: str) -> bool:
-    """Return whether a TLS error is a cut connection rather than a certificate or a server that is not to be trusted."""
+    """Return whether a TLS error is a cut connection and not a lack of trust."""
     return "EOF" in ssl_error or "ZERO_RETURN" in ssl_error or "timed out" in ssl_error
 
 
 def _read(response: requests.Response) -> bytearray:
-    """Read a body to its end. Raises TransientFailure, and as requests and urllib3 do."""
+    """Read a whole body. Raises TransientFailure, and as requests and urllib3 do."""
     content = bytearray()
     while part := response.raw.read1(_CHUNK, decode_content=True):
         content += part
@@ -232,5 +236,5 @@ def _read(response: requests.Response) -> bytearray:
             content.clear()
             raise TransientFailure(f"Oomnitza answered with more than {MAX_ANSWER >> 20} MB", sent=True)
     if response.status_code < 200:
-        response.close()  # the answer proper would be taken for that of the next request
+        response.close()  # the final response would be read as that of the next request
     return content

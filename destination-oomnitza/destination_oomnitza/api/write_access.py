@@ -1,4 +1,4 @@
-"""Write access: whether the token's role may write anything at all."""
+"""Write access: detects a role that may not write anything."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from destination_oomnitza.errors import config_error
 
 
 class WriteAccess:
-    """Counts the writes that Oomnitza answered with HTTP 403. For use from many threads.
+    """Counts the writes that Oomnitza answered with HTTP 403. Thread-safe.
 
-    Such an answer concerns its record: somebody who may not be edited must not end the sync. But a role that may write nothing does.
+    One such response concerns its record only. If every write is answered like that, the role may not write at all.
     """
 
     def __init__(self) -> None:
@@ -19,13 +19,13 @@ class WriteAccess:
         self._others = 0
 
     def note(self, forbidden: bool) -> None:
-        """Count one write, forbidden or answered otherwise."""
+        """Count one write."""
         with self._lock:
             self._forbidden += forbidden
             self._others += not forbidden
 
     def raise_if_none(self) -> None:
-        """Raise AirbyteTracedException (config_error) if there were writes, and all of them were forbidden."""
+        """Raise AirbyteTracedException (config_error) if every write was forbidden."""
         if self._forbidden and not self._others:
             raise config_error(
                 f"The role of the token's user may not write in Oomnitza: each of {self._forbidden} writes was answered with HTTP 403. "

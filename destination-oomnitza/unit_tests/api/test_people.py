@@ -94,7 +94,7 @@ def test_look_up_in_a_list_that_is_not_whole_calls_nobody_new(requests_mock: Moc
     listed = Listed(requests_mock, *people, ignores_filter=True, **how)
     found = make().look_up("email", ["p7@acme.example", "p70@acme.example"])
     assert found.people.keys() == {"p7@acme.example"}
-    assert "not whole" in found.rejected["p70@acme.example"]
+    assert "incomplete" in found.rejected["p70@acme.example"]
     assert len(listed.asked) < 10
 
 

@@ -122,7 +122,7 @@ def test_find_id_stays_in_its_place_of_the_path(requests_mock: Mocker) -> None:
 def test_assign_rejected_creation_is_config_error(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[])
     requests_mock.post(SAAS, status_code=400, json={"error": "The name is taken."})
-    with pytest.raises(AirbyteTracedException, match=r"refused to add the SaaS application Slack: The name is taken"):
+    with pytest.raises(AirbyteTracedException, match=r"rejected the new SaaS application Slack: The name is taken"):
         application().assign(["u1"])
 
 

@@ -217,7 +217,7 @@ def test_run_log_is_waited_for_two_minutes(requests_mock: Mocker, caplog: pytest
     sync.finish()
     assert 115 <= sum(sync.pauses) <= 120
     assert sync.log.call_count < 20
-    assert "has not yet reported what became of all 1 records" in caplog.text
+    assert "has not yet reported the outcome of all 1 records" in caplog.text
     assert sync.counts() == {}
 
 

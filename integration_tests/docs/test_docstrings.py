@@ -1,0 +1,34 @@
+"""The form of docstrings: a short first line that starts with a verb or a noun, not with a question word."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 80
+QUESTIONS = re.compile(r"(?:What|Who|Where|Whose|How)\b")
+# Folders that keep the form; at the end the whole tree.
+FOLDERS = ("destination-oomnitza/destination_oomnitza/api",)
+
+
+def first_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line number and the first line of each docstring of a module, class or function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            if docstring:
+                yield node.body[0].lineno, docstring.partition("\n")[0]
+
+
+def test_docstring_starts_with_short_line() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line}"
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for number, line in first_lines(path)
+        if len(line) > LONGEST or QUESTIONS.match(line)
+    ]
+    assert found == []
