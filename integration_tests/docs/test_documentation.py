@@ -9,19 +9,22 @@ import re
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from destination_oomnitza.protocol.catalog import parse_catalog
 
-from integration_tests.docs.pages import ROOT, rows, section
+from integration_tests.docs.pages import ROOT, read, rows, section
 from integration_tests.sandbox.oomnitza.switches import Switches
 from integration_tests.tools import error_messages
 
 
-def test_the_comparison_names_for_each_of_our_lines_a_test_that_there_is() -> None:
-    table = rows((ROOT / "docs" / "compared.md").read_text(encoding="utf-8"))
-    assert len(table) > 30
-    for row in table:
-        shown = re.findall(r"`([\w/.-]+\.py)::(\w+)`", row[-1])
-        assert shown or row[-1] == "not offered", row
-        for path, test in shown:
-            assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"
+def test_comparison_shows_each_line_by_a_test() -> None:
+    """Each feature that we offer has a row under "Shown by", in the same order; each test named there exists."""
+    compared, shown = read("docs/compared.md").split("\n## Shown by\n")
+    features = [row for row in rows(compared) if len(row) == 4]
+    assert len(features) > 60
+    offered = [row[0] for row in features if not re.match(r"no(,|$)", row[-1])]
+    tests = {row[0]: re.findall(r"\[(\w+)\]\(\.\./([\w/.-]+\.py)\)", row[1]) for row in rows(shown)}
+    assert list(tests) == [feature for feature in (row[0] for row in features) if feature in tests]
+    assert [feature for feature in offered if not tests.get(feature)] == []
+    for test, path in (each for named in tests.values() for each in named):
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}: {test}"
 
 
 def test_contributings_catalog_is_one() -> None:
