@@ -1,4 +1,4 @@
-"""What the pipeline and the writers share: a batch, what becomes of each of its records, and what a writer does."""
+"""Types that pipeline and writers share: Batch, RecordWrite and Writer."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome, SkipReason
 
 Person = Mapping[str, Any]
-"""A person as Oomnitza lists it."""
+"""A row of Oomnitza's list of people."""
 
 
 @dataclass(slots=True)
 class RecordWrite:
-    """One record on its way through a writer: each step adds what it found or did."""
+    """One record on its way through a writer; each step adds its result."""
 
     record: MappedRecord
     person: Person | None = None
     """The person that the record's sync keys found."""
     outcome: Outcome | None = None
-    """None until it is decided; None at the end, too, if only Oomnitza's run log reports it."""
+    """None until it is decided, and at the end if only Oomnitza's run log reports it."""
     reason: str = ""
-    """Why it failed, in words; or the SkipReason."""
+    """The reason of a failure, or the SkipReason."""
     user_id: str | None = None
-    """The person's id in Oomnitza, if the SaaS side may go on with it."""
+    """The person's id in Oomnitza, if the record also concerns their SaaS user."""
     deferred: bool = False
-    """Whether it waits for the end of the sync: it would change an identity, which another record may yet explain."""
+    """Whether the record waits for the end of the sync, because it would change an identity."""
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
-        """Decide what became of the record."""
+        """Set the outcome of the record."""
         self.outcome, self.reason = outcome, reason
 
     def skip(self, reason: SkipReason) -> None:
-        """Leave the record out."""
+        """Skip the record."""
         self.end(Outcome.SKIPPED, reason)
 
     turn: int = 0
-    """Its number among the records that were deferred; 0 if it was not."""
+    """Position among the deferred records; 0 if the record was not deferred."""
 
     def defer(self, turn: int) -> None:
-        """Leave the record to a batch at the end of the sync, where its person is looked up again."""
+        """Move the record to a batch at the end of the sync, which looks it up again."""
         self.person, self.deferred, self.turn = None, True, turn
 
     def reopen(self) -> None:
-        """Forget the outcome: what rejected the record may be gone."""
+        """Clear the outcome, because the cause of the rejection may be gone."""
         self.outcome, self.reason = None, ""
 
     def fail(self, reason: str) -> None:
-        """Reject the record; a second reason stands behind the first."""
+        """Reject the record; append the reason to an earlier one."""
         both = f"{self.reason}; {reason}" if self.outcome is Outcome.FAILED else reason
         self.end(Outcome.FAILED, both)
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
-    """A record that could not be mapped: how it is named in messages, and why."""
+    """Record that could not be mapped: its key for messages, and the reason."""
 
     key: str
     reason: str
@@ -72,38 +72,39 @@ class Batch:
     records: list[RecordWrite] = field(default_factory=list)
     rejected: list[RejectedRecord] = field(default_factory=list)
     last: bool = False
-    """Whether every other record of the sync is written, so that none of these is deferred."""
+    """Whether all other records of the sync are written, so that no record is deferred again."""
     skipped: list[list[tuple[str, Any]]] = field(default_factory=list)
-    """Of each record that is not written and counts as appearing: fields of a SaaS user and their values."""
+    """SaaS user fields and values of each record that is not written, but keeps its user from counting as missing."""
 
 
 @dataclass(frozen=True)
 class StreamEnd:
-    """How the input ended."""
+    """Streams that ended, and whether a record was rejected."""
 
     complete: Set[StreamKey]
-    """Streams that the source read to the end."""
+    """Streams that the source read completely."""
     broken: Set[StreamKey]
-    """Streams that the source began, and did not read to the end."""
+    """Streams that the source began but did not complete."""
     rejected: bool
-    """Whether any record was rejected, or anything came that could not be read and may have been one."""
+    """Whether a record was rejected, or a line of the input could not be read and may have been a record."""
 
 
 class Writer(Protocol):
-    """Gets batches into Oomnitza. There are two: RestWriter and IngestWriter."""
+    """Writes batches to Oomnitza; implemented by RestWriter and IngestWriter."""
 
     def write(self, batch: Batch) -> None:
-        """Write a batch, from any thread, and decide what became of each record; None if only the run log reports it.
+        """Write a batch, from any thread, and set the outcome of each record.
 
-        Raises AirbyteTracedException if the sync cannot go on; the records decided until then are written.
+        An outcome stays None if only Oomnitza's run log reports it. Raises AirbyteTracedException if the sync cannot go on; records
+        with an outcome are written.
         """
 
     @property
     def holds_states(self) -> bool:
-        """Whether the sync will fail, and the next one has to bring records of ended batches again."""
+        """Whether the sync will fail, and the next one needs these records again."""
 
     def finish(self, end: StreamEnd) -> None:
-        """End a sync whose input came to its end, when all of it is written. Raises as `write`."""
+        """End a sync whose input was read and written completely. Raises as `write`."""
 
     def close(self) -> None:
-        """Let go of what the writer holds, however the sync ended."""
+        """Release the writer's resources, however the sync ended."""

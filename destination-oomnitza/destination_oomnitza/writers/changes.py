@@ -1,4 +1,4 @@
-"""What a record changes of a person who is in Oomnitza. Pure functions."""
+"""Compares a record with its person in Oomnitza. Pure functions."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def _may_write(rule: Rule, current: Any, wanted: Any) -> bool:
 
 
 def fields_kept_otherwise(plan: StreamPlan, sent: Mapping[str, Any], stored: Person) -> list[str]:
-    """Return the fields of which Oomnitza stored another value than was sent."""
+    """Return the fields in which Oomnitza stored another value than was sent."""
     rules = plan.mapping.rules
     known = {**plan.mapping.fields, **{name: rules[name].field for name in sent if name in rules}}
     return kept_otherwise(sent, stored, known, plan.mapping.sync_keys)
 
 
 def has_other_user_name(record: MappedRecord, person: Person) -> bool:
-    """Return whether a record has another user name than the person, who keeps the one that is there."""
+    """Return whether a record has another user name than its person, who keeps theirs."""
     wanted = record.fields.get("username")
     if wanted == person.get("username"):
         return False
@@ -56,7 +56,7 @@ def has_other_user_name(record: MappedRecord, person: Person) -> bool:
 
 
 def writes_unique_field(plan: StreamPlan, fields: Mapping[str, Any]) -> bool:
-    """Return whether Oomnitza may reject these fields because somebody else has one of the values."""
+    """Return whether Oomnitza may reject one of the fields as not unique."""
     rules, known = plan.mapping.rules, plan.mapping.fields
     written = (rules[name].field if name in rules else known.get(name) for name in fields)
     return any(name in plan.mapping.sync_keys for name in fields) or any(
@@ -65,9 +65,12 @@ def writes_unique_field(plan: StreamPlan, fields: Mapping[str, Any]) -> bool:
 
 
 def changes_identity(plan: StreamPlan, record: MappedRecord, person: Person) -> bool:
-    """Return whether a further sync key found a person whose first key has another value: an address went to somebody new."""
+    """Return whether the person found by a further key has another first key.
+
+    That is the case if an e-mail address, for example, now belongs to another person.
+    """
     name, wanted = plan.mapping.sync_keys[0], record.keys[0]
     current = person.get(name)
-    if current == wanted or name == "username":  # which is never written, and so may differ for ever
+    if current == wanted or name == "username":  # a user name is never written, so it may always differ
         return False
     return wanted is not None and not is_empty(current) and folded(current) != folded(wanted)

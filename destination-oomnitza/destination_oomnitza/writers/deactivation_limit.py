@@ -1,4 +1,4 @@
-"""The limit of deactivations of one application: of inactive accounts, soft deletes and missing users together."""
+"""Limits the deactivations of one application, whatever their reason."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from destination_oomnitza.api.saas_user import Reasons
 from destination_oomnitza.errors import config_error
 
 AT_LEAST = 10
-"""People who may be deactivated in a sync, however small the share is."""
+"""Number of people that a sync may always deactivate."""
 
 
 class DeactivationLimit:
-    """Deactivates users of one application, up to a share of those who were active at the start. For use from many threads."""
+    """Deactivates users, up to a share of those active at the start. Thread-safe."""
 
     def __init__(self, application: SaasApplication, max_percent: float) -> None:
         self._application = application
@@ -26,11 +26,15 @@ class DeactivationLimit:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether anybody was left active who would have been deactivated."""
+        """Whether the limit kept a user active."""
         return self._beyond + self._missing_beyond > 0
 
     def deactivate(self, user_ids: Sequence[str]) -> tuple[Sequence[str], Reasons]:
-        """Deactivate users as far as the limit goes; return them, and whom Oomnitza rejected."""
+        """Deactivate users up to the limit.
+
+        Returns:
+            The users within the limit, and those of them that Oomnitza rejected.
+        """
         with self._lock:
             within = user_ids[: self._left()]
             self._deactivated += len(within)
@@ -38,7 +42,11 @@ class DeactivationLimit:
         return within, self._switch(within)
 
     def deactivate_missing(self, user_ids: Sequence[str]) -> tuple[Sequence[str], Reasons]:
-        """Deactivate all of the users who are missing, or none if they are too many. Returns as `deactivate`."""
+        """Deactivate all missing users, or none if they exceed the limit.
+
+        Returns:
+            As `deactivate`.
+        """
         with self._lock:
             if len(user_ids) > self._left():
                 self._missing_beyond += len(user_ids)
@@ -59,7 +67,7 @@ class DeactivationLimit:
         return rejected
 
     def raise_if_exceeded(self) -> None:
-        """Raise AirbyteTracedException (config_error) with the numbers if anybody was left active."""
+        """Raise AirbyteTracedException (config_error) if the limit was exceeded."""
         if not self.is_exceeded:
             return
         parts = [
@@ -68,12 +76,12 @@ class DeactivationLimit:
             if number
         ]
         advice = (
-            "If they really left, raise it for one sync; if not, correct Account is inactive when (inactive_when), or see what the "
+            "If they really left, raise it for one sync; if not, correct Account is inactive when (inactive_when), or check what the "
             "source reads."
         )
         if not self._application.tells_activity:
             advice = (
-                "This Oomnitza does not report who is inactive, so whoever left earlier counts again: unassign them in Oomnitza, "
+                "This Oomnitza does not report who is inactive, so people who left earlier count again: unassign them in Oomnitza, "
                 "or leave the setting raised."
             )
         raise config_error(

@@ -1,4 +1,4 @@
-"""Who is whom in one sync: no person is taken by two records, and an identity changes only after all other records are written."""
+"""Identities: a person has one record per sync, and identities change last."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from destination_oomnitza.writers.changes import changes_identity, has_other_use
 logger = logging.getLogger("airbyte")
 
 MAX_DEFERRED = 20_000
-"""Records that may wait for the end of a sync. Their number is bounded by memory."""
+"""Number of records that may wait for the end of a sync; bounds the memory."""
 MAX_NAMED = 10
 _MAX_EXAMPLES = 3
 
 
 class Identities:
-    """Claims people for records, as hashes of both. For use from many threads."""
+    """Claims people for records, as hashes of both. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class Identities:
         self._examples: list[str] = []
 
     def settle(self, batch: Batch) -> None:
-        """Decide which records go on with the person that each has found: the others are rejected, or wait for the end of the sync."""
+        """Reject, skip or defer the records that may not have the person they found."""
         for write in batch.records:
             if write.outcome is None and self._latest and self._is_superseded(batch, write):
                 write.skip(SkipReason.SUPERSEDED)
@@ -58,14 +58,14 @@ class Identities:
             write.fail(_claimed_by(batch, write, person, owner))
         elif changes and plan.people is not None and plan.people.on_identity_change == "refuse":
             write.fail(
-                f"{plan.mapping.sync_keys[0]} of its person is {person.get(plan.mapping.sync_keys[0])} in Oomnitza, and no identity "
-                "changes if When an identity changes (on_identity_change) is refuse"
+                f"{plan.mapping.sync_keys[0]} of its person is {person.get(plan.mapping.sync_keys[0])} in Oomnitza, and "
+                "When an identity changes (on_identity_change) is refuse"
             )
         elif plan.existing == "write" and has_other_user_name(write.record, person):
             self._note_user_name(write, person)
 
     def _is_superseded(self, batch: Batch, write: RecordWrite) -> bool:
-        """Return whether a deferred record is older than one that has the same first key, and was written before it."""
+        """Return whether a newer record of the same first key was written before."""
         first = write.record.keys[0]
         key = _mark(batch.plan.mapping.sync_keys[0], first)
         with self._lock:
@@ -89,7 +89,7 @@ class Identities:
             write.defer(turn)
 
     def _claim(self, plan: StreamPlan, write: RecordWrite, user_id: str | None) -> int | None:
-        """Claim a person for a record. Returns the claim of another record if there is one."""
+        """Claim a person for a record; return the claim of another record, or None."""
         first = write.record.keys[0]
         if user_id is None or first is None:
             return None
@@ -99,7 +99,7 @@ class Identities:
         return None if claim == mine else claim
 
     def note(self, batch: Batch) -> None:
-        """Note what was written: who was added is claimed, and whose identity changed is logged."""
+        """Claim the people that were added, and log identities that changed."""
         for write in batch.records:
             if write.outcome is Outcome.ADDED:
                 self._claim(batch.plan, write, write.user_id)
@@ -109,7 +109,10 @@ class Identities:
                     self._log_change(batch.plan, write, write.person)
 
     def _leave(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
-        """Note the further keys that a person no longer has, for a look-up may not see that yet, and in a test run never does."""
+        """Remember the further keys that a person gave up.
+
+        A look-up may still return the old values, and always does in a test run.
+        """
         if plan.people is None or not plan.people.update_sync_keys:
             return
         for name, value in zip(plan.mapping.sync_keys, write.record.keys, strict=True):
@@ -118,7 +121,7 @@ class Identities:
                     self._left.add(_mark(name, person.get(name), user_id_of(person)))
 
     def _has_left(self, plan: StreamPlan, write: RecordWrite, person: Person) -> bool:
-        """Return whether a person no longer has any of the keys by which the look-up found it."""
+        """Return whether a person gave up every key by which the look-up found it."""
         by = [
             _mark(name, value, user_id_of(person))
             for name, value in zip(plan.mapping.sync_keys, write.record.keys, strict=True)
@@ -146,10 +149,10 @@ class Identities:
                 self._examples.append(f"{person.get('username')} ({write.record.fields['username']} in the record)")
 
     def close(self) -> None:
-        """Log what was only counted."""
+        """Log the totals."""
         if self._kept_names:
             logger.info(
-                f"User names are not changed in Oomnitza: {self._kept_names} people keep theirs, though the record has another one, "
+                f"User names are never changed in Oomnitza: {self._kept_names} people keep theirs, though their record has another one, "
                 f"for example {', '.join(self._examples)}."
             )
         if self._changed > MAX_NAMED:
@@ -161,7 +164,7 @@ def _mark(*parts: Any) -> int:
 
 
 def _claimed_by(batch: Batch, write: RecordWrite, person: Person, owner: int) -> str:
-    """Return why a record may not have a person that a record with another first key has claimed."""
+    """Return the reason to reject a record whose person another record has claimed."""
     name = batch.plan.mapping.sync_keys[0]
     known = [person.get(name), *(other.record.keys[0] for other in batch.records)]
     found = next(
@@ -175,7 +178,7 @@ def _claimed_by(batch: Batch, write: RecordWrite, person: Person, owner: int) ->
 
 
 def _supersede_earlier(writes: Sequence[RecordWrite]) -> None:
-    """Of several records that found the same person, skip all but the last."""
+    """Skip all but the last of several records that found the same person."""
     last: dict[str, RecordWrite] = {}
     for write in writes:
         user_id = user_id_of(write.person) if write.person is not None and write.outcome is None else None

@@ -1,7 +1,7 @@
-"""The writer over connector ingest: one run a stream, many records a request.
+"""Writer over connector ingest: one run per stream, many records per request.
 
-Oomnitza matches people by the sync fields and processes a run by itself. So a batch that is sent twice does no harm, and the outcomes
-are only known from its run log, afterwards.
+Oomnitza matches people by the sync fields and processes a run by itself. So a batch may be sent twice without harm, and its
+outcomes are known only from the run log, afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ logger = logging.getLogger("airbyte")
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A record as ingest takes it."""
+    """Record, and its body in the format of connector ingest."""
 
     write: RecordWrite
     body: dict[str, Any]
@@ -38,7 +38,10 @@ class _Sent:
 
 @dataclass(frozen=True)
 class _StreamRun:
-    """The run of a stream's active accounts, or that of its inactive ones, for which nobody may be created."""
+    """Run of a stream's active accounts, or of its inactive ones.
+
+    The run of inactive accounts creates no people.
+    """
 
     key: StreamKey
     inactive: bool
@@ -46,7 +49,7 @@ class _StreamRun:
 
 
 class IngestWriter:
-    """Sends batches to connector ingest, and takes the counts of Oomnitza's run logs into the report."""
+    """Sends batches to connector ingest, and reports the counts of its run logs."""
 
     def __init__(self, client: Client, runs: IngestRuns, options: IngestWriting, report: Report) -> None:
         self._client = client
@@ -58,14 +61,14 @@ class IngestWriter:
         self._known: dict[tuple[str, ...], KnownPeople] = {}
 
     def write(self, batch: Batch) -> None:
-        """Send one batch; Oomnitza's run log reports what becomes of its records. See Writer."""
+        """Send one batch; Oomnitza's run log reports the outcomes. See Writer."""
         plan = batch.plan
         sent: dict[bool, list[_Sent]] = {}
         for write in batch.records:
             if all(key is None for key in write.record.keys):
                 write.skip(SkipReason.NO_SYNC_KEY)
             elif write.record.inactive and plan.existing == "skip":
-                write.skip(SkipReason.WRITE_MODE)  # who is there is left alone, and nobody is created for it
+                write.skip(SkipReason.WRITE_MODE)  # neither edits a known person nor creates one
             else:
                 try:
                     sent.setdefault(write.record.inactive, []).append(_Sent(write, self._body(plan, write.record)))
@@ -73,17 +76,17 @@ class IngestWriter:
                     write.fail(str(error))
         for inactive, records in sent.items():
             for each, reason in self._send(self._run(plan, inactive), records):
-                each.write.fail(f"Oomnitza refused it: {reason}")
+                each.write.fail(f"Oomnitza rejected it: {reason}")
         for rejected in batch.rejected:
             self._api.send_error(self._run(plan, inactive=False), f"{rejected.key}: {rejected.reason}")
 
     @property
     def holds_states(self) -> bool:
-        """False: Oomnitza reports outcomes after the states have left. See Writer."""
+        """False, because Oomnitza reports outcomes after the states have left. See Writer."""
         return False
 
     def finish(self, end: StreamEnd) -> None:
-        """Finalize all runs but those of streams that broke off, and take Oomnitza's counts into the report. See Writer."""
+        """Finalize the runs of complete streams, and report their counts. See Writer."""
         if not end.broken and not any(each.run.requests for each in self._runs.values()):
             self._api.report_empty()
         whole = [each for each in self._runs.values() if each.run.requests and each.key not in end.broken]
@@ -91,23 +94,23 @@ class IngestWriter:
             self._api.finalize(each.run)
         try:
             self._api.wait_for_logs([each.run for each in whole])
-        finally:  # what the logs hold by then is counted
+        finally:  # counts what the logs have so far
             for each in self._runs.values():
                 self._count(each)
         cancelled = sum(each.run.log.objects["canceled"] for each in whole)
         if cancelled:
             raise config_error(
                 f"An administrator cancelled this run in Oomnitza, which left {cancelled} records unwritten after they were "
-                "acknowledged. To bring them again, clear the stream's data in Airbyte (or refresh it, if that is offered), and sync."
+                "acknowledged. To send them again, clear the stream's data in Airbyte (or refresh it, if that is offered), and sync."
             )
 
     def close(self) -> None:
-        """Log which runs stay open. See Writer."""
+        """Log the runs that stay open. See Writer."""
         for run in [each.run for each in self._runs.values()]:
             if run.requests and not run.finalized:
                 logger.warning(
                     f"The run {run.id} of {run.stream} was not finalized: {run.records} records were sent. "
-                    "What became of them shows under Configuration > Integrations, in the run's log."
+                    "See the run's log under Configuration > Integrations."
                 )
 
     def _run(self, plan: StreamPlan, inactive: bool) -> IngestRun:
@@ -126,29 +129,29 @@ class IngestWriter:
             return self._runs[key].run
 
     def _send(self, run: IngestRun, records: Sequence[_Sent]) -> list[tuple[_Sent, str]]:
-        """Send records; returns those that Oomnitza rejects, each with the reason."""
+        """Send records; return the rejected ones, each with the reason."""
 
         def call(some: Sequence[_Sent]) -> None:
             self._api.send(run, [each.body for each in some])
 
         rejected = bisect(records, call)
         if len(rejected) == len(records) > 1 and not run.requests:
-            # Nothing of this run was ever taken: it is not about the records.
+            # Every record of this run so far was rejected, so the cause is not a record.
             raise config_error(
-                f"Oomnitza takes nothing by connector ingest: {rejected[0][1]}. "
+                f"Oomnitza rejects every record of connector ingest: {rejected[0][1]}. "
                 "Check the write method's settings (connector name or integration id), or choose REST."
             )
         return rejected
 
     def _count(self, stream_run: _StreamRun) -> None:
-        """Take a run's counts into the report, and the reasons of what failed."""
+        """Add a run's counts and the reasons of its failures to the report."""
         run, log = stream_run.run, stream_run.run.own_log()
         for outcome in (Outcome.ADDED, Outcome.UPDATED, Outcome.UNCHANGED):
             self._report.count(run.stream, outcome, log.objects[outcome.value])
         reason = SkipReason.INACTIVE_UNKNOWN if stream_run.inactive else SkipReason.WRITE_MODE
         self._report.count_skipped(run.stream, reason, log.objects["skipped"])
         reasons = [*log.failed[: log.objects["failed"]]]
-        reasons += ["Oomnitza's run log does not tell the reason"] * (log.objects["failed"] - len(reasons))
+        reasons += ["Oomnitza's run log does not report the reason"] * (log.objects["failed"] - len(reasons))
         reasons += ["the run was cancelled in Oomnitza"] * log.objects["canceled"]
         for each in reasons:
             self._report.reject(run.stream, f"run {run.id}", each)
@@ -157,9 +160,9 @@ class IngestWriter:
     # -- one record ----------------------------------------------------------------------------------------------------
 
     def _body(self, plan: StreamPlan, record: MappedRecord) -> dict[str, Any]:
-        """Return a record by internal ids, with the application if SaaS users are kept.
+        """Return a record by internal ids, with the application of its SaaS user.
 
-        Raises ValueError for a field whose internal id is not known.
+        Raises ValueError if the internal id of a field is not known.
         """
         body: dict[str, Any] = {}
         for name, value in self._fields(plan, record).items():
@@ -167,7 +170,7 @@ class IngestWriter:
             internal_id = (rule.field if rule is not None else plan.mapping.fields[name]).internal_id
             if not internal_id:
                 raise ValueError(
-                    f"{name}: Oomnitza does not tell its internal id, by which connector ingest names fields"
+                    f"{name}: Oomnitza does not report the internal id of this field, which connector ingest needs"
                 )
             body[internal_id] = str(value) if name == "role" else value
         if plan.saas is not None and not record.inactive:
@@ -178,10 +181,10 @@ class IngestWriter:
         return body
 
     def _fields(self, plan: StreamPlan, record: MappedRecord) -> dict[str, Any]:
-        """Return a record's fields, with the defaults of new people if the person may be new.
+        """Return a record's fields, with the defaults of new people if it may be one.
 
-        Ingest does not separate new people from known ones, and would give a known one the role of new people. So who is known is
-        read first, unless the mode leaves known people alone.
+        Ingest does not separate new people from known ones, so a default role would replace the role of a known person. Known
+        people are therefore read first, unless the mode never edits them.
         """
         if record.inactive or not plan.creates:
             return record.fields

@@ -1,4 +1,4 @@
-"""Who is in Oomnitza already, for a writer that does not look people up one by one."""
+"""Known people, for a writer that does not look people up."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from destination_oomnitza.normalize import is_empty, key_hash
 
 logger = logging.getLogger("airbyte")
 
-_PAGE = 1000  # of each person only the sync keys are kept
+_PAGE = 1000  # larger than elsewhere: only the sync keys are kept
 
 
 class KnownPeople:
-    """The values that people have in some fields, read when first asked for. For use from many threads."""
+    """Values that people have in some fields, read at the first use. Thread-safe."""
 
     def __init__(self, client: Client, fields: Sequence[str]) -> None:
         self._client = client
@@ -28,9 +28,9 @@ class KnownPeople:
         self._whole = False
 
     def has(self, values: Sequence[Any]) -> bool:
-        """Return whether anybody has one of these values, given in the order of the fields; True if that is not known.
+        """Return whether a person has one of these values, in the order of the fields.
 
-        Raises as Client.get_list.
+        Returns True if that is not known. Raises as Client.get_list.
         """
         with self._lock:
             if self._hashes is None:
@@ -51,7 +51,7 @@ class KnownPeople:
         self._whole = listing.whole
         if not listing.whole:
             logger.warning(
-                "Oomnitza does not list all of its people, so it is not known who is new: nobody gets the role and the position of new "
-                "people. Give both in the field mapping, or choose REST as write method."
+                "Oomnitza does not list all of its people, so new ones cannot be recognized: none gets the role and the position of new "
+                "people. Map both fields in Field mapping (field_mapping), or choose REST as Write method (write_method)."
             )
         return hashes

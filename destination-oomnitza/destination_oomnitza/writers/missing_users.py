@@ -1,4 +1,4 @@
-"""Deactivates who is missing: users of the application that appeared in no record of a stream that is the whole truth."""
+"""Deactivates missing users: those without a record in a full reload."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NAMES = ("user_external_id", "email", "username")
 
 
 class MissingUsers:
-    """Keeps who appeared, and deactivates the others at the end of a sync. For use from many threads.
+    """Remembers the users with a record, and deactivates the others. Thread-safe.
 
-    `streams` are those that are the whole truth (SaasPlan). Users whose record was written carry the mark themselves
-    (SaasUser.appeared); of a record that was not, a number is kept for each of its marks.
+    `streams` must be read completely for that (SaasPlan). A written record marks its user (SaasUser.appeared); of other records
+    the hash of each identifying value is kept.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class MissingUsers:
         self._came: set[StreamKey] = set()
 
     def note(self, batch: Batch) -> None:
-        """Note who appeared, in records that are not written, too: somebody whom a mode leaves alone is not missing."""
+        """Remember the users of a batch, also those whose records are not written."""
         self._came.add(batch.plan.stream.key)
         for write in batch.records:
             if write.deferred:
@@ -50,23 +50,22 @@ class MissingUsers:
         self._appeared.update(key_hash(name, value) for name, value in identities if value is not None)
 
     def finish(self, end: StreamEnd) -> None:
-        """Deactivate who is missing, if every one of the streams was read whole.
+        """Deactivate the missing users if every stream was read completely.
 
-        Nobody is deactivated if any record was rejected or could not be read, if of one of the streams no record came, or if they
-        are more than the limit leaves.
+        Deactivates none if a record was rejected or could not be read, if a stream had no records, or if they exceed the limit.
         """
         whole = {stream.key for stream in self._streams}
         why_not = (
-            "it is not known that the source has read everybody"
+            "the source may not have read all of its people"
             if not whole <= end.complete
-            else "records were rejected, or could not be read"
+            else "records were rejected or could not be read"
             if end.rejected
-            else "no record came"
+            else "a stream had no records"
             if not whole <= self._came
             else None
         )
         if why_not:
-            logger.warning(f"Nobody was deactivated for being missing, because {why_not}.")
+            logger.warning(f"No missing SaaS user was deactivated, because {why_not}.")
             return
         users = self._application.users()
         if not self._application.listed_whole:
@@ -81,15 +80,15 @@ class MissingUsers:
 
     def _warn_of_list(self) -> None:
         logger.warning(
-            f"Nobody was deactivated for being missing, because Oomnitza does not list all SaaS users of {self._application.name}."
+            f"No missing SaaS user was deactivated, because Oomnitza does not list all SaaS users of {self._application.name}."
         )
 
     def _without_record(self, user_ids: list[str]) -> list[str]:
-        """Return those of whom no record came that was not written (filtered or skipped) either."""
+        """Return the users without any record, also among those that were not written."""
         if not user_ids or not self._appeared:
             return user_ids
         missing = {user_id for user_id in user_ids if key_hash("user_id", user_id) not in self._appeared}
-        if missing:  # names and addresses are not kept, so they are read again
+        if missing:  # the list is read again for names and addresses, which are not kept
             for row in self._application.rows():
                 if any(not is_empty(row.get(name)) and key_hash(name, row[name]) in self._appeared for name in _NAMES):
                     missing.discard(str(row["user_id"]))
@@ -106,7 +105,7 @@ class MissingUsers:
 
 
 def _identities(plan: StreamPlan, write: RecordWrite) -> list[tuple[str, Any]]:
-    """Return what identifies the person of a record: fields of a SaaS user, and their values."""
+    """Return the fields of a SaaS user that identify a record, and their values."""
     if write.person is not None:
         return [("user_id", write.person.get("user_id"))]
     record = write.record

@@ -1,4 +1,4 @@
-"""People over REST: found in batches, compared, created or updated."""
+"""People over REST: finds them in batches, compares, creates or updates."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a r
 
 
 class People:
-    """The people of an instance. For use from many threads."""
+    """People of an instance. Thread-safe."""
 
     def __init__(self, api: PeopleApi, report: Report) -> None:
         self._api = api
         self._report = report
 
     def find(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> None:
-        """Find the person of each record by its sync keys; rejects a record that more than one person fits.
+        """Find the person of each record by its sync keys.
 
-        The keys are tried in order, and the first that finds somebody wins.
+        The keys are tried in order, and the first match wins. A record that matches several people is rejected.
         """
         for place, key in enumerate(plan.mapping.sync_keys):
             wanted: dict[str, Any] = {}
@@ -49,7 +49,7 @@ class People:
                 _take_found(write, key, name, found)
 
     def decide(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
-        """Return the fields to write for a record; empty if its outcome is decided without a request."""
+        """Return the fields to write; empty if the outcome is set without a request."""
         if write.person is None:
             return self._decide_new(plan, write)
         if plan.existing == "skip":
@@ -64,7 +64,7 @@ class People:
         return changes
 
     def write(self, plan: StreamPlan, write: RecordWrite, fields: dict[str, Any]) -> None:
-        """Create or update the person of a record, and decide its outcome. Raises as Client."""
+        """Create or update the person of a record, and set its outcome. Raises as Client."""
         if write.person is None:
             self._create(plan, write, fields)
         elif self._update(plan, write, write.person, fields):
@@ -88,18 +88,18 @@ class People:
     def _update(self, plan: StreamPlan, write: RecordWrite, person: Person, changes: dict[str, Any]) -> bool:
         user_id = user_id_of(person)
         if user_id is None:
-            write.fail("Oomnitza's answer has no user_id for this person")
+            write.fail("Oomnitza's response has no user_id for this person")
             return False
         try:
             stored = self._api.edit(user_id, changes, _overrides(plan, changes))
         except RequestRejected as rejected:
-            write.fail(f"Oomnitza refused to change {', '.join(changes)}: {rejected}")
+            write.fail(f"Oomnitza rejected the change of {', '.join(changes)}: {rejected}")
             return False
         self._compare(plan, write, changes, stored or {})
         return True
 
     def _compare(self, plan: StreamPlan, write: RecordWrite, sent: Mapping[str, Any], stored: Person) -> None:
-        """Report what Oomnitza made of the values that were sent."""
+        """Report the fields in which Oomnitza stored another value than was sent."""
         for name in fields_kept_otherwise(plan, sent, stored):
             self._report.keep_otherwise(plan.stream.title, write.record.key, name, sent[name], stored[name])
 
@@ -107,7 +107,7 @@ class People:
         try:
             created = self._api.create(body, lambda: self._find_again(plan, write), _overrides(plan, body))
         except RequestRejected as rejected:
-            write.fail(f"Oomnitza refused to add this person: {rejected}")
+            write.fail(f"Oomnitza rejected this new person: {rejected}")
             return
         except RecordRejected as rejected:
             write.fail(str(rejected))
@@ -125,14 +125,14 @@ class People:
         write.end(Outcome.ADDED)
 
     def _write_found(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
-        """Write a record whose person somebody else has added since the look-up."""
+        """Write a record whose person was added by others since the look-up."""
         write.person = person
         changes = self.decide(plan, write)
         if changes:
             self.write(plan, write, changes)
 
     def _find_again(self, plan: StreamPlan, write: RecordWrite) -> Person | None:
-        """Return the person that is found by now. Raises RecordRejected if it is not clear who it is."""
+        """Return the person of a record, or None. Raises RecordRejected if several match."""
         again = RecordWrite(write.record)
         self.find(plan, [again])
         if again.outcome is Outcome.FAILED:
@@ -151,4 +151,4 @@ def _take_found(write: RecordWrite, key: str, value: str, found: Found) -> None:
     elif people:
         write.fail(f"{len(people)} people in Oomnitza have this {key}; it must be one")
     elif value in found.rejected:
-        write.fail(f"Oomnitza refuses to look up this {key}: {found.rejected[value]}")
+        write.fail(f"Oomnitza rejected the look-up of this {key}: {found.rejected[value]}")

@@ -1,4 +1,4 @@
-"""The writer over the documented REST API: people first, then their users of the SaaS application."""
+"""Writer over the REST API: writes people first, then their SaaS users."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from destination_oomnitza.writers.people import People
 from destination_oomnitza.writers.saas_users import SaasUsers
 
 _Edit = tuple[RecordWrite, dict[str, Any]]
-"""A record, and the fields of its person that it writes."""
+"""A record, and the fields to write to its person."""
 
 
 @dataclass(frozen=True)
 class Application:
-    """What is kept of one SaaS application."""
+    """Parts that manage one SaaS application."""
 
     users: SaasUsers
     limit: DeactivationLimit
     missing: MissingUsers | None
-    """None if nobody is deactivated for being missing."""
+    """None if missing users are not deactivated."""
 
 
 class RestWriter:
-    """Finds the people of a batch with few requests, and writes those that differ, several at a time."""
+    """Finds the people of a batch with few requests, and writes those that differ."""
 
     def __init__(self, people: People, applications: Mapping[StreamKey, Application], num_workers: int) -> None:
-        """`applications`: of each stream that keeps SaaS users."""
+        """Take the application of each stream that manages SaaS users."""
         self._people = people
         self._applications = applications
         self._identities = Identities()
-        # Threads of their own: a batch waits for its people, and must not hold what they need.
+        # A pool of its own: a batch waits for its people, and would block the worker that they need.
         self._pool = ThreadPoolExecutor(num_workers, thread_name_prefix="person")
 
     def write(self, batch: Batch) -> None:
@@ -59,11 +59,11 @@ class RestWriter:
 
     @property
     def holds_states(self) -> bool:
-        """Whether somebody was left active who has to come again. See Writer."""
+        """Whether the deactivation limit was exceeded. See Writer."""
         return any(application.limit.is_exceeded for application in self._applications.values())
 
     def finish(self, end: StreamEnd) -> None:
-        """Deactivate who is missing, if that is wanted; fail if the limit left anybody active. See Writer."""
+        """Deactivate missing users; fail if the limit was exceeded. See Writer."""
         applications = dict.fromkeys(self._applications.values())
         for application in applications:
             if application.missing is not None:
@@ -72,7 +72,7 @@ class RestWriter:
             application.limit.raise_if_exceeded()
 
     def close(self) -> None:
-        """Let go of the threads, and log what was only counted. What is under way ends by itself."""
+        """Stop the threads and log the totals; running requests end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._identities.close()
 
@@ -80,7 +80,7 @@ class RestWriter:
         edits = self._decide(batch.plan, [each for each in batch.records if each.outcome is None and not each.deferred])
         while edits:
             self._write_all(batch.plan, edits)
-            # A value that is unique may have been taken by somebody of this batch who has another one by now.
+            # A unique value may have belonged to another person of this batch, who has a new one by now.
             unique = [write for write, fields in edits if writes_unique_field(batch.plan, fields)]
             rejected = [write for write in unique if write.outcome is Outcome.FAILED]
             if len(rejected) == len(unique):
@@ -101,11 +101,11 @@ class RestWriter:
         finally:
             for request in requests:
                 request.cancel()
-            wait(requests)  # what is under way when another request ends the sync may be written, and is counted
+            wait(requests)  # requests that run while another one ends the sync are counted, too
 
 
 def _concerns_saas(batch: Batch, write: RecordWrite) -> bool:
-    """Return whether a record goes on to the SaaS side."""
-    # A leaver may be known by the id in the application alone; but a mode that changes nobody changes nobody here.
+    """Return whether a record also concerns its SaaS user."""
+    # A leaver may be known by the id in the application only; create_only changes no SaaS user of a known person.
     leaver = write.outcome is Outcome.SKIPPED and batch.plan.existing != "skip"
     return write.user_id is not None or leaver

@@ -1,4 +1,7 @@
-"""Keeps the users of one application: who uses it, in which role, and who does not any more. Nobody is ever deleted or unassigned."""
+"""SaaS users of one application: assigns, activates, deactivates, sets roles.
+
+People are never deleted or unassigned.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
 from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 
-# The source's words for roles, as a person reads them.
+# Labels of Slack's roles.
 ROLE_LABELS = {
     "primary_owner": "Primary Owner",
     "owner": "Owner",
@@ -26,7 +29,7 @@ ROLE_LABELS = {
 
 
 def role_label(role: str) -> str:
-    """Return a role as people read it: Slack's by their names, any other as the source sends it."""
+    """Return the label of a role: that of Slack's role, or the source's own word."""
     return ROLE_LABELS.get(role.lower(), role)
 
 
@@ -35,7 +38,7 @@ def _deactivates_all(plan: StreamPlan) -> bool:
 
 
 class SaasUsers:
-    """Brings the users of one application in line with the records. For use from many threads."""
+    """Makes the users of one application match the records. Thread-safe."""
 
     def __init__(
         self, application: SaasApplication, limit: DeactivationLimit, options: RestWriting, report: Report
@@ -46,9 +49,10 @@ class SaasUsers:
         self._report = report
 
     def write(self, plan: StreamPlan, writes: Iterable[RecordWrite], pool: Executor) -> None:
-        """Make the SaaS side of some people true; `pool` takes what is asked one by one.
+        """Write the SaaS users of some people; raises as Client.
 
-        A record without a `user_id` is of somebody who may be known by the id in the application alone. Raises as Client does.
+        A record without a `user_id` may be of a SaaS user who is known by the id in the application only. `pool` runs requests for
+        single users.
         """
         batch = Members(self._application.users())
         self._sort(plan, batch, writes)
@@ -63,7 +67,7 @@ class SaasUsers:
         batch.end(plan)
 
     def _sort(self, plan: StreamPlan, batch: Members, writes: Iterable[RecordWrite]) -> None:
-        """Separate active accounts from inactive ones, of which only assigned ones concern the application."""
+        """Separate active from inactive accounts; of those only assigned ones count."""
         by_external_id: list[RecordWrite] = []
         for write in writes:
             inactive = write.record.inactive or _deactivates_all(plan)
@@ -77,7 +81,7 @@ class SaasUsers:
             elif user is not None:
                 batch.inactive[write.user_id] = write
         for write in by_external_id:
-            # Deactivated accounts often lose their e-mail address. Somebody who is here under a newer account stays as that one says.
+            # Deactivated accounts often lose their e-mail address. If the person has a newer account, that one decides.
             user_id = self._application.user_with(write.record.external_id)
             if user_id is not None and not batch.users[user_id].appeared:
                 batch.inactive[user_id] = write
@@ -97,10 +101,13 @@ class SaasUsers:
         ]
         set_one = self._application.set_external_id
         for (user_id, _), rejected in zip(wanted, pool.map(lambda each: set_one(*each), wanted), strict=True):
-            batch.note([user_id], rejected, "its external id could not be set")
+            batch.note([user_id], rejected, "its id in the application could not be set")
 
     def _set_roles(self, stream: str, batch: Members) -> None:
-        """Give each active member the one role of its record, in batches by role, and take other roles away afterwards."""
+        """Give each active member the role of its record, then remove other roles.
+
+        Sends one request per role for many users.
+        """
         wanted: dict[str, list[str]] = {}
         for user_id, write in batch.active.items():
             if write.record.role is not None and user_id in batch.users:
@@ -112,7 +119,7 @@ class SaasUsers:
             self._report.count_saas(stream, "roles_changed", len(done))
 
     def _replace_roles(self, batch: Members, role_id: str, user_ids: Sequence[str]) -> list[str]:
-        """Give users a role and take all others; return those who have it then, and no other."""
+        """Give users a role and remove all others; return those with no other role."""
         roles = self._application.roles
         users = {user_id: batch.users[user_id] for user_id in user_ids}
         without = {user_id: user for user_id, user in users.items() if role_id not in user.roles}
@@ -122,12 +129,15 @@ class SaasUsers:
         for other in sorted({role for user in done.values() for role in user.roles} - {role_id}):
             having = {user_id: user for user_id, user in done.items() if other in user.roles}
             rejected = roles.take(other, having)
-            batch.note(having, rejected, "its former role could not be taken away")
+            batch.note(having, rejected, "its former role could not be removed")
             done = {user_id: user for user_id, user in done.items() if user_id not in rejected}
         return list(done)
 
     def _deactivate(self, stream: str, batch: Members) -> None:
-        """Deactivate inactive accounts up to the limit; if the list does not report who is active, in every sync."""
+        """Deactivate inactive accounts up to the limit.
+
+        If the list does not report who is active, they are deactivated again in every sync.
+        """
         active = [
             user_id for user_id in batch.inactive if user_id in batch.users and batch.users[user_id].active is not False
         ]
@@ -135,7 +145,7 @@ class SaasUsers:
         self._report.count_saas(stream, "deactivated", len(done))
 
     def _activate(self, stream: str, batch: Members) -> None:
-        """Activate active accounts that are known to be inactive here."""
+        """Activate active accounts that are listed as inactive."""
         inactive = [
             user_id for user_id in batch.active if user_id in batch.users and batch.users[user_id].active is False
         ]
@@ -144,7 +154,7 @@ class SaasUsers:
 
 
 class Members:
-    """The SaaS side of one batch while it is written. People are named by their `user_id`."""
+    """SaaS users of one batch while it is written, by `user_id`."""
 
     def __init__(self, users: dict[str, SaasUser]) -> None:
         self.users = users
@@ -154,11 +164,14 @@ class Members:
         self._changed: set[str] = set()
 
     def assigned(self) -> dict[str, RecordWrite]:
-        """Return everybody of the batch who uses the application."""
+        """Return the people of the batch who use the application."""
         return {user_id: each for user_id, each in {**self.active, **self.inactive}.items() if user_id in self.users}
 
     def note(self, user_ids: Iterable[str], rejected: Reasons, what: str) -> list[str]:
-        """Note what was written, and return for whom it succeeded. One rejection does not keep the other parts from being written."""
+        """Note the results of one step; return the users for whom it succeeded.
+
+        A rejected step does not keep the other steps of a user from being written.
+        """
         done: list[str] = []
         for user_id in user_ids:
             if user_id in rejected:
@@ -169,7 +182,10 @@ class Members:
         return done
 
     def end(self, plan: StreamPlan) -> None:
-        """Reject the records of which any part was rejected; a SaaS user's own record is updated if any was written."""
+        """Reject the records with a rejected step.
+
+        A record of a SaaS user without a person counts as updated if any step changed it.
+        """
         for user_id, write in {**self.active, **self.inactive}.items():
             if user_id in self._rejected:
                 write.fail(f"SaaS user: {'; '.join(self._rejected[user_id])}")

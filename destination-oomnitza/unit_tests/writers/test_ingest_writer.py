@@ -174,7 +174,7 @@ def test_first_batch_rejected_whole_ends_the_sync(requests_mock: Mocker) -> None
     sync = Sync(requests_mock, config({"connector_id": 99}))
     requests_mock.post(BULK, status_code=400, json={"error": "There is no such connector_id."})
     with pytest.raises(
-        AirbyteTracedException, match=r"takes nothing by connector ingest: There is no such connector_id"
+        AirbyteTracedException, match=r"rejects every record of connector ingest: There is no such connector_id"
     ) as error:
         sync.write(ada(), ada(email="b@acme.example"))
     assert error.value.failure_type is FailureType.config_error
@@ -255,7 +255,7 @@ def test_run_log_failures_are_reported_once(requests_mock: Mocker, caplog: pytes
     sync.finish()
     assert sync.counts() == {"added": 1, "failed": 2}, "the unmappable one is the pipeline's to count"
     assert "Username is taken" in caplog.text
-    assert "does not tell the reason" in caplog.text
+    assert "does not report the reason" in caplog.text
 
 
 def test_batch_is_repeated_after_a_time_out(requests_mock: Mocker) -> None:

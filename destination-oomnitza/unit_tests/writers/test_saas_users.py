@@ -125,7 +125,7 @@ def test_rejected_external_id_still_deactivates_a_leaver(http: Mocker) -> None:
     http.post(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
     saas = Saas(http, [there("u1", user_external_id="old")])
     (reason,) = saas.write(member("u1", inactive=True))
-    assert "external id could not be set: Too long." in reason
+    assert "id in the application could not be set: Too long." in reason
     assert saas.done()[-1] == ("PATCH", "saas_users/deactivate", {"saas_user_ids": ["u1"]})
     assert saas.counts() == {"deactivated": 1}
 
