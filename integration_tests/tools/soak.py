@@ -62,8 +62,8 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "assign_answer": (b"", b"[]", b"{}"),
 }
 """The answers to draw from, by switch."""
-LONGEST_CHAIN = 6
-"""The syncs after which an address that wandered across batches has arrived: each one frees the next."""
+LONGEST_CHAIN = 2
+"""The syncs after which an address has arrived whose former owner came under another address before."""
 TITLES = ("Title {}", " Title  {} ", "Tite\u0301re {}", "\u200bTitle {}")
 PHONES = ("+1 (555) 010-{:04}", "+1 555 010 {:04}", "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,15 @@ from destination_oomnitza.normalize import folded
 from destination_oomnitza.pipeline.checkpoints import Checkpoints, Place
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
-from destination_oomnitza.writers.base import Batch, RecordWrite, RejectedRecord
+from destination_oomnitza.writers.base import Batch, Deferral, RecordWrite, RejectedRecord
 
 Key = tuple[str, str]
 """A sync key and its value, as values are compared."""
 
 MAX_SKIPPED = 1000
 """Records that are not written, but noted, in one batch."""
+MAX_DEFERRED = 1000
+"""Records that waited for the end of the sync, in one batch."""
 MAX_BYTES = 1 << 22
 """Input of one batch, so that memory is bounded whatever the size of a record."""
 
@@ -33,7 +35,7 @@ class OpenBatch:
     accepted: bool = False
     """Whether any record came that was not rejected, and is not among those to be written."""
     rejected: int = 0
-    """Records of its place that were rejected before, in the batch whose deferred records these are."""
+    """Records of its place that were rejected, and are not among those any more."""
     owners: dict[Key, int] = field(default_factory=dict)
     """The index of the record that has a key."""
     keys: list[list[Key]] = field(default_factory=list)
@@ -46,10 +48,10 @@ class OpenBatch:
         """The stream's title."""
         return self.batch.plan.stream.title
 
-    def add(self, record: MappedRecord, keys: list[Key]) -> None:
+    def add(self, write: RecordWrite, keys: list[Key]) -> None:
         """Add a record."""
         self.owners.update(dict.fromkeys(keys, len(self.keys)))
-        self.batch.records.append(RecordWrite(record))
+        self.batch.records.append(write)
         self.keys.append(keys)
 
     def replace(self, index: int, record: MappedRecord, keys: list[Key]) -> MappedRecord:
@@ -62,14 +64,12 @@ class OpenBatch:
         self.accepted = True  # the earlier record is skipped, which is not rejected
         return superseded
 
-    def of_deferred(self, indices: Sequence[int], rejected: int, accepted: bool) -> OpenBatch:
-        """Return a batch of some of the records in the same place: the last one."""
-        batch = OpenBatch(Batch(self.batch.plan, last=True), self.place, self.inactive, accepted, rejected)
-        for index in indices:
-            deferred = self.batch.records[index]
-            batch.add(deferred.record, self.keys[index])
-            batch.batch.records[-1].turn = deferred.turn
-        return batch
+    def keep_deferred(self, rejected: int, accepted: bool) -> None:
+        """Forget all records but those that wait for the end of the sync. `rejected`, `accepted`: what became of the others."""
+        kept = [(write, keys) for write, keys in zip(self.batch.records, self.keys, strict=True) if write.deferred]
+        self.batch.records, self.keys = [write for write, _ in kept], [keys for _, keys in kept]
+        self.batch.rejected, self.batch.skipped = [], []
+        self.rejected, self.accepted = rejected, accepted
 
 
 class OpenBatches:
@@ -100,7 +100,7 @@ class OpenBatches:
             if owners:  # another person with a further key in common: not at the same time
                 self._close(batch)
                 batch = self._batch(plan, inactive)
-            batch.add(record, keys)
+            batch.add(RecordWrite(record), keys)
         self._close_if_full(batch, size)
         return superseded
 
@@ -145,3 +145,26 @@ class OpenBatches:
     def _close(self, batch: OpenBatch) -> None:
         del self._open[batch.batch.plan.stream.key, batch.inactive]
         self._take(batch)
+
+
+def batches_of_deferred(waiting: Iterable[OpenBatch]) -> list[OpenBatch]:
+    """Return the deferred records in as few batches as may be: within one, a value goes from record to record as it becomes free.
+
+    They have places of their own: those where the records came from are settled when all of them are written.
+    """
+    deferred = [
+        (write, keys, batch.batch.plan)
+        for batch in waiting
+        for write, keys in zip(batch.batch.records, batch.keys, strict=True)
+    ]
+    deferred.sort(key=lambda each: each[0].deferred or 0)
+    batches: list[OpenBatch] = []
+    kind: tuple[Deferral | None, StreamPlan] | None = None
+    for write, keys, plan in deferred:
+        full = not batches or len(batches[-1].keys) >= MAX_DEFERRED
+        if full or kind != (write.deferred, plan) or not batches[-1].owners.keys().isdisjoint(keys):
+            batches.append(OpenBatch(Batch(plan, last=True), Place(plan.stream.key)))
+        kind = write.deferred, plan
+        write.reopen()
+        batches[-1].add(write, keys)
+    return batches

@@ -31,8 +31,8 @@ SILENCE = 2.0
 class Pipeline:
     """Reads messages, and returns when every record of them is written. One run a pipeline; the reading thread runs it.
 
-    Its memory is bounded: the source waits while Oomnitza is slow, and while the checkpoints are full. `take_deferred` returns what
-    is written when all the rest is.
+    Its memory is bounded: the source waits while Oomnitza is slow, and while the checkpoints are full. `take_deferred` yields what
+    is written when all the rest is, one batch after the other.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Pipeline:
             self._scheduler.drain()
             for batch in self._take_deferred():
                 self._scheduler.submit(batch)
-            self._scheduler.drain()
+                self._scheduler.drain()
         except BaseException as error:
             self._cancellation.cancel(error)
             self._scheduler.abandon()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 
-from destination_oomnitza.pipeline.batches import OpenBatch
+from destination_oomnitza.pipeline.batches import OpenBatch, batches_of_deferred
 from destination_oomnitza.pipeline.checkpoints import Checkpoints
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import RecordWrite
@@ -37,19 +38,21 @@ class Settlement:
     def _settle_place(self, batch: OpenBatch) -> None:
         failed = sum(write.outcome is Outcome.FAILED for write in batch.batch.records)
         rejected = batch.rejected + failed + len(batch.batch.rejected)
-        deferred = [index for index, write in enumerate(batch.batch.records) if write.deferred]
-        accepted = batch.accepted or failed + len(deferred) < len(batch.batch.records)
+        deferred = sum(write.deferred is not None for write in batch.batch.records)
+        accepted = batch.accepted or failed + deferred < len(batch.batch.records)
         if deferred:
             # What comes after it is acknowledged when these are written, too.
             self._checkpoints.defer(batch.place)
-            self._deferred.append(batch.of_deferred(deferred, rejected, accepted))
+            batch.keep_deferred(rejected, accepted)
+            self._deferred.append(batch)
         else:
             self._checkpoints.settle(batch.place, rejected, accepted)
 
-    def take_deferred(self) -> list[OpenBatch]:
-        """Return, and forget, the batches of the records that wait for the end of the sync."""
-        taken, self._deferred = self._deferred, []
-        return taken
+    def take_deferred(self) -> Iterator[OpenBatch]:
+        """Yield the records that wait for the end of the sync, in batches: each has to be settled before the next is asked for."""
+        yield from batches_of_deferred(self._deferred)
+        for batch in self._deferred:
+            self._settle_place(batch)
 
 
 def _name(write: RecordWrite) -> str:

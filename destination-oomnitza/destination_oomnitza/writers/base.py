@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, Protocol
 
 from destination_oomnitza.mapping.record_mapping import MappedRecord
@@ -13,6 +14,15 @@ from destination_oomnitza.report import Outcome, SkipReason
 
 Person = Mapping[str, Any]
 """A row of Oomnitza's list of people."""
+
+
+class Deferral(IntEnum):
+    """Why a record waits for the end of the sync, in the order in which they are written then."""
+
+    VALUE = 1
+    """Another person has the value of a sync key that it writes, and may have another one by then."""
+    IDENTITY = 2
+    """It would change an identity, which another record may yet explain."""
 
 
 @dataclass(slots=True)
@@ -28,8 +38,8 @@ class RecordWrite:
     """The reason of a failure, or the SkipReason."""
     user_id: str | None = None
     """The person's id in Oomnitza, if the record also concerns their SaaS user."""
-    deferred: bool = False
-    """Whether the record waits for the end of the sync, because it would change an identity."""
+    deferred: Deferral | None = None
+    """Why the record waits for the end of the sync, if it does."""
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
         """Set the outcome of the record."""
@@ -42,13 +52,14 @@ class RecordWrite:
     turn: int = 0
     """Position among the deferred records; 0 if the record was not deferred."""
 
-    def defer(self, turn: int) -> None:
+    def defer(self, turn: int, why: Deferral) -> None:
         """Move the record to a batch at the end of the sync, which looks it up again."""
-        self.person, self.deferred, self.turn = None, True, turn
+        self.reopen()
+        self.person, self.deferred, self.turn = None, why, turn
 
     def reopen(self) -> None:
-        """Clear the outcome, because the cause of the rejection may be gone."""
-        self.outcome, self.reason = None, ""
+        """Clear the outcome, because the cause of the rejection or of the deferral may be gone."""
+        self.outcome, self.reason, self.deferred = None, "", None
 
     def fail(self, reason: str) -> None:
         """Reject the record; append the reason to an earlier one."""

@@ -11,7 +11,7 @@ from destination_oomnitza.api.people import user_id_of
 from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, SkipReason
-from destination_oomnitza.writers.base import Batch, Person, RecordWrite
+from destination_oomnitza.writers.base import Batch, Deferral, Person, RecordWrite
 from destination_oomnitza.writers.changes import changes_identity, has_other_user_name
 
 logger = logging.getLogger("airbyte")
@@ -51,7 +51,7 @@ class Identities:
             return
         changes = plan.people is not None and changes_identity(plan, write.record, person)
         if changes and not batch.last:
-            self._defer(plan, write)
+            self.defer(plan, write, Deferral.IDENTITY)
             return
         owner = self._claim(plan, write, user_id_of(person))
         if owner is not None:
@@ -76,17 +76,16 @@ class Identities:
             self._latest[key] = 0
             return False
 
-    def _defer(self, plan: StreamPlan, write: RecordWrite) -> None:
+    def defer(self, plan: StreamPlan, write: RecordWrite, why: Deferral) -> None:
+        """Leave a record to the end of the sync; if too many wait, it is rejected."""
         with self._lock:
             self._deferred += 1
             turn = self._deferred
             self._latest[_mark(plan.mapping.sync_keys[0], write.record.keys[0])] = turn
         if turn > MAX_DEFERRED:
-            write.fail(
-                f"more than {MAX_DEFERRED} records of this sync change an identity; this one waits for the next sync"
-            )
+            write.fail(f"more than {MAX_DEFERRED} records wait for the end of this sync; this one is for the next sync")
         else:
-            write.defer(turn)
+            write.defer(turn, why)
 
     def _claim(self, plan: StreamPlan, write: RecordWrite, user_id: str | None) -> int | None:
         """Claim a person for a record; return the claim of another record, or None."""

@@ -18,6 +18,9 @@ from destination_oomnitza.writers.changes import changed_fields, fields_kept_oth
 
 _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a role"}
 
+Edit = tuple[RecordWrite, dict[str, Any]]
+"""A record, and the fields to write to its person."""
+
 
 class People:
     """People of an instance. Thread-safe."""
@@ -69,6 +72,16 @@ class People:
             self._create(plan, write, fields)
         elif self._update(plan, write, write.person, fields):
             write.end(Outcome.UPDATED)
+
+    def name_holders(self, plan: StreamPlan, rejected: Sequence[Edit]) -> None:
+        """Add to the reasons of rejected edits who has the values of sync keys that they were to write."""
+        for key in plan.mapping.sync_keys:
+            edits = [(write, fields[key]) for write, fields in rejected if key in fields]
+            found = self._api.look_up(key, [value for _, value in edits])
+            for write, value in edits:
+                for holder in found.people.get(folded(value), ()):
+                    if user_id_of(holder) != write.user_id:
+                        write.fail(_held_by(plan, key, value, holder))
 
     def _decide_new(self, plan: StreamPlan, write: RecordWrite) -> dict[str, Any]:
         if all(key is None for key in write.record.keys):
@@ -152,3 +165,11 @@ def _take_found(write: RecordWrite, key: str, value: str, found: Found) -> None:
         write.fail(f"{len(people)} people in Oomnitza have this {key}; it must be one")
     elif value in found.rejected:
         write.fail(f"Oomnitza rejected the look-up of this {key}: {found.rejected[value]}")
+
+
+def _held_by(plan: StreamPlan, key: str, value: Any, holder: Person) -> str:
+    first = plan.mapping.sync_keys[0]
+    return (
+        f"{key} {value} is that of {holder.get('username')} ({first} {holder.get(first)}), and no record of this sync frees it. "
+        f"Give one of the two another {key} in Oomnitza, and the next sync sets both"
+    )

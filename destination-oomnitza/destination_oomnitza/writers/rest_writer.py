@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
 
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.report import Outcome
-from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
+from destination_oomnitza.writers.base import Batch, Deferral, RecordWrite, StreamEnd
 from destination_oomnitza.writers.changes import writes_unique_field
 from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.identities import Identities
 from destination_oomnitza.writers.missing_users import MissingUsers
-from destination_oomnitza.writers.people import People
+from destination_oomnitza.writers.people import Edit, People
 from destination_oomnitza.writers.saas_users import SaasUsers
-
-_Edit = tuple[RecordWrite, dict[str, Any]]
-"""A record, and the fields to write to its person."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +80,31 @@ class RestWriter:
             unique = [write for write, fields in edits if writes_unique_field(batch.plan, fields)]
             rejected = [write for write in unique if write.outcome is Outcome.FAILED]
             if len(rejected) == len(unique):
-                return
+                break
             for write in rejected:
                 write.reopen()
             edits = self._decide(batch.plan, rejected)
+        self._take_up_rejected_keys(batch, edits)
 
-    def _decide(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> list[_Edit]:
+    def _take_up_rejected_keys(self, batch: Batch, edits: Sequence[Edit]) -> None:
+        """Defer rejected edits of sync keys, for a later record may free the value; at the end, say who has it."""
+        keys = set(batch.plan.mapping.sync_keys)
+        rejected = [
+            (write, fields)
+            for write, fields in edits
+            if write.outcome is Outcome.FAILED and write.person is not None and not keys.isdisjoint(fields)
+        ]
+        if batch.last:
+            self._people.name_holders(batch.plan, rejected)
+        else:
+            for write, _ in rejected:
+                self._identities.defer(batch.plan, write, Deferral.VALUE)
+
+    def _decide(self, plan: StreamPlan, writes: Sequence[RecordWrite]) -> list[Edit]:
         edits = [(write, self._people.decide(plan, write)) for write in writes]
         return [(write, fields) for write, fields in edits if fields]
 
-    def _write_all(self, plan: StreamPlan, edits: Sequence[_Edit]) -> None:
+    def _write_all(self, plan: StreamPlan, edits: Sequence[Edit]) -> None:
         requests = [self._pool.submit(self._people.write, plan, write, fields) for write, fields in edits]
         try:
             for request in requests:
