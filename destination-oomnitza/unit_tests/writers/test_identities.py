@@ -171,7 +171,7 @@ def test_exchanged_addresses_are_rejected_with_both_people(batch_size: int) -> N
     report = sync(oomnitza, *records, batch_size=batch_size)
     assert report["failed"] == 2
     assert (
-        "slack_user_id=U1: Oomnitza refused to change email, position: email is taken; "
+        "slack_user_id=U1: Oomnitza rejected the change of email, position: email is taken; "
         "email b@x.example is that of bob (slack_user_id U2), and no record of this sync frees it. "
         "Give one of the two another email in Oomnitza, and the next sync sets both"
     ) in report["logs"]
