@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import NoReturn
 
 from airbyte_cdk.logger import PRINT_BUFFER
@@ -28,6 +29,8 @@ LAST_WORDS = 1.0
 def run() -> None:
     """Run one command. The exit status is 0 on success, and 1 after a TRACE ERROR message."""
     logging.raiseExceptions = False  # a line of the log that nobody reads any more must not become a traceback
+    if sys.__stdout__ is None:
+        _end_unheard("The output is closed, so no message can be sent.")
     cancellation = Cancellation()
     _cancel_on_signals(cancellation)
     try:
@@ -36,20 +39,33 @@ def run() -> None:
                 DestinationOomnitza(cancellation).run(sys.argv[1:])
             except AirbyteTracedException as error:
                 _fail(error)
-            except BrokenPipeError:
-                raise
             except Exception as error:
-                _fail(
-                    AirbyteTracedException(
-                        message="The destination failed by a fault of its own. What was acknowledged is in Oomnitza. "
-                        "Please report this with the log.",
-                        internal_message=f"{type(error).__name__}: {error}",
-                        failure_type=FailureType.system_error,
-                        exception=error,
-                    )
-                )
+                _fail(_explained(error))
     except BrokenPipeError:
         os._exit(1)  # nobody reads any more
+    except OSError as error:
+        _end_unheard(f"The output cannot be written ({error.strerror}).")
+
+
+def _explained(error: Exception) -> AirbyteTracedException:
+    if isinstance(error, OSError) and error.errno is not None:  # those of requests have no number
+        return transient_error(
+            f"The output cannot be written ({error.strerror}). What was acknowledged is in Oomnitza."
+        )
+    return AirbyteTracedException(
+        message="The destination failed by a fault of its own. What was acknowledged is in Oomnitza. "
+        "Please report this with the log.",
+        internal_message=f"{type(error).__name__}: {error}",
+        failure_type=FailureType.system_error,
+        exception=error,
+    )
+
+
+def _end_unheard(sentence: str) -> NoReturn:
+    """End at once: the interpreter would try once more to write to the output, and fail with words of its own."""
+    with suppress(OSError):
+        os.write(2, f"{sentence}\n".encode())
+    os._exit(1)
 
 
 def _fail(error: AirbyteTracedException) -> NoReturn:

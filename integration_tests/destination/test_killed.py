@@ -136,3 +136,14 @@ def test_a_reader_that_goes_away_ends_the_sync_quietly(sandbox: Sandbox) -> None
         _, errors = process.communicate(lines(messages()), timeout=30)
     assert errors == b""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"), [(">/dev/full", b"The output cannot be written"), (">&-", b"The output is closed")]
+)
+def test_write_output_that_fails_ends_with_a_sentence(sandbox: Sandbox, output: str, sentence: bytes) -> None:
+    # A shell, because Popen keeps a closed output open.
+    with running(config(sandbox), through=("sh", "-c", f'exec "$@" {output}', "sh"), stderr=subprocess.PIPE) as process:
+        _, errors = process.communicate(lines(messages()), timeout=30)
+    assert errors.startswith(sentence) and errors.count(b"\n") == 1
+    assert process.returncode == 1

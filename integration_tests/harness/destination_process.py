@@ -99,12 +99,14 @@ def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog:
 
 
 @contextmanager
-def running(configuration: Any, *streams: dict[str, Any], **pipes: Any) -> Any:
-    """Start a `write` and yield the process, with pipes (or what `pipes` says); `users` is the stream by default."""
+def running(configuration: Any, *streams: dict[str, Any], through: Iterable[str] = (), **pipes: Any) -> Any:
+    """Start a `write`, `through` another command, with pipes (or what `pipes` says); `users` is the stream by default."""
     files = {"config": configuration, "catalog": {"streams": list(streams) or [stream()]}}
     with (
         _arguments("write", files) as arguments,
-        subprocess.Popen(arguments, **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **pipes}) as process,
+        subprocess.Popen(
+            [*through, *arguments], **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **pipes}
+        ) as process,
     ):
         try:
             yield process
