@@ -59,12 +59,12 @@ def test_check_wrong_token_fails(sandbox: Sandbox) -> None:
 
 def test_check_refused_connection_fails(sandbox: Sandbox, closed_port: int) -> None:
     message = failed(config(sandbox, api_url=f"http://127.0.0.1:{closed_port}/api/"))
-    assert "could not be reached" in message
+    assert "is unreachable" in message
     assert "(api_url)" in message
 
 
 def test_check_silent_host_fails(sandbox: Sandbox, silent_port: int) -> None:
-    assert "could not be reached" in failed(config(sandbox, api_url=f"http://127.0.0.1:{silent_port}/api/"))
+    assert "is unreachable" in failed(config(sandbox, api_url=f"http://127.0.0.1:{silent_port}/api/"))
 
 
 def test_check_host_that_is_not_slack_fails(sandbox: Sandbox) -> None:

@@ -68,10 +68,10 @@ def test_script_without_a_command_prints_usage() -> None:
     [
         ("config", b'{"page_size": 5,}', "is not JSON: line 1, column 17."),
         ("catalog", b"{", "is not JSON: line 1, column 2."),
-        ("catalog", b"[]", "has another form than Airbyte's."),
+        ("catalog", b"[]", "does not have Airbyte's format."),
         ("state", b"", "is empty."),
-        ("state", b'{"users": 5}', "has another form than Airbyte's."),
-        ("state", b'[{"type": "GLOBAL", "global": {"stream_states": []}}]', "holds a state that is not of a stream."),
+        ("state", b'{"users": 5}', "does not have Airbyte's format."),
+        ("state", b'[{"type": "GLOBAL", "global": {"stream_states": []}}]', "holds a state that is not of type STREAM"),
     ],
 )
 def test_read_broken_file_ends_with_a_sentence(tmp_path: Path, kind: str, content: bytes, sentence: str) -> None:

@@ -143,7 +143,7 @@ def _contents(text: str) -> Iterator[str]:
 def _slack_codes() -> Iterator[str]:
     yield "### Slack's error codes"
     yield ""
-    yield "Slack answers with a code; the message is `Slack refused … with <code>.` and the advice."
+    yield "Slack returns an error code; the message is `Slack rejected … with <code>.` and the advice."
     yield ""
     yield "| Code | Type | Advice |"
     yield "|---|---|---|"

@@ -1,4 +1,4 @@
-"""Airbyte source: the people of a Slack workspace, or of an Enterprise Grid, as typed streams."""
+"""Reads the people of a Slack workspace or Enterprise Grid as typed streams."""
 
 from source_slack_users.source import SourceSlackUsers
 

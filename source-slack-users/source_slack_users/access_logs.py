@@ -1,4 +1,4 @@
-"""Lists the newest login of each person, from the access logs: the stream `last_logins`."""
+"""Reads the newest login of each person: the stream `last_logins`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from source_slack_users.listing import Listing, by_cursor
 from source_slack_users.streams import Record, SlackStream, State
 from source_slack_users.workspaces import Workspace
 
-LAST_PAGE = 100  # Slack gives no numbered page past it
+LAST_PAGE = 100  # Slack rejects higher page numbers
 LARGEST_CURSOR_PAGE = 999  # Slack: "under 1000"
 FIRST_READ = 396 * 24 * 3600  # 13 months, in seconds
 _NEVER = 2**63 - 1
@@ -22,14 +22,14 @@ _to_record = record_builder(
 
 
 class LastLogins(SlackStream):
-    """Lists the newest login of each person (Slack: team.accessLogs, newest first)."""
+    """Reads the newest login of each person (Slack: team.accessLogs, newest first)."""
 
     primary_key = "user_id"
     cursor_field = "last_login_at"
     page_size = 1000
 
     def records(self, state: State) -> Iterator[Record]:
-        """List the logins of each workspace back to the state's time, and yield the newest of each person."""
+        """Read each log back to the state's time, and yield each person's newest login."""
         workspaces = self.workspaces()
         since = self.since(state)
         newest: dict[str, Login] = {}
@@ -42,11 +42,11 @@ class LastLogins(SlackStream):
         yield from map(_to_record, newest.values())
 
     def next_state(self, state: State) -> State:
-        """Return the time of the newest login, never past the start of the read, nor going back."""
+        """Return the newest login's time, at most the start of the read, never going back."""
         return {"last_login_at": iso(max(self.since(state), min(self._largest, self.started)))}
 
     def _logins(self, workspace: Workspace, since: int) -> Iterator[Login]:
-        """Yield the entries of one log from `since` on; without it those of the log's last 13 months."""
+        """Yield one log's entries from `since` on; if it is 0, of the last 13 months."""
         params = {"team_id": workspace.parameter}
         listing = Listing(self._api, "team.accessLogs", "logins", _versioned, LogPages(), params=params)
         for logins in listing.pages():
@@ -58,14 +58,20 @@ class LastLogins(SlackStream):
 
 
 class LogPages:
-    """Pages through an access log: by number, past the last number by time; by cursor if Slack numbers no pages."""
+    """Pages through an access log.
+
+    Pages by number up to the last one, then by time. Pages by cursor if Slack sends no `paging`.
+    """
 
     def __init__(self) -> None:
         self._before: int | None = None
         self._oldest = _NEVER
 
     def __call__(self, limit: int, payload: Payload | None) -> Payload | None:
-        """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
+        """Return the parameters of the next page; None after the last.
+
+        `payload` is that of the page before; None for the first page.
+        """
         if payload is None:
             self._before, self._oldest = None, _NEVER
             return {"count": limit, "page": 1}
@@ -74,9 +80,9 @@ class LogPages:
         if paging is None:
             return by_cursor(min(limit, LARGEST_CURSOR_PAGE), payload)
         page = whole(paging.get("page")) or 1
-        if page >= LAST_PAGE:  # whatever number of pages Slack names: it gives no more of them
+        if page >= LAST_PAGE:  # even if Slack reports more pages
             if self._oldest == self._before:
-                return None  # nothing older came
+                return None  # the last 100 pages had nothing older
             self._before, page = self._oldest, 0
         elif page >= (whole(paging.get("pages")) or 1) or (self._before is not None and not payload["logins"]):
             return None

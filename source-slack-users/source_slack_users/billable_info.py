@@ -1,4 +1,4 @@
-"""Lists whether each person is billed: the stream `billable_info`."""
+"""Reads whether each person is billed: the stream `billable_info`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,12 +11,15 @@ from source_slack_users.streams import Record, SlackStream, State
 
 
 class BillableInfo(SlackStream):
-    """Lists whether each person is billed (Slack: team.billableInfo)."""
+    """Reads whether each person is billed (Slack: team.billableInfo)."""
 
     primary_key = "user_id"
 
     def records(self, state: State) -> Iterator[Record]:
-        """List all workspaces, and yield one record a person: active if in any workspace."""
+        """Read all workspaces, and yield one record per person.
+
+        A person is billed if any workspace bills them.
+        """
         active: dict[str, bool] = {}
         for workspace in self.workspaces():
             params = {"team_id": workspace.parameter}
@@ -29,7 +32,7 @@ class BillableInfo(SlackStream):
             yield {"user_id": person, "billing_active": billed}
 
     def next_state(self, state: State) -> State:
-        """Return the CDK's state for a stream that has no cursor."""
+        """Return the CDK's state for a stream without a cursor."""
         return {NO_CURSOR_STATE_KEY: True}
 
 

@@ -1,4 +1,7 @@
-"""Brings Slack's values into the types of the schemas. Slack's own vary: flags come as 1, numbers as text."""
+"""Coerces Slack's values into the types of the schemas.
+
+Slack's types vary: a flag can be 1 or "true", a number can be text.
+"""
 
 import json
 import pkgutil
@@ -14,14 +17,14 @@ LARGEST = 2**63 - 1  # of what destinations, and array("q"), hold
 
 
 def text(value: Any) -> str | None:
-    """Return a text, or a number as one; None if it is empty or anything else."""
+    """Return a text, or a number as text; None if it is empty or anything else."""
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def flag(value: Any) -> bool | None:
-    """Return True or False for those, for numbers, and for "1", "true", "0" and "false"; None for anything else."""
+    """Return a boolean, also for a number or its text; None for anything else."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, (int, float)):
@@ -30,7 +33,7 @@ def flag(value: Any) -> bool | None:
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number of 64 bits, also of a fraction or a text; None for anything else."""
+    """Return a 64-bit integer, also for a fraction or a text; None for anything else."""
     if isinstance(value, str):
         found = _NUMBER.fullmatch(value)
         value = int(found[1]) if found else None
@@ -40,7 +43,7 @@ def whole(value: Any) -> int | None:
 
 
 def moment(value: Any) -> str | None:
-    """Return a time in Unix seconds as a date-time in UTC; None for 0, and for what no calendar has."""
+    """Return the date-time (UTC) of Unix seconds; None for 0 and for impossible times."""
     seconds = whole(value) if value else None
     try:
         return iso(seconds) if seconds else None
@@ -49,7 +52,7 @@ def moment(value: Any) -> str | None:
 
 
 def mapping(value: Any) -> dict[str, Any] | None:
-    """Return an object; None if it is empty or anything else."""
+    """Return an object; None if it is empty, or anything else."""
     return value if value and isinstance(value, dict) else None
 
 
@@ -59,7 +62,7 @@ def texts(value: Any) -> list[str] | None:
 
 
 def iso(seconds: int) -> str:
-    """Write a time in Unix seconds as a date-time in UTC."""
+    """Format Unix seconds as a date-time in UTC."""
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -75,15 +78,15 @@ _BY_TYPE: Mapping[str, Callable[[Any], Any]] = {
 
 
 def coercions(stream: str) -> dict[str, Callable[[Any], Any]]:
-    """Return for each field of a stream's schema the function that brings a value into its type."""
+    """Return the coercion function of each field of a stream's schema."""
     schema = json.loads(pkgutil.get_data(__package__, f"schemas/{stream}.json") or b"")
     return {name: _BY_TYPE[field.get("format") or _type(field["type"])] for name, field in schema["properties"].items()}
 
 
 def record_builder(stream: str, slacks_names: Mapping[str, str] | None = None) -> Callable[[Any], dict[str, Any]]:
-    """Return the function that builds a stream's record from an object of Slack's.
+    """Return the function that builds a stream's record from one of Slack's objects.
 
-    `slacks_names` holds the names that Slack has for fields of the schema, if they differ.
+    `slacks_names` holds, by field of the schema, the name in Slack's object if it differs.
     """
     fields = [(name, (slacks_names or {}).get(name, name), convert) for name, convert in coercions(stream).items()]
 

@@ -1,4 +1,7 @@
-"""The configuration, read once into types. `spec.yaml` describes the same settings for the Airbyte UI."""
+"""Parses the configuration into typed settings.
+
+`spec.yaml` describes the same settings for the Airbyte UI.
+"""
 
 import ipaddress
 import pkgutil
@@ -18,10 +21,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from source_slack_users.errors import config_error
 
 XOX_PATTERN = r"^(xoxe\.)?xox[a-z]-[A-Za-z0-9._-]+$"
-"""Tokens of bots (xoxb-) and users (xoxp-), with token rotation too (xoxe.xoxb-); no app-level ones (xapp-)."""
+"""Pattern of bot (xoxb-) and user tokens (xoxp-), with rotation (xoxe.xoxb-) too; no app-level tokens (xapp-)."""
 
 SIMILAR = 0.8
-"""How alike two names are of which one is a misspelling of the other, from 0 to 1."""
+"""Least similarity, from 0 to 1, at which a name counts as a misspelling of another."""
 
 
 def _secret(value: str) -> str:
@@ -40,12 +43,12 @@ def _token(value: str) -> str:
 
 
 def _address(value: str) -> str:
-    """Check the address of the Web API, and let it end with a slash."""
+    """Validate the address of the Web API, and end it with a slash."""
     try:
         requests.PreparedRequest().prepare_url(value, None)
         url = urlsplit(value)
         host, _ = url.hostname, url.port
-        (host or "").encode("idna")  # as the look-up of the name does: no label is empty, or longer than 63 letters
+        (host or "").encode("idna")  # as the DNS lookup does: rejects empty labels, and those of more than 63 letters
     except ValueError:
         host = None
     if not host or url.query or url.fragment or url.username is not None:
@@ -56,7 +59,7 @@ def _address(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
+    """Return whether a host name or IP address means this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -64,7 +67,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _moment(value: Any) -> Any:
-    """Read a date-time; the Airbyte UI leaves an empty text if none was given."""
+    """Parse a date-time; None for the empty text that the Airbyte UI sends for none."""
     if not isinstance(value, str):
         return value
     try:
@@ -86,14 +89,17 @@ class _Model(BaseModel):
 
 
 class ApiToken(_Model):
-    """A token of a Slack app, entered by hand."""
+    """Holds a token of a Slack app, entered by hand."""
 
     auth_type: Literal["api_token"]
     api_token: Token
 
 
 class OAuth(_Model):
-    """The tokens of "Authenticate"; with a refresh token if the Slack app rotates its tokens."""
+    """Holds the tokens that "Authenticate" returns.
+
+    There is a refresh token if the Slack app rotates its tokens.
+    """
 
     auth_type: Literal["oauth2.0"]
     client_id: Secret
@@ -104,7 +110,10 @@ class OAuth(_Model):
 
 
 class Config(_Model):
-    """The whole configuration. Unknown keys are ignored: the Airbyte platform adds its own."""
+    """Holds the whole configuration.
+
+    Unknown keys are ignored, because the Airbyte platform adds its own.
+    """
 
     credentials: ApiToken | OAuth = Field(discriminator="auth_type")
     team_ids: list[Annotated[str, Field(min_length=1)]] = []
@@ -121,9 +130,9 @@ _CREDENTIALS: Mapping[Any, type[_Model]] = {"api_token": ApiToken, "oauth2.0": O
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
-    """Read the configuration.
+    """Parse the configuration.
 
-    Raises AirbyteTracedException (config_error) that names what is wrong, and never quotes a value.
+    Raises AirbyteTracedException (config_error), which names the invalid setting and never quotes its value.
     """
     misspelt = [f"{name}: did you mean {meant}?" for name, meant in _unknown(raw) if meant]
     if misspelt:
@@ -135,7 +144,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
 
 
 def given_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings that are null or "": forms and files write so what was not given."""
+    """Return the settings that are neither null nor "", which forms send if unset."""
     settings = {name: value for name, value in raw.items() if value not in (None, "")}
     if isinstance(settings.get("credentials"), Mapping):
         settings["credentials"] = {name: value for name, value in settings["credentials"].items() if value is not None}
@@ -143,12 +152,12 @@ def given_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_settings(raw: Mapping[str, Any]) -> list[str]:
-    """Return the names in a configuration that are no settings, nor like one."""
+    """Return the names in a configuration that neither are nor resemble a setting."""
     return [name for name, meant in _unknown(raw) if not meant]
 
 
 def _unknown(raw: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield each name that is no setting, and the setting that it resembles."""
+    """Yield each unknown name, and the setting that it resembles or None."""
     yield from _unknown_of(raw, Config.model_fields, "")
     credentials = raw.get("credentials")
     if isinstance(credentials, Mapping):
@@ -160,10 +169,10 @@ def _unknown(raw: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
 def _unknown_of(given: Mapping[str, Any], known: Collection[str], prefix: str) -> Iterator[tuple[str, str | None]]:
     plain = {re.sub(r"[-_. ]", "", name).lower(): name for name in known}
     for name, value in given.items():
-        if name in known or value is None or name.startswith("__"):  # the platform's own
+        if name in known or value is None or name.startswith("__"):  # the platform adds such names
             continue
         like = get_close_matches(re.sub(r"[-_. ]", "", name).lower(), plain, 1, SIMILAR)
-        # A secret could stand in the place of a name.
+        # A secret may have been pasted in place of a name.
         shown = name if re.fullmatch(r"[A-Za-z][A-Za-z_. -]{0,40}", name) else "a name that is no word"
         yield f"{prefix}{shown}", plain[like[0]] if like else None
 
@@ -176,7 +185,7 @@ def _sentence(error: ValidationError) -> str:
         where, message = ["credentials", "auth_type"], "must be api_token or oauth2.0"
     else:
         kind = where[1] if where[0] == "credentials" and len(where) > 1 else None
-        del where[1 : len(where) - 1]  # in credentials, pydantic puts the kind between the two names
+        del where[1 : len(where) - 1]  # in credentials, pydantic puts auth_type's value between the two names
         message = (
             first["msg"]
             .removeprefix("Value error, ")
@@ -188,7 +197,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _title(where: list[str], kind: str | None) -> str:
-    """Return the title that the form gives a setting, of its own or of the group that it is in."""
+    """Return the title of a setting in the form; that of its group if it has none."""
     field = form()["properties"].get(where[0], {})
     for option in field.get("oneOf", []):
         if option["properties"]["auth_type"]["const"] == kind and len(where) > 1:
@@ -198,6 +207,6 @@ def _title(where: list[str], kind: str | None) -> str:
 
 @cache
 def form() -> dict[str, Any]:
-    """Return the form's JSON schema."""
+    """Return the JSON schema of the form."""
     spec: dict[str, Any] = yaml.safe_load(pkgutil.get_data("source_slack_users", "spec.yaml") or b"")
     return dict(spec["connectionSpecification"])

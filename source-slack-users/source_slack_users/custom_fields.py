@@ -1,4 +1,4 @@
-"""Reads the custom fields of people's profiles, by their labels."""
+"""Reads the custom fields of people's profiles by their labels."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,30 +11,30 @@ from source_slack_users.slack_api import SlackApi
 from source_slack_users.workspaces import Workspace
 
 A_MINUTE = 100
-"""How many requests a minute Slack allows at least (users.profile.get: tier 4)."""
+"""Requests that Slack allows in a minute, at least (users.profile.get: tier 4)."""
 
 
 class CustomFields:
-    """Fills in the field `custom_fields` of records of the stream `users`."""
+    """Fills in the field `custom_fields` of the records of the stream `users`."""
 
     def __init__(self, api: SlackApi, workspaces: Iterable[Workspace]) -> None:
-        """Read the labels, once a read (Slack: team.profile.get)."""
+        """Read the labels of the fields (Slack: team.profile.get)."""
         self._api = api
         self._labels: dict[str, str] = {}
         for workspace in workspaces:
             self._read_labels(workspace)
 
     def complete(self, records: list[dict[str, Any]]) -> None:
-        """Fill in the custom fields of the records of a page.
+        """Fill in the custom fields of a page of records.
 
-        If the listing leaves out somebody's fields, Slack is asked for those of this one person (users.profile.get).
+        If the listing lacks a person's fields, requests them for this person (Slack: users.profile.get).
         """
         lacking = [record for record in records if self._labels and (record["profile"] or {}).get("fields") is None]
         if lacking:
             logger.info(
                 f"Slack's users.list leaves out the custom fields of {len(lacking)} of the next {len(records)} people. "
-                f"They take a request each: about {in_words(60 * -(-len(lacking) // A_MINUTE))}, as Slack allows some "
-                f"{A_MINUTE} a minute."
+                f"Reading them takes about {in_words(60 * -(-len(lacking) // A_MINUTE))}: one request per person, and Slack "
+                f"allows about {A_MINUTE} per minute."
             )
         for record in records:
             record["custom_fields"] = self._by_label((record["profile"] or {}).get("fields"))
@@ -46,18 +46,18 @@ class CustomFields:
         fields = (mapping(payload.get("profile")) or {}).get("fields")
         if not isinstance(fields, list):
             raise transient_error(
-                "Slack's team.profile.get gave an answer without fields. The next attempt may succeed."
+                "Slack's team.profile.get returned a response without fields. The next attempt may succeed."
             )
         for field in filter(None, map(mapping, fields)):
             field_id = text(field.get("id"))
             label = text(field.get("label")) or field_id
             if label in self._labels.values():
-                label = f"{label} ({field_id})"  # of two fields of one label, the second
+                label = f"{label} ({field_id})"  # the second of two fields with the same label
             if field_id is not None and label is not None:
                 self._labels.setdefault(field_id, label)
 
     def _ask_for(self, person: str) -> Any:
-        """Return the fields of one person; None if Slack no longer has the person."""
+        """Return the custom fields of one person; None if Slack no longer has the person."""
         try:
             payload, _ = self._api.call("users.profile.get", user=person)
         except RequestRejected as rejection:

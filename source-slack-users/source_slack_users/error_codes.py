@@ -1,4 +1,4 @@
-"""What each of Slack's error codes means for a sync: one table, with advice.
+"""Maps Slack's error codes to actions, with advice for the administrator.
 
 Slack documents the codes on the page of each method, for example https://docs.slack.dev/reference/methods/users.list.
 """
@@ -14,7 +14,7 @@ PERMISSIONS_PAGE = 'the page "OAuth & Permissions" of the Slack app (https://api
 
 @dataclass(frozen=True)
 class Rule:
-    """What to do about one error code: the CDK's action, and for a failure its advice and its type."""
+    """Holds the action for an error code, and for a failure its advice and type."""
 
     action: ResponseAction
     advice: str = ""
@@ -50,7 +50,7 @@ _BOT = _administrator(
 _CONSENT = _administrator("Slack does not accept this sign-in. Authenticate again in the source's form.")
 
 RULES: Mapping[str, Rule] = {
-    # Only an administrator can fix these.
+    # Errors that an administrator can fix.
     "invalid_auth": _renewable(
         "The token is not valid, may not call this method, or comes from an address that the workspace does not allow. "
         f"Copy it again from {PERMISSIONS_PAGE}, or authenticate again; then look at the workspace's allowed IP addresses."
@@ -76,8 +76,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "not_an_admin": _administrator("The token must belong to an administrator. Use one's user token (xoxp-)."),
     "not_allowed_token_type": _administrator(
-        "Slack does not offer this to tokens of this kind. users and user_groups need a bot's or a user's token (xoxb- or "
-        "xoxp-), the other streams an administrator's user token (xoxp-)."
+        "Slack does not allow this type of token. users and user_groups need a bot's or a user's token (xoxb- or xoxp-), the "
+        "other streams an administrator's user token (xoxp-)."
     ),
     "is_bot": _BOT,
     "user_is_bot": _BOT,
@@ -119,7 +119,7 @@ RULES: Mapping[str, Rule] = {
         "Member analytics are disabled in the organization. Have them enabled, or leave the stream member_activity out."
     ),
     "org_level_email_display_disabled": _administrator(
-        "Slack offers no analytics where the organization hides e-mail addresses. Leave the stream member_activity out."
+        "Slack offers no analytics if the organization hides e-mail addresses. Leave the stream member_activity out."
     ),
     "user_cannot_manage_public_channels": _administrator(
         "The token's owner may not manage the organization's public channels. Ask an organization administrator to allow it."
@@ -131,13 +131,13 @@ RULES: Mapping[str, Rule] = {
         "No Slack app has this Client ID. Copy it again from the app's page Basic Information."
     ),
     "bad_client_secret": _administrator(
-        "The Client secret is not that of the Slack app. Copy it again from the app's page Basic Information."
+        "The Client secret does not belong to the Slack app. Copy it again from the app's page Basic Information."
     ),
     "cannot_install_an_org_installed_app": _administrator(
         "The Slack app is installed in the organization. Authenticate as the organization, not as one workspace."
     ),
     "user_email_unverified": _administrator(
-        "Whoever authenticated has not confirmed their e-mail address at Slack. Have them confirm it, and authenticate again."
+        "The user who authenticated has not confirmed their e-mail address in Slack. Confirm it, and authenticate again."
     ),
     "bad_redirect_uri": _CONSENT,
     "invalid_code": _CONSENT,
@@ -145,7 +145,7 @@ RULES: Mapping[str, Rule] = {
     "no_scopes": _CONSENT,
     "oauth_authorization_url_mismatch": _CONSENT,
     "pkce_not_allowed": _CONSENT,
-    # These pass by themselves.
+    # Transient errors.
     "ratelimited": Rule(ResponseAction.RATE_LIMITED),
     "rate_limited": Rule(ResponseAction.RATE_LIMITED),
     "internal_error": _RETRY,
@@ -153,17 +153,17 @@ RULES: Mapping[str, Rule] = {
     "request_timeout": _RETRY,
     "service_unavailable": _RETRY,
     "team_added_to_org": _RETRY,
-    # What was asked for is not there, or no longer.
+    # Data that Slack does not have, yet or any more.
     "data_not_available": _LATER,
     "file_not_found": _LATER,
     "file_not_yet_available": _LATER,
     "metadata_not_available": _LATER,
     "user_not_found": _LATER,
     "users_not_found": _LATER,
-    # These ask for the listing in another way.
+    # Errors that restart a listing.
     "invalid_cursor": Rule(ResponseAction.RESET_PAGINATION),
     "limit_required": Rule(ResponseAction.REDUCE_PAGE_SIZE),
-    # Only a change of this connector fixes these.
+    # Errors that only a change of this connector fixes.
     "deprecated_endpoint": _OUTDATED,
     "method_deprecated": _OUTDATED,
     "unknown_method": _OUTDATED,

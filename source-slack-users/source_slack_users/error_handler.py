@@ -1,4 +1,4 @@
-"""What to do about each answer of Slack's: use it, retry, renew the token, list in another way, or fail."""
+"""Decides on a response: use it, retry, renew the token, list again, or fail."""
 
 import json
 import logging
@@ -23,21 +23,21 @@ from source_slack_users.transport import ResponseTooLarge, ResponseTooSlow, is_f
 
 Payload = dict[str, Any]
 
-# At --debug the CDK's client would log whole answers: people, and new tokens before they can be masked.
+# With --debug the CDK's client logs whole responses: people, and new tokens before they can be masked.
 logger = logging.getLogger("airbyte.slack")
 logger.setLevel(logging.INFO)
 
-# The CDK calls every wait "Rate limit exceeded", also after a refused connection; each wait is logged here instead.
+# The CDK logs every wait as "Rate limit exceeded", also after a refused connection; this module logs them instead.
 logging.getLogger("airbyte").addFilter(lambda record: not str(record.msg).startswith("UserDefinedBackoffException"))
-# Its warnings quote addresses.
+# The warnings of urllib3 quote URLs.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 LARGE_PAGE = 200
-"""Above it, Slack documents HTTP 500 for pages that are too large (Slack: users.list)."""
+"""Page size above which Slack documents HTTP 500 for pages that are too large (Slack: users.list)."""
 SMALLEST_PAGE = 100
 
 MAX_VALUES = 2_000_000
-"""Values of one answer; a page of 1,000 members has 100,000."""
+"""Values of one response; a page of 1,000 members has 100,000."""
 
 _FEW = 1 << 20
 _CDK_EXTRA_SECOND = 1
@@ -45,30 +45,39 @@ _CDK_EXTRA_SECOND = 1
 
 @runtime_checkable
 class Renewable(Protocol):
-    """An authenticator that can get a new token."""
+    """Authenticates, and can renew its token."""
 
     def renew_after(self, code: str) -> bool:
-        """Get a new token if that may help after an answer with `code`; return whether there is one.
+        """Renew the token if that may help; return whether it was renewed.
 
-        Raises AirbyteTracedException.
+        `code` is Slack's error code.
+
+        Raises AirbyteTracedException if the renewal fails.
         """
 
 
 class SlackErrorHandler(ErrorHandler, BackoffStrategy):
-    """Judges each answer by its HTTP status, then by the table of error codes, and bounds the retries of one request.
+    """Decides on a response by status and error code, and limits the retries.
 
-    A failure is raised here rather than returned as the CDK's FAIL, which writes the whole answer, people included,
-    into the log.
+    It raises failures instead of returning the CDK's FAIL, which logs the whole response, people included.
     """
 
-    # The CDK's limits lie beyond those of RetryBudget, which end in a sentence that an administrator understands.
+    # Beyond the limits of RetryBudget, which end in a sentence for the administrator.
     max_retries = 1_000_000
     max_time = 7 * 24 * 3600
 
     def __init__(
         self, host: str, retry_policy: RetryPolicy, auth: Renewable | None, *, of_stream: bool, unknown: FailureType
     ) -> None:
-        """`of_stream`: a rate limit is reported as a stream's status; `unknown`: the failure type of an unknown code."""
+        """Create a handler.
+
+        Args:
+            host: Slack's host, for messages.
+            retry_policy: The time limits.
+            auth: Renews the token; None if it cannot be renewed.
+            of_stream: Whether a rate limit is reported as the status of a stream.
+            unknown: The failure type of an error code without a rule.
+        """
         self.payload: Payload = {}
         self._host = host
         self._of_stream = of_stream
@@ -77,7 +86,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         self._unknown = unknown
 
     def begin(self, method: str, page_size: int) -> None:
-        """Start to judge a request for a page (`page_size` 0 for what is no listing)."""
+        """Start a request. `page_size` is 0 if it is not for a page of a listing."""
         self.payload = {}
         self._method = method
         self._page_size = page_size
@@ -86,10 +95,10 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         self._pause = 0.0
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
-        """Return what to do about one answer, or about the exception in its place; `answer` then holds Slack's JSON.
+        """Return the action for a response or exception, and set `payload`.
 
-        Raises AirbyteTracedException: config_error or system_error if no retry helps, transient_error if the time for
-        retries is over.
+        Raises AirbyteTracedException: config_error or system_error if a retry cannot help, transient_error if the time
+        for retries is over.
         """
         if not isinstance(response, requests.Response):
             return self._unreachable(response)
@@ -107,24 +116,23 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         if payload.get("ok") is True and status == 200:
             return ErrorResolution(ResponseAction.SUCCESS)
         if parsed is None and status == 200:
-            return self._fault("answered with something that is not JSON", response)
+            return self._fault("returned a response that is not JSON", response)
         raise config_error(
-            f"{response.url.partition('?')[0]} is not the Slack Web API: it answered with HTTP {status} and not as Slack "
-            "does. Set Address of the Slack Web API (api_url) to https://slack.com/api/, or for GovSlack to "
-            "https://slack-gov.com/api/."
+            f"{response.url.partition('?')[0]} is not the Slack Web API: it returned HTTP {status} without Slack's JSON. Set "
+            "Address of the Slack Web API (api_url) to https://slack.com/api/, or to https://slack-gov.com/api/ for GovSlack."
         )
 
     def backoff_time(
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
     ) -> float:
-        """Return the seconds to wait before the next try, less the second that the CDK adds."""
-        return self._pause - _CDK_EXTRA_SECOND or 1e-9  # 0 would make the CDK choose a wait
+        """Return the seconds to wait, less the second that the CDK adds."""
+        return self._pause - _CDK_EXTRA_SECOND or 1e-9  # for 0 the CDK chooses a wait of its own
 
     def _server_error(self, response: requests.Response) -> ErrorResolution:
         if response.status_code == 500 and self._page_size > LARGE_PAGE:
-            logger.warning(f"Slack's {self._method} answered a page of {self._page_size} with HTTP 500.")
+            logger.warning(f"Slack's {self._method} returned HTTP 500 for a page of {self._page_size}.")
             return ErrorResolution(ResponseAction.REDUCE_PAGE_SIZE)
-        return self._fault(f"answered with HTTP {response.status_code}", response)
+        return self._fault(f"returned HTTP {response.status_code}", response)
 
     def _rejected(self, payload: Payload, response: requests.Response) -> ErrorResolution:
         code = str(payload.get("error"))
@@ -132,9 +140,9 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         if rule.action is ResponseAction.RATE_LIMITED:
             return self._rate_limited("limits the rate of requests", response)
         if rule.action is ResponseAction.RETRY:
-            return self._fault(f"answered with {code}", response)
+            return self._fault(f"returned {code}", response)
         if rule.action is ResponseAction.REDUCE_PAGE_SIZE and self._page_size <= SMALLEST_PAGE:
-            return self._fault(f"answered with {code}", response)
+            return self._fault(f"returned {code}", response)
         if rule.action is ResponseAction.REFRESH_TOKEN_THEN_RETRY and self._renew(code):
             return ErrorResolution(ResponseAction.RETRY, FailureType.config_error)
         if rule.action in (ResponseAction.REDUCE_PAGE_SIZE, ResponseAction.RESET_PAGINATION):
@@ -142,18 +150,18 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         raise rejection(self._method, payload, self._unknown)
 
     def _renew(self, code: str) -> bool:
-        """Get a new token, once a request, if that may help; return whether there is one."""
+        """Renew the token once per request, if it helps; return whether it was renewed."""
         if self._auth is None or self._renewed or not self._auth.renew_after(code):
             return False
         self._renewed = True
-        logger.info(f"Slack refused {self._method} with {code}. Renewed the access token.")
+        logger.info(f"Slack rejected {self._method} with {code}. Renewed the access token.")
         self._pause = 0
         return True
 
     def _unreachable(self, error: Exception | None) -> ErrorResolution:
         if isinstance(error, ResponseTooLarge):
             raise config_error(
-                f"Slack's {self._method} sent {error}, which is more than Slack's longest answer. Lower People per request "
+                f"Slack's {self._method} sent {error}, more than any response of Slack's has. Lower People per request "
                 "(page_size), or correct Address of the Slack Web API (api_url)."
             )
         if isinstance(error, requests.exceptions.SSLError) and not _is_cut(error):
@@ -163,8 +171,8 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
                 "traffic, give its certificate to this connector (REQUESTS_CA_BUNDLE)."
             )
         if isinstance(error, ResponseTooSlow):
-            return self._fault(f"sent no whole answer within {in_words(self._retry_policy.response)}")
-        return self._fault(f"could not be reached at {self._host}: {_cause(error)}")
+            return self._fault(f"sent no complete response within {in_words(self._retry_policy.response)}")
+        return self._fault(f"is unreachable at {self._host}: {_cause(error)}")
 
     def _rate_limited(self, what: str, response: requests.Response) -> ErrorResolution:
         asked = _retry_after(response)
@@ -172,7 +180,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         if pause is None:
             wait = "" if asked is None else f" and asks to wait {asked:.0f} seconds"
             raise self._given_up(f"{what}{wait}", self._retry_policy.rate_limits)
-        # For RATE_LIMITED the CDK reports a stream's status.
+        # For RATE_LIMITED the CDK sends the status of a stream.
         action = ResponseAction.RATE_LIMITED if self._of_stream else ResponseAction.RETRY
         return self._wait(what, pause, action)
 
@@ -195,38 +203,39 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
 
 
 def _is_cut(error: requests.exceptions.SSLError) -> bool:
-    """Return whether a TLS error is a connection that was cut, rather than a peer that cannot be trusted."""
+    """Return whether a TLS error is a lost connection, not an untrusted peer."""
     return any(sign in str(error) for sign in ("EOF", "ZERO_RETURN", "timed out"))
 
 
 def _cause(error: Exception | None) -> str:
-    """Name what went wrong below HTTP; the exception's own words would quote the address."""
+    """Describe an error below HTTP, without the URL that its own text quotes."""
     reason = getattr(error.args[0] if error and error.args else None, "reason", None)
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy of the environment (HTTPS_PROXY) made no connection"
+        return "the proxy of the environment (HTTPS_PROXY) did not connect"
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "no connection in time"
+        return "the connection timed out"
     if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    return "no connection" if isinstance(reason, NewConnectionError) else "the connection was cut"
+        return "the response timed out"
+    return "no connection" if isinstance(reason, NewConnectionError) else "the connection was lost"
 
 
 def _parse(response: requests.Response) -> Any:
-    """Return the body's JSON; None if it is not JSON, or holds more values than any page: [[],[],[]] takes 30 times its size."""
+    """Return the body's JSON; None if it is not JSON, or has too many values."""
     content = response.content
+    # Small values such as [[],[],[]] take 30 times their size in memory.
     if len(content) > _FEW and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
         return None
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(content)  # accepts half an emoji at the end of a name, unlike orjson
+            return json.loads(content)  # accepts half a surrogate pair at the end of a name, unlike orjson
         except (ValueError, RecursionError):
             return None
 
 
 def _retry_after(response: requests.Response | None) -> float | None:
-    """Return the seconds that Slack asks to wait; None if it does not."""
+    """Return the seconds of Retry-After; None if there is no valid one."""
     try:
         asked = float(response.headers["Retry-After"]) if response is not None else -1
     except (KeyError, ValueError):

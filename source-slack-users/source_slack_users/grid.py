@@ -1,4 +1,7 @@
-"""Decides which of several workspaces gives the record of a person who is in more than one. Keeps ids, not records."""
+"""Chooses the workspace that gives the record of a person who is in several.
+
+Keeps ids, not records.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,15 +10,15 @@ from source_slack_users.users import is_deactivated, last_change, member_id, rig
 
 
 class Membership:
-    """Remembers in which workspaces each person is listed, where they are active, and what they may do there.
+    """Stores the workspaces of each person, where they are active, and their rights.
 
-    A person's record comes from the last workspace in which they are active, else from the last that lists them. The
-    workspaces are listed one after the other, each perhaps several times: the newest listing of each counts. Of a single
-    workspace nothing is remembered.
+    A person's record comes from the last workspace in which they are active, else from the last that lists them.
+    Workspaces are listed one after the other. If one is listed several times, its newest listing counts. Nothing is
+    stored if only one workspace is read.
     """
 
     def __init__(self, team_ids: Sequence[str], since: int) -> None:
-        """`since` is the time from which changes are remembered, in Unix seconds; 0 if none are wanted."""
+        """Store changes at or after `since`, in Unix seconds; none if it is 0."""
         self._team_ids = list(team_ids)
         self._since = since
         self._width = len(team_ids)
@@ -31,7 +34,7 @@ class Membership:
         self._listings.append(workspace)
 
     def see(self, member: Mapping[str, Any]) -> None:
-        """Note that the workspace lists a person."""
+        """Record that the current listing contains a person."""
         if self._width == 1:
             return
         person, workspace, updated = member_id(member), self._listings[-1], last_change(member)
@@ -43,9 +46,10 @@ class Membership:
         self._rights[person] = self._rights.get(person, 0) | rights_of(member)
 
     def take(self, person: str) -> list[str] | None:
-        """Return the ids of a person's workspaces if this listing gives the record; None if it does not.
+        """Return a person's workspace ids; None if this listing gives no record.
 
-        A record is given once, and again if this listing has a newer copy, or if another workspace is to give it now.
+        A record is given once. It is given again if this listing has a newer copy, or if the workspace that gives it
+        changed.
         """
         if self._width == 1:
             return self._team_ids
@@ -63,19 +67,19 @@ class Membership:
         return names
 
     def rights(self, person: str) -> int:
-        """Return what a person may do in any workspace (see `users.rights_of`)."""
+        """Return a person's combined rights in all workspaces (see `users.rights_of`)."""
         return self._rights.get(person, 0)
 
     def changed(self, person: str) -> int:
-        """Return the time of a person's last change in any workspace; 0 if there is none at or after `since`."""
+        """Return the time of a person's last change; 0 if it is before `since`."""
         return self._changed.get(person, 0)
 
     def awaited(self) -> list[int]:
-        """Return the indices of the workspaces that are to give records which nobody has taken."""
+        """Return the indices of the workspaces that have yet to give a record."""
         return sorted({self._owner(bits) for bits in self._untaken()})
 
     def left(self) -> int:
-        """Count the people whose record nobody has taken."""
+        """Count the people whose record was not given yet."""
         return sum(1 for _ in self._untaken())
 
     def _untaken(self) -> Iterator[int]:

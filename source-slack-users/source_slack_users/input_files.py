@@ -1,4 +1,4 @@
-"""The files that a command is given: read with a sentence for whatever can be wrong with them, and never quoted."""
+"""Reads the files of a command; errors never quote their content."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ CONFIGURATION, CATALOG, STATE = "configuration", "configured catalog", "state"
 
 
 def read_json(path: str, kind: str) -> Any:
-    """Return the JSON of a file in UTF-8 or UTF-16. Raises config_error with the line and column of what is wrong."""
+    """Return the JSON of a file in UTF-8 or UTF-16.
+
+    Raises config_error with the line and column of a mistake.
+    """
     try:
         content = Path(path).read_bytes()
         return json.loads(content)
@@ -39,21 +42,21 @@ def read_json(path: str, kind: str) -> Any:
 
 
 def read_catalog(path: str) -> ConfiguredAirbyteCatalog:
-    """Return the configured catalog of a file. Raises config_error."""
+    """Return the configured catalog of a file. Raises config_error if it is not one."""
     content = read_json(path, CATALOG)
     try:
         return ConfiguredAirbyteCatalogSerializer.load(content)
     except Exception:  # what the serializer raises is not documented, and quotes the content
         raise config_error(
-            f"The {CATALOG} {path} has another form than Airbyte's. It lists each stream as an object with stream, sync_mode "
+            f"The {CATALOG} {path} does not have Airbyte's format. It lists each stream as an object with stream, sync_mode "
             "and destination_sync_mode."
         ) from None
 
 
 def read_states(path: str | None) -> list[AirbyteStateMessage]:
-    """Return the states of a file: a list of STREAM states, or the legacy form, one object of streams.
+    """Return the states of a file: a list of STREAM states, or one legacy object.
 
-    Raises config_error.
+    Raises config_error if it is neither.
     """
     content = read_json(path, STATE) if path else None
     if isinstance(content, dict):
@@ -74,7 +77,7 @@ def _states(entry: Any, path: str | None) -> list[AirbyteStateMessage]:
         raise _no_states(path) from None
     if state.type not in (None, AirbyteStateType.STREAM) or state.stream is None:
         raise config_error(
-            f"The {STATE} {path} holds a state that is not of a stream. This source has states of type STREAM: clear the "
+            f"The {STATE} {path} holds a state that is not of type STREAM, the only type of this source. Clear the "
             "connection's data, or leave the state out."
         )
     return [state]
@@ -87,5 +90,5 @@ def _stream_state(name: str, blob: Mapping[str, Any]) -> AirbyteStateMessage:
 
 def _no_states(path: str | None) -> Exception:
     return config_error(
-        f"The {STATE} {path} has another form than Airbyte's. It is a list of STREAM states, as the last read printed them."
+        f"The {STATE} {path} does not have Airbyte's format. It is a list of STREAM states, as the last read printed them."
     )

@@ -1,4 +1,4 @@
-"""Lists with a method of Slack's: each item once, or again if a newer copy comes, and never without end."""
+"""Reads a paged listing of Slack's to its end, without duplicates."""
 
 from array import array
 from bisect import bisect_left
@@ -14,7 +14,7 @@ from source_slack_users.error_handler import SMALLEST_PAGE, Payload, logger
 from source_slack_users.errors import failure, transient_error
 from source_slack_users.slack_api import SlackApi
 
-# An item's key (None if it has none and is to be left out), and its version: a later copy counts only if it is newer.
+# Returns the key of an item (None to skip it) and its version; a further copy is emitted only if its version is newer.
 Versioned = Callable[[Any], tuple[Hashable, int]]
 Paging = Callable[[int, Payload | None], Payload | None]
 
@@ -24,7 +24,10 @@ BUCKETS = 4096
 
 
 def by_cursor(limit: int, payload: Payload | None) -> Payload | None:
-    """Return the parameters of the page after `answer`, of the first without one, and None after the last."""
+    """Return the parameters of the next page; None after the last.
+
+    `payload` is that of the page before; None for the first page.
+    """
     if payload is None:
         return {"limit": limit}
     cursor = (payload.get("response_metadata") or {}).get("next_cursor")
@@ -33,15 +36,15 @@ def by_cursor(limit: int, payload: Payload | None) -> Payload | None:
 
 @dataclass(frozen=True)
 class Listing:
-    """A listing with one of Slack's methods.
+    """Lists the items of one of Slack's methods.
 
     Attributes:
         api: The client of the stream.
         method: The method, such as users.list.
-        key: The field of its answers that holds the items.
-        versioned: Returns an item's key and version; items with the key None are left out, with a warning.
+        key: The field of the payload that holds the items.
+        versioned: Returns the key and version of an item; items with the key None are skipped, with a warning.
         paging: Returns the parameters of the next page.
-        kind: dict if the field holds an object: its items are the pairs of it.
+        kind: dict if the field holds an object, whose pairs are the items.
         params: Further parameters of each request.
     """
 
@@ -56,9 +59,11 @@ class Listing:
     def pages(self) -> Iterator[list[Any]]:
         """Yield, page by page, the items that are new, or newer than their last copy.
 
-        If Slack forgets the cursor, or wants smaller pages, the listing starts again. Raises AirbyteTracedException:
-        system_error if it does not end, transient_error if it is not whole after several starts or if an answer has no
-        list, and what `SlackApi.call` raises.
+        Starts the listing again if Slack rejects the cursor or asks for smaller pages.
+
+        Raises:
+            AirbyteTracedException: system_error if the listing does not end; transient_error if it is incomplete after
+                several starts, or if a response has no items field; and what `SlackApi.call` raises.
         """
         progress = Progress(self.method, self.key, self.versioned)
         restarts = 0
@@ -66,40 +71,40 @@ class Listing:
             try:
                 for content in self._contents():
                     yield progress.take(list(content.items()) if isinstance(content, dict) else content)
-                    content.clear()  # before the next page is there, so that memory holds one at a time
+                    content.clear()  # before the next page arrives, so that memory holds one page at a time
                 return
             except PaginationResetRequiredException:
                 restarts += 1
             except PageSizeReductionRequiredException:
                 self.api.page_size = max(SMALLEST_PAGE, self.api.page_size // 2)
-                logger.info(f"Listing {self.method} from its start, {self.api.page_size} a page.")
+                logger.info(f"Restarting {self.method} with pages of {self.api.page_size}.")
             progress.restart()
         raise transient_error(
-            f"Slack's {self.method} was listed from its start {MOST_RESTARTS} times, and was never whole. Gave up; a "
-            "later attempt may succeed. Lower People per request (page_size) if it does not."
+            f"Slack's {self.method} was restarted {MOST_RESTARTS} times without reaching its end. A later attempt may "
+            "succeed; lower People per request (page_size) if it does not."
         )
 
     def _contents(self) -> Iterator[Any]:
         asked: list[Payload] = []
         page = self.paging(self.api.page_size, None)
         while page is not None:
-            if page in asked:  # Slack leads in a circle
+            if page in asked:  # Slack's cursors form a cycle
                 raise PaginationResetRequiredException
             asked.append(page)
             payload, _ = self.api.call(self.method, **page, **self.params)
             content = payload.get(self.key)
-            # Taken for an empty page, an answer without a list would end a listing that is not whole.
-            if not isinstance(content, (list, self.kind)):  # PHP, in which Slack is written, has [] for an empty {}
+            # Read as an empty page, a response without items would end an incomplete listing.
+            if not isinstance(content, (list, self.kind)):  # Slack sends [] for an empty object
                 raise transient_error(
-                    f"Slack's {self.method} gave an answer without {self.key}, so the listing is not whole. The next "
-                    "attempt reads it again."
+                    f"Slack's {self.method} returned a response without {self.key}, so the listing is incomplete. The "
+                    "next attempt reads it again."
                 )
             page = self.paging(self.api.page_size, payload)
             yield content
 
 
 class Progress:
-    """Drops copies that are not newer, and gives a listing up after ten pages in a row without a new item."""
+    """Removes duplicates, and fails after ten pages in a row without a new item."""
 
     def __init__(self, method: str, key: str, versioned: Versioned) -> None:
         self._method = method
@@ -109,12 +114,15 @@ class Progress:
         self.restart()
 
     def restart(self) -> None:
-        """Expect once more the items that are known already: the listing starts again."""
+        """Start the listing again: items that are known already come once more."""
         self._listed = 0
         self._stalled = 0
 
     def take(self, items: list[Any]) -> list[Any]:
-        """Return the items of a page that are new or newer. Raises system_error if the listing does not end."""
+        """Return the items of a page that are new or newer.
+
+        Raises system_error if the listing does not end.
+        """
         known = len(self._versions)
         versioned, advance = self._versioned, self._versions.advance
         kept, nameless = [], 0
@@ -125,25 +133,27 @@ class Progress:
             elif advance(key, version):
                 kept.append(item)
         if nameless:
-            logger.warning(f"Slack's {self._method} has {nameless} {self._key} without an ID on one page: left out.")
+            logger.warning(
+                f"Slack's {self._method} returned {nameless} {self._key} without an ID on one page: skipped."
+            )
         self._listed += len(items)
-        # After a restart the known items come again: until more were listed than are known, that is no standstill.
+        # After a restart the known items come again: pages without a new item count only once all of those have come.
         repeats = bool(items) and self._listed <= known
         self._stalled = 0 if len(self._versions) > known or repeats else self._stalled + 1
         if self._stalled == STALLED_PAGES:
             raise failure(
-                f"Slack's {self._method} does not end: {STALLED_PAGES} pages in a row brought nothing new, and each "
-                "names a next one. Sync again; if it stays so, report it to Slack's support.",
+                f"Slack's {self._method} does not end: {STALLED_PAGES} pages in a row had no new item, and each named a "
+                "next page. Sync again; if it fails again, report it to Slack's support.",
                 FailureType.system_error,
             )
         return kept
 
 
 class Versions:
-    """Remembers the newest version of each key, in some 16 bytes a key.
+    """Stores the newest version of each key, in about 16 bytes per key.
 
-    A dict of ids would take ten times that, for it keeps the ids' texts, scattered over the memory of pages that are
-    past. Of each key only its hash is kept: in 64 bits, two of 300,000 keys share one in one of 400 million listings.
+    A dict takes ten times as much, because it keeps the texts of the keys. Only the hash of a key is kept: of 300,000
+    keys, two share a 64-bit hash in one of 400 million listings.
     """
 
     def __init__(self) -> None:
@@ -155,7 +165,7 @@ class Versions:
         return self._count
 
     def advance(self, key: Hashable, version: int) -> bool:
-        """Take the version if the key is new, or has an older one; return whether it was taken."""
+        """Store a version if it is the key's first or newest; return whether it is."""
         hashed = hash(key)
         bucket = hashed % BUCKETS
         hashes, versions = self._hashes[bucket], self._versions[bucket]

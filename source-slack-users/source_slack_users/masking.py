@@ -1,4 +1,4 @@
-"""Masking: the CDK replaces secrets in logs and errors; it is given each form in which one could appear."""
+"""Registers all forms of a secret with the CDK, which masks logs and errors."""
 
 import html
 import json
@@ -8,18 +8,21 @@ from urllib.parse import quote, quote_plus
 from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 
 SHORTEST = 4
-"""Characters of the shortest secret that is masked: a shorter one is in every second word, and masks the log."""
+"""Characters of the shortest secret that is masked: a shorter one occurs in ordinary words."""
 
 _FORMS: set[str] = set()
 
 
 def mask(*secrets: str) -> None:
-    """Have secrets replaced in logs and errors: as they are, and escaped up to twice for JSON, Python, HTML or a URL."""
+    """Mask secrets in logs and errors.
+
+    They are masked plain, and escaped up to twice for JSON, Python, HTML or URLs.
+    """
     for secret in secrets:
         if len(secret) >= SHORTEST:
             once = set(_escaped(secret))
             _FORMS.update({secret}, once, *map(_escaped, once))
-    # The longest first: a secret that begins with another one must not be left half masked.
+    # The longest first, so that a secret that begins with another one is masked as a whole.
     update_secrets(sorted(_FORMS, key=len, reverse=True))
 
 

@@ -1,4 +1,4 @@
-"""Reads what each person did on each day, from the files of Slack's analytics: the stream `member_activity`."""
+"""Reads each person's activity by day: the stream `member_activity`."""
 
 import gzip
 import io
@@ -22,7 +22,7 @@ ONE_DAY = timedelta(1)
 FIRST_READ = 30 * ONE_DAY
 LONGEST_LINE = 1 << 20
 LARGEST_FILE = 2 << 30
-"""Bytes of what is in a file. The largest organizations have some 0.5 GB a day; what has more is a fault or an attack."""
+"""Bytes of an unpacked file. The largest organizations have about 0.5 GB a day."""
 
 _to_record = record_builder(
     "member_activity",
@@ -31,15 +31,17 @@ _to_record = record_builder(
 
 
 class MemberActivity(SlackStream):
-    """Reads one record a person and day (Slack: admin.analytics.getFile)."""
+    """Reads one record per person and day (Slack: admin.analytics.getFile)."""
 
     primary_key: ClassVar[list[str]] = ["user_id", "date"]
     cursor_field = "date"
 
     def records(self, state: State) -> Iterator[Record]:
-        """Read the files of the days after the state's, newest first; without a state those of the last 30 days.
+        """Read the files of the days since the state, newest first.
 
-        A day's file is there after about two days, so the newest day is found by asking.
+        Without a state, reads the last 30 days.
+
+        Slack publishes the file of a day after about two days, so the first file found is the newest.
         """
         self.identify()
         since = self.since(state)
@@ -56,20 +58,20 @@ class MemberActivity(SlackStream):
             day -= ONE_DAY
 
     def next_state(self, state: State) -> State:
-        """Return the newest day that was read, if any; before the oldest one that is still to come."""
+        """Return the newest day read, or the day before a gap that is yet to be filled."""
         since = self.since(state)
         reached = max(filter(None, [self._reached, _day(since) if since else None]), default=None)
         return {} if reached is None else {"date": reached.isoformat()}
 
     def _file_of(self, day: date) -> bytes | None:
-        """Return the file of a day; None if there is none."""
+        """Return the file of a day; None if Slack has none."""
         try:
             return self._api.download(METHOD, type="member", date=day.isoformat())
         except RequestRejected as rejection:
             if rejection.code not in NO_FILE:
                 raise
             if rejection.code == NOT_YET and self._reached is not None:
-                self._reached = day - ONE_DAY  # a gap, which the next read is to fill
+                self._reached = day - ONE_DAY  # a gap, which the next read fills
             return None
 
 
@@ -87,11 +89,11 @@ def _records_of(day: date, file: bytes) -> Iterator[Record]:
         else:
             yield record
     if nameless:
-        logger.warning(f"Slack's file of {day} has {nameless} lines without a user ID: left out.")
+        logger.warning(f"Slack's file of {day} has {nameless} lines without a user ID: skipped.")
 
 
 def _lines(day: date, file: bytes) -> Iterator[Any]:
-    """Unpack a file line by line, within bounds."""
+    """Yield the JSON of each line of a file, within the limits of size."""
     unpacked: Any = gzip.GzipFile(fileobj=io.BytesIO(file)) if file.startswith(b"\x1f\x8b") else io.BytesIO(file)
     size = 0
     try:

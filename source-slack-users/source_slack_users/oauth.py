@@ -1,4 +1,7 @@
-"""Signing requests with a token, and renewing a token that expires (Slack: token rotation)."""
+"""Signs requests with a token, and renews tokens that rotate.
+
+See https://docs.slack.dev/authentication/using-token-rotation.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -17,14 +20,17 @@ from source_slack_users.masking import mask
 from source_slack_users.retries import RetryPolicy
 from source_slack_users.slack_api import SlackApi
 
-# A request that is sent within this time before the expiry might arrive after it.
+# A request sent within this time before the expiry might arrive after it.
 MARGIN = timedelta(minutes=1)
 
 
 def sign_in(config: Config, raw: Mapping[str, Any], retry_policy: RetryPolicy) -> AuthBase:
-    """Build what signs requests with the configuration's token, and mask its secrets in every output.
+    """Build the authenticator, and mask the secrets of the configuration.
 
-    `raw` is the configuration as the platform gave it; a renewed pair of tokens is handed back in a copy of it.
+    Args:
+        config: The configuration.
+        raw: The configuration as the platform sent it; renewed tokens are returned to it in a copy.
+        retry_policy: The time limits of a renewal.
     """
     credentials = config.credentials
     mask_secrets(credentials)
@@ -36,7 +42,7 @@ def sign_in(config: Config, raw: Mapping[str, Any], retry_policy: RetryPolicy) -
 
 
 def mask_secrets(credentials: ApiToken | OAuth) -> None:
-    """Mask the secrets of the configuration in every output."""
+    """Mask the secrets of the credentials in all output."""
     if isinstance(credentials, ApiToken):
         mask(credentials.api_token)
     else:
@@ -44,9 +50,11 @@ def mask_secrets(credentials: ApiToken | OAuth) -> None:
 
 
 class RotatingToken(AuthBase):
-    """Signs requests with an access token, and renews it with a refresh token, which can be used once.
+    """Signs requests with an access token, and renews it with a refresh token.
 
-    Without an expiry date the access token is used until Slack refuses it.
+    A refresh token can be used once.
+
+    Without an expiry date, the access token is used until Slack rejects it.
     """
 
     def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, retry_policy: RetryPolicy) -> None:
@@ -56,7 +64,7 @@ class RotatingToken(AuthBase):
         self._revoked = False
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request, with a renewed token if the present one is about to expire."""
+        """Sign a request; renew the token first if it is about to expire."""
         expiry = self._credentials.token_expiry_date
         if expiry is not None and datetime.now(timezone.utc) + MARGIN >= expiry:
             self.renew()
@@ -64,9 +72,9 @@ class RotatingToken(AuthBase):
         return request
 
     def renew_after(self, code: str) -> bool:
-        """Renew the tokens after a refusal with `code` if that may help; return whether they are renewed.
+        """Renew the tokens if that may help; return whether they were renewed.
 
-        A token expires again and again; one that was revoked or is not valid is renewed once a command.
+        An expired token is renewed every time; one that was revoked or is not valid, once per command.
         """
         if code != "token_expired":
             if self._revoked:
@@ -76,9 +84,10 @@ class RotatingToken(AuthBase):
         return True
 
     def renew(self) -> None:
-        """Renew the pair of tokens, and hand the new one to the platform at once (Slack: oauth.v2.access).
+        """Renew both tokens, and send them to the platform (Slack: oauth.v2.access).
 
-        Raises config_error if Slack refuses, transient_error if it is unreachable; then no message is sent.
+        Raises config_error if Slack rejects the refresh token, transient_error if Slack is unreachable. Then it sends
+        no CONTROL message.
         """
         old = self._credentials
         payload, _ = self._api.call(
@@ -107,18 +116,19 @@ class RotatingToken(AuthBase):
         self._hand_over()
 
     def _hand_over(self) -> None:
-        """Print the CONTROL message now: if this process dies first, the platform cannot sign in again."""
+        """Print the CONTROL message with the new tokens."""
+        # At once: if this process ended before, the platform could not sign in again.
         new = self._credentials
         given = {name: value for name, value in self._raw["credentials"].items() if name != "token_expiry_date"}
         given |= {"access_token": new.access_token, "refresh_token": new.refresh_token}
-        if new.token_expiry_date is not None:  # an empty one would not be a date-time, as the spec wants it
+        if new.token_expiry_date is not None:  # the spec's format date-time rejects an empty one
             given["token_expiry_date"] = new.token_expiry_date.strftime("%Y-%m-%dT%H:%M:%SZ")
         self._raw["credentials"] = given
         emit_configuration_as_airbyte_control_message(self._raw)
 
 
 def _expiry(expires_in: Any) -> datetime | None:
-    """Return when a token expires that is valid for `expires_in` seconds; None if Slack sends no number."""
+    """Return the time in `expires_in` seconds; None if it is not a number."""
     try:
         return datetime.now(timezone.utc) + timedelta(seconds=expires_in)
     except (TypeError, OverflowError):

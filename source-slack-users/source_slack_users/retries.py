@@ -1,4 +1,4 @@
-"""How long a request is retried: two minutes from its first fault, an hour for rate limits, three minutes for an answer."""
+"""Limits the retries of a request by time."""
 
 import time
 from dataclasses import dataclass
@@ -6,15 +6,18 @@ from dataclasses import dataclass
 _UNITS = ((3600, "hour"), (60, "minute"))
 
 LONGEST_PAUSE = 30
-"""Seconds between two tries, unless Slack asks for more."""
+"""Seconds between two attempts, unless Slack asks for more."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long to wait for Slack, in seconds.
+    """Holds the time limits of a request, in seconds.
 
-    `faults` from the first fault of a request; `rate_limits` in all where Slack asks to wait; `answer` for one whole
-    answer; `timeout` to connect, and between two pieces of an answer.
+    Attributes:
+        faults: From the first fault to the last attempt.
+        rate_limits: For all waits that Slack asks for.
+        response: For one whole response.
+        timeout: To connect, and between two parts of a response.
     """
 
     faults: float = 120
@@ -24,7 +27,7 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """Counts the time that one request has taken for its faults and rate limits."""
+    """Tracks the time that one request has spent on faults and rate limits."""
 
     def __init__(self, retry_policy: RetryPolicy) -> None:
         self._retry_policy = retry_policy
@@ -33,9 +36,9 @@ class RetryBudget:
         self._deadline: float | None = None
 
     def pause_after_fault(self, asked: float | None) -> float | None:
-        """Return how many seconds to wait before the next try; None if the time for faults is over.
+        """Return the seconds to wait; None if the time for faults is over.
 
-        The last try is at the very end of that time, never before it.
+        The last attempt is at the end of that time, not before it.
         """
         now = time.monotonic()
         if self._deadline is None:
@@ -44,13 +47,13 @@ class RetryBudget:
         return min(self._backoff() if asked is None else asked, left) if left > 0 else None
 
     def pause_after_rate_limit(self, asked: float | None) -> float | None:
-        """Return how many seconds to wait before the next try; None if that exceeds the time for rate limits."""
+        """Return the seconds to wait; None if they exceed the time for rate limits."""
         pause = self._backoff() if asked is None else max(asked, 1)
         self._limited += pause
         if self._limited > self._retry_policy.rate_limits:
             return None
         if self._deadline is not None:
-            self._deadline += pause  # this wait is no fault
+            self._deadline += pause  # a rate limit is not a fault
         return pause
 
     def _backoff(self) -> float:
@@ -59,7 +62,7 @@ class RetryBudget:
 
 
 def in_words(seconds: float) -> str:
-    """Write a duration: 1 hour, 3 minutes, 12 seconds."""
+    """Format a duration: 1 hour, 3 minutes, 12 seconds."""
     whole = round(seconds)
     size, unit = next((each for each in _UNITS if whole >= each[0] and whole % each[0] == 0), (1, "second"))
     return f"{whole // size} {unit}{'' if whole == size else 's'}"

@@ -1,4 +1,7 @@
-"""The console script `source-slack-users`: the CDK's entry point, and a message for each way in which it can end."""
+"""Runs the console script `source-slack-users`.
+
+It calls the CDK's entry point, and reports every error as an Airbyte message.
+"""
 
 import logging
 import os
@@ -26,15 +29,15 @@ USAGE = "usage: source-slack-users {spec,check,discover,read} [-h] [--config FIL
 
 
 def run() -> None:
-    """Run one Airbyte command (spec, check, discover or read) with the arguments of the process.
+    """Run the command in the process arguments: spec, check, discover or read.
 
-    The exit status is 0 on success and after a failed check, 1 after a TRACE ERROR, 2 without a command.
+    Exits with 0 on success and after a failed check, 1 after a TRACE ERROR, 2 without a command.
     """
     arguments = sys.argv[1:]
     if not arguments:
         sys.stderr.write(USAGE)
         sys.exit(2)
-    logging.raiseExceptions = False  # a line of the log that cannot be written must not become a traceback
+    logging.raiseExceptions = False  # logging prints a traceback if a line cannot be written
     try:
         _require_folder_and_output()
         launch(SourceSlackUsers(), arguments)
@@ -49,13 +52,13 @@ def _require_folder_and_output() -> None:
         tempfile.gettempdir()
     except FileNotFoundError:
         raise config_error(
-            "No folder for temporary files can be written, and Airbyte's CDK needs one. Make /tmp writable, or name a folder "
-            "in TMPDIR."
+            "No folder for temporary files is writable, and Airbyte's CDK needs one. Make /tmp writable, or name a folder in "
+            "TMPDIR."
         ) from None
 
 
 def _explained(error: Exception) -> AirbyteTracedException:
-    if isinstance(error, OSError) and error.errno is not None:  # those of requests have no number
+    if isinstance(error, OSError) and error.errno is not None:  # the OSErrors of requests have no errno
         return failure(
             f"The output, or the folder for temporary files, cannot be written ({error.strerror or type(error).__name__}).",
             FailureType.transient_error,
@@ -64,10 +67,10 @@ def _explained(error: Exception) -> AirbyteTracedException:
 
 
 def _end(command: str, error: AirbyteTracedException) -> NoReturn:
-    """Send the last message and end: CONNECTION_STATUS for a check, else TRACE ERROR.
+    """Print the last message and exit: CONNECTION_STATUS or TRACE ERROR.
 
-    Secrets are masked in its fields, not in the line: a short one could be a part of the JSON. If the output fails, the
-    sentence goes to standard error.
+    Masks secrets in the message's fields, because a short one could be part of the JSON's syntax. If standard output
+    fails, prints the sentence to standard error.
     """
     message, status = error.as_sanitized_airbyte_message(), 1
     sentence = filter_secrets(str(error))
@@ -77,7 +80,7 @@ def _end(command: str, error: AirbyteTracedException) -> NoReturn:
     line = orjson.dumps(AirbyteMessageSerializer.dump(message)).decode()
     if not _written(line, sys.__stdout__):
         _written(sentence, sys.__stderr__)
-        os._exit(1)  # the interpreter would try once more to write, and fail with words of its own
+        os._exit(1)  # at a normal exit the interpreter writes the buffer again, and prints an error of its own
     sys.exit(status)
 
 

@@ -1,4 +1,4 @@
-"""Slack's Web API over HTTP: one call, one file."""
+"""Sends requests to Slack's Web API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,16 @@ class SlackApi:
         page_size: int = 1000,
         unknown: FailureType = FailureType.system_error,
     ) -> None:
-        """`name` is the stream's, for its status, if it is for one; `unknown` the failure type of an error code without a rule."""
+        """Create a client.
+
+        Args:
+            name: The stream whose status shows rate limits; None outside a stream.
+            api_url: The address of the Web API, with a slash at its end.
+            auth: Signs the requests; None to send them unsigned.
+            retry_policy: The time limits.
+            page_size: The items of a page.
+            unknown: The failure type of an error code without a rule.
+        """
         self._api_url = api_url
         self.page_size = page_size
         self._errors = SlackErrorHandler(
@@ -51,17 +60,26 @@ class SlackApi:
     def call(
         self, method: str, form: Mapping[str, str] | None = None, **params: Any
     ) -> tuple[Payload, Mapping[str, str]]:
-        """Call `method` and return Slack's JSON, whose `ok` is true, and the headers of the answer.
+        """Call a method of the Web API.
 
-        With `form` it is a POST with these fields; else a GET with `params` in its query. Raises what
-        `SlackErrorHandler.interpret_response` raises, and the CDK's PaginationResetRequiredException and
-        PageSizeReductionRequiredException if Slack wants a listing in another way.
+        Args:
+            method: The method, such as users.list.
+            form: The fields of a POST; None for a GET.
+            params: The query; without those that are None.
+
+        Returns:
+            Slack's JSON, whose `ok` is true, and the response's headers.
+
+        Raises:
+            AirbyteTracedException: As `SlackErrorHandler.interpret_response` raises it.
+            PaginationResetRequiredException: If Slack rejects the cursor.
+            PageSizeReductionRequiredException: If Slack requires smaller pages.
         """
         response = self._send(method, form, params)
         return self._errors.payload, response.headers
 
     def download(self, method: str, **params: Any) -> bytes:
-        """Return the file that `method` answers with, compressed as it came. Raises what `call` raises."""
+        """Return the compressed file that `method` returns. Raises what `call` raises."""
         return self._send(method, None, params).content
 
     def _send(self, method: str, form: Mapping[str, str] | None, params: Mapping[str, Any]) -> requests.Response:
@@ -78,9 +96,9 @@ class SlackApi:
             raise
         except OSError as error:
             if error.errno is not None:
-                raise  # of the output, for example; that of requests, which looks for the certificates, has no number
+                raise  # from the output, for example; requests raises one without errno if it finds no certificates
             raise config_error(
-                f"The certificates to trust cannot be read ({error}). Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the "
+                f"The trusted certificates cannot be read ({error}). Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the "
                 "environment of this connector."
             ) from error
         return response

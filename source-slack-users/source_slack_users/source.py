@@ -1,4 +1,4 @@
-"""Airbyte's commands for this source: what `check` proves, and which streams there are."""
+"""Implements Airbyte's commands: the connection check, and the list of streams."""
 
 import logging
 import threading
@@ -36,7 +36,7 @@ from source_slack_users.user_groups import UserGroups
 from source_slack_users.users_stream import Users
 from source_slack_users.workspaces import identify, workspaces_to_read
 
-# `check` answers within 30 seconds, the start of the process included.
+# Airbyte expects a check within 30 seconds, including the start of the process.
 CHECK_RETRY_POLICY = RetryPolicy(faults=6, rate_limits=5, response=6, timeout=(4, 5))
 CHECK_SECONDS = 20
 
@@ -47,14 +47,17 @@ _PLACEHOLDER = "xoxb-none"  # fits the spec, which the CDK checks
 
 
 class SourceSlackUsers(AbstractSource):
-    """The people of Slack, as an Airbyte source."""
+    """Reads the people of Slack as an Airbyte source."""
 
     raise_exception_on_missing_stream = True
     _reading: list[SlackStream]
 
     @staticmethod
     def read_config(config_path: str) -> MutableMapping[str, Any]:
-        """Read the configuration's file; the command reports one that cannot be read, as any other bad configuration."""
+        """Read the configuration file.
+
+        If it cannot be read, returns an object with the reason, which the command reports as an invalid configuration.
+        """
         try:
             config = read_json(config_path, CONFIGURATION)
         except AirbyteTracedException as error:
@@ -65,19 +68,19 @@ class SourceSlackUsers(AbstractSource):
 
     @classmethod
     def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
-        """Read the configured catalog's file. Raises config_error."""
+        """Read the configured catalog. Raises config_error if it cannot be read."""
         return read_catalog(catalog_path)
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        """Read the state's file, also in the form before 2022. Raises config_error."""
+        """Read the state, legacy or not. Raises config_error if it cannot be read."""
         return read_states(state_path)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """Return the settings that were given; instead of an invalid configuration, one that holds only the reason.
+        """Return the given settings; the reason if the configuration is not valid.
 
-        The CDK's own would write all secrets to a file, reject a null in place of an optional setting, quote the
-        credentials in its message, and not mask those under an unknown name.
+        Overrides the CDK's method, which writes all secrets to a file, rejects null for an optional setting, quotes the
+        credentials in its message, and does not mask those under an unknown name.
         """
         try:
             mask_secrets(parse_config(_accepted(config)).credentials)
@@ -88,16 +91,19 @@ class SourceSlackUsers(AbstractSource):
         return given_settings(config)
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Prove the configuration, and return in one sentence what is wrong with it; the CDK's own would quote it."""
+        """Check the configuration, and return the reason of a failure.
+
+        The CDK's own method quotes the configuration.
+        """
         succeeded, problem = self.check_connection(logger, config)
         if succeeded:
             return AirbyteConnectionStatus(status=Status.SUCCEEDED)
         return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(problem)))
 
     def check_connection(self, logger: logging.Logger, config: Mapping[str, Any]) -> tuple[bool, str | None]:
-        """Prove the token, its scopes and the workspaces; answer whether all is well, and if not, why."""
+        """Check token, scopes and workspaces; return success, and a failure's reason."""
         try:
-            _within(CHECK_SECONDS, lambda: _prove(logger, config))
+            _within(CHECK_SECONDS, lambda: _check(logger, config))
         except AirbyteTracedException as error:
             return False, str(error)
         except Exception as error:
@@ -105,7 +111,7 @@ class SourceSlackUsers(AbstractSource):
         return True, None
 
     def streams(self, config: Mapping[str, Any]) -> list[Stream]:
-        """Make the streams. Raises config_error for a configuration that is not valid."""
+        """Build the streams. Raises config_error if the configuration is not valid."""
         parsed = parse_config(_accepted(config))
         auth = sign_in(parsed, config, RetryPolicy())
         started = time.time()
@@ -119,9 +125,9 @@ class SourceSlackUsers(AbstractSource):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Read the streams one after the other; each that fails has its own TRACE, and the others go on.
+        """Read the streams one after the other; if one fails, send its TRACE and go on.
 
-        Raises an error of the right failure type at the end if any failed: the CDK's own is always a config_error.
+        If any failed, raises an error of the right failure type at the end. The CDK's own is always a config_error.
         """
         self._reading = []
         try:
@@ -142,14 +148,14 @@ def _accepted(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return config
 
 
-def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
+def _check(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     config = parse_config(_accepted(raw))
     auth = sign_in(config, raw, CHECK_RETRY_POLICY)
     api = SlackApi(None, config.api_url, auth, retry_policy=CHECK_RETRY_POLICY)
     identity = identify(api)
     identity.require_scopes()
     workspaces = workspaces_to_read(api, identity, config.team_ids)
-    # The scopes of classic apps have other names, so names alone do not show whether a token may list people.
+    # Classic apps have scopes of other names, so only a request shows whether the token can list people.
     api.call("users.list", limit=1, team_id=workspaces[0].parameter)
     if config.include_custom_fields:
         CustomFields(api, workspaces)
@@ -157,7 +163,8 @@ def _prove(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do the work; raise transient_error when it takes longer. No request's time-out covers a slow name server."""
+    """Run `work`; raise transient_error if it takes longer than `seconds`."""
+    # The time-out of a request does not cover the DNS lookup.
     done: Future[None] = Future()
 
     def run() -> None:
@@ -172,6 +179,6 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
         done.result(seconds)
     except FutureTimeoutError:
         raise transient_error(
-            f"Slack did not answer within {seconds:.0f} seconds. Try again; if it stays so, check Address of the Slack Web "
-            "API (api_url) and the network between this machine and Slack."
+            f"Slack did not respond within {seconds:.0f} seconds. Try again; if it fails again, check Address of the Slack "
+            "Web API (api_url) and the network between this machine and Slack."
         ) from None

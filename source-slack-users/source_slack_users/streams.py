@@ -1,4 +1,7 @@
-"""Holds what the streams share. Each lists whole, or fails: none goes on in the middle of a listing."""
+"""Defines the base class of the streams.
+
+A stream reads each listing to its end or fails; it never resumes in the middle of one.
+"""
 
 import logging
 import time
@@ -32,18 +35,18 @@ Record = dict[str, Any]
 State = Mapping[str, Any]
 
 CLOCKS_DIFFER = 5
-"""Seconds by which this machine's clock may be ahead of Slack's: an answer names its time in whole seconds, and may be old."""
+"""Seconds by which this machine's clock may be ahead of Slack's: a Date header has whole seconds, and may be old."""
 
 CLOCK_ERROR = 2 * 24 * 3600
-"""Seconds by which a saved time may be ahead: that of a clock set to another time zone. A later one is a mistake."""
+"""Seconds by which a saved time may be in the future, as by a clock in another time zone; a later one is an error."""
 
 
 class SlackStream(Stream, ABC):
-    """Lists whole, emits ready messages, and ends with one STATE."""
+    """Reads its whole listing, emits ready messages, and ends with one STATE."""
 
-    page_size: int | None = None  # where it is not the administrator's choice
+    page_size: int | None = None  # if it is not the administrator's choice
 
-    # What a failed full refresh has written is thrown away, for the next attempt begins from the start.
+    # The platform discards what a failed full refresh has written, because the next attempt starts again.
     is_resumable = False
 
     def __init__(self, config: Config, auth: AuthBase, started: float) -> None:
@@ -57,11 +60,11 @@ class SlackStream(Stream, ABC):
 
     @abstractmethod
     def records(self, state: State) -> Iterator[Record]:
-        """List everything, and yield the records at or after `state`."""
+        """Read the whole listing, and yield the records changed at or after `state`."""
 
     @abstractmethod
     def next_state(self, state: State) -> State:
-        """Return the state for the next read, once everything is listed."""
+        """Return the state for the next read, after the whole listing was read."""
 
     def read(  # noqa: PLR0917 - the CDK's signature
         self,
@@ -72,10 +75,9 @@ class SlackStream(Stream, ABC):
         state_manager: ConnectorStateManager,
         internal_config: InternalConfig,
     ) -> Iterator[AirbyteMessage]:
-        """Yield the RECORD messages, then the STATE.
+        """Yield the RECORD messages, then the STATE. A full refresh ignores the old state.
 
-        The CDK's own `read` asks for a state after each record; here there is none before the end. A full refresh
-        ignores a state.
+        Overrides the CDK's `read`, which asks for a state after each record; here there is none before the end.
         """
         state = stream_state if configured_stream.sync_mode == SyncMode.incremental else {}
         try:
@@ -97,30 +99,33 @@ class SlackStream(Stream, ABC):
         stream_slice: Mapping[str, Any] | None = None,
         stream_state: Mapping[str, Any] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Yield the records as ready messages, which the CDK passes on as they are."""
+        """Yield the records as ready messages, which the CDK does not convert."""
         name = self.name
         for record in self.records(stream_state or {}):
             message = AirbyteRecordMessage(stream=name, data=record, emitted_at=time.time_ns() // 1_000_000)
             yield AirbyteMessage(type=Type.RECORD, record=message)
 
     def identify(self) -> Identity:
-        """Ask Slack whose the token is; a read whose machine's clock is fast starts by Slack's clock."""
+        """Identify the token; start the read by Slack's clock if this one is fast."""
         identity = identify(self._api)
         if identity.now is not None and self.started - identity.now > CLOCKS_DIFFER:
             self.started = identity.now
         return identity
 
     def workspaces(self) -> list[Workspace]:
-        """Ask Slack which workspaces to read."""
+        """Return the workspaces to read, as Slack reports them."""
         return workspaces_to_read(self._api, self.identify(), self.config.team_ids)
 
     def since(self, state: State) -> int:
-        """Return the time in a state, in Unix seconds; 0 if there is none. Raises config_error if it is no past one."""
+        """Return the time of a state, in Unix seconds; 0 if it has none.
+
+        Raises config_error if it is not a time, or is in the future.
+        """
         field = str(self.cursor_field)
         value = state.get(field) or 0
         try:
             since = int(value) if isinstance(value, (int, float)) else int(ab_datetime_parse(value).timestamp())
-            moment = iso(since)  # raises for what no calendar has
+            moment = iso(since)  # raises for a year beyond the calendar's
         except (TypeError, ValueError, OverflowError, OSError):
             problem = f"has no time in {field}"
         else:

@@ -1,7 +1,7 @@
-"""The HTTP session below the CDK's client: bounds the time and the size of an answer, and where a token can go.
+"""Limits the time and size of a response, and sends the token to no other host.
 
-A time-out of requests ends a silence; an answer that comes byte by byte is never silent. So the deadline lies at the
-socket, below the parser of status lines and headers.
+The time-out of requests limits the time between two bytes, so a response that comes byte by byte never exceeds it. The
+deadline is therefore applied at the socket, below the parser of status lines and headers.
 """
 
 import http.client
@@ -25,10 +25,10 @@ from urllib3.exceptions import HTTPError
 from source_slack_users.config import is_loopback
 
 MAX_JSON = 16 << 20
-"""Bytes of an answer in JSON, decompressed. A page of 1,000 members has a few million."""
+"""Bytes of a JSON response, decompressed. A page of 1,000 members has a few million."""
 
 MAX_FILE = 64 << 20
-"""Bytes of a compressed file, which is not decompressed here."""
+"""Bytes of a compressed file, which this module does not decompress."""
 
 FILE_TYPES = ("application/gzip", "application/x-gzip", "application/octet-stream")
 
@@ -37,11 +37,11 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
 class ResponseTooSlow(requests.exceptions.ReadTimeout):
-    """An answer did not arrive whole before the deadline."""
+    """Reports a response that was not complete at the deadline."""
 
 
 class ResponseTooLarge(requests.RequestException):
-    """An answer has more bytes than any of Slack's."""
+    """Reports a response of more bytes than Slack ever sends."""
 
 
 class _TimedSocket(io.RawIOBase):
@@ -53,7 +53,7 @@ class _TimedSocket(io.RawIOBase):
         self._raw = sock.makefile("rb", buffering=0)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the file that http.client reads an answer from."""
+        """Return the file from which http.client reads a response."""
         return io.BufferedReader(self, _CHUNK)
 
     def readable(self) -> bool:
@@ -73,7 +73,7 @@ class _TimedSocket(io.RawIOBase):
 
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # it wants but makefile()
+        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # it only calls makefile()
 
 
 class _TimedConnection(HTTPConnection):
@@ -96,7 +96,7 @@ _POOLS = {"http": _Pool, "https": _TLSPool}
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Sends a request, and reads the answer whole, within the bounds."""
+    """Sends a request, and reads its whole response within the limits."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -112,7 +112,7 @@ class _BoundedAdapter(HTTPAdapter):
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Raise AnswerTooSlow or AnswerTooLarge beyond the bounds, and else what requests raises."""
+        """Raise ResponseTooSlow, ResponseTooLarge, or what requests raises."""
         with _until(time.monotonic() + self._seconds):
             response = super().send(request, *args, **kwargs)
             try:
@@ -137,16 +137,19 @@ def _until(deadline: float) -> Iterator[None]:
 
 
 def is_file(response: requests.Response) -> bool:
-    """Return whether an answer is a compressed file (Slack: admin.analytics.getFile), not JSON."""
+    """Return whether a response is a compressed file (admin.analytics.getFile)."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() in FILE_TYPES
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:
-    """Yield an answer's body, decompressed. Raises AnswerTooLarge, and what requests raises for a body."""
+    """Yield the decompressed body.
+
+    Raises ResponseTooLarge, and what requests raises for a body.
+    """
     limit = MAX_FILE if is_file(response) else MAX_JSON
     coding = response.headers.get("Content-Encoding", "identity").lower()
     if coding not in ("identity", "gzip"):
-        raise requests.exceptions.ContentDecodingError(f"Content-Encoding {coding!r} was not asked for")
+        raise requests.exceptions.ContentDecodingError(f"Content-Encoding {coding!r} was not requested")
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if coding == "gzip" else None
     received = size = 0
     try:
@@ -160,29 +163,29 @@ def _body(response: requests.Response) -> Iterator[bytes]:
             if max(received, size) > limit:
                 raise ResponseTooLarge(f"more than {limit >> 20} MB")
             yield part
-    except (HTTPError, ValueError) as error:  # a ValueError comes from the length of a chunk that is below zero
+    except (HTTPError, ValueError) as error:  # a chunk of negative length raises ValueError
         raise requests.exceptions.ChunkedEncodingError(error) from error
     except zlib.error as error:
         raise requests.exceptions.ContentDecodingError(error) from error
 
 
 class SlackSession(requests.Session):
-    """A session that sends a token to the host of the configuration and nowhere else."""
+    """Sends the token only to the host of the configuration."""
 
     def __init__(self, response_seconds: float) -> None:
-        """`answer_seconds` is the time for one whole answer."""
+        """Allow `response_seconds` for one whole response."""
         super().__init__()
-        self.trust_env = False  # a .netrc would sign the requests with a password
+        self.trust_env = False  # requests would replace the token by a password of .netrc
         self.headers.update({"Accept-Encoding": "gzip", "User-Agent": "airbyte-source-slack-users"})
         for scheme in ("https://", "http://"):
             self.mount(scheme, _BoundedAdapter(response_seconds))
 
     def merge_environment_settings(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        """Read proxies and certificates from the environment; no proxy for this machine, whatever NO_PROXY is."""
+        """Return the environment's proxies and certificates; no proxy for loopback."""
         settings = requests.Session().merge_environment_settings(url, *args, **kwargs)
         if is_loopback(urlsplit(url).hostname or ""):
             settings["proxies"] = {}
         return settings
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect, nor prepare one: the token would go along."""
+        """Return None, so that no redirect is followed: the token would be sent along."""

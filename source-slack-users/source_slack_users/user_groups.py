@@ -1,4 +1,4 @@
-"""Lists the user groups of the workspaces, and who is in them: the stream `user_groups`."""
+"""Reads the user groups and their members: the stream `user_groups`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +14,12 @@ _to_record = record_builder("user_groups")
 
 
 class UserGroups(SlackStream):
-    """Lists the user groups (Slack: usergroups.list)."""
+    """Reads the user groups (Slack: usergroups.list)."""
 
     primary_key = "id"
 
     def records(self, state: State) -> Iterator[Record]:
-        """List the groups of each workspace; a group of several workspaces comes once."""
+        """Read the groups of each workspace, and yield a group of several workspaces once."""
         emitted: set[str] = set()
         for workspace in self.workspaces():
             params = {"include_users": "true", "include_count": "true", "team_id": workspace.parameter}
@@ -31,7 +31,7 @@ class UserGroups(SlackStream):
                         yield record
 
     def next_state(self, state: State) -> State:
-        """Return the CDK's state for a stream that has no cursor."""
+        """Return the CDK's state for a stream without a cursor."""
         return {NO_CURSOR_STATE_KEY: True}
 
 

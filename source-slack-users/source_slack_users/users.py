@@ -1,4 +1,4 @@
-"""Turns one member of Slack's `users.list` into one record of the stream `users`. Pure functions."""
+"""Converts a member of Slack's `users.list` into a record of the stream `users`."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from source_slack_users.coercion import LARGEST, coercions, flag, mapping, momen
 SLACKBOTS = ("USLACKBOT", "USLACK")
 GUESTS = ("single_channel_guest", "multi_channel_guest")
 
-# Rights, as bits: those of a person in several workspaces add up.
+# Rights as bits, so that those of a person in several workspaces can be combined.
 ADMIN, OWNER, PRIMARY_OWNER, SEVERAL_CHANNELS, ALL_CHANNELS = 1, 2, 4, 8, 16
 _ADMINISTRATION = {"is_admin": ADMIN, "is_owner": OWNER, "is_primary_owner": PRIMARY_OWNER}
 
@@ -36,14 +36,17 @@ _EMPTY_RECORD: dict[str, Any] = dict.fromkeys(_FIELDS) | dict.fromkeys(_FALSE_IF
 def to_record(
     member: Mapping[str, Any], team_ids: list[str], rights: int, *, sync_time: str, own: Collection[str]
 ) -> dict[str, Any]:
-    """Build the record of one person, with every field of the stream's schema: None if Slack reports nothing.
+    """Build the record of one person.
 
     Args:
         member: An element of `members` as Slack sends it (Slack: users.list), with an id.
         team_ids: The workspaces in which this read saw the person.
-        rights: What the person may do in them (see `rights_of`); 0 if this is the only one.
+        rights: The person's rights in them (see `rights_of`); 0 if only one workspace is read.
         sync_time: The start of the read (date-time, UTC).
-        own: The workspaces read; whoever belongs to another one is external.
+        own: The workspaces read; a person who belongs to another one is external.
+
+    Returns:
+        Every field of the stream's schema; None for those that Slack does not report.
     """
     profile = mapping(member.get("profile"))
     record = _EMPTY_RECORD.copy()
@@ -71,7 +74,7 @@ def member_id(member: Mapping[str, Any]) -> str:
 
 
 def last_change(member: Mapping[str, Any]) -> int:
-    """Return when Slack last changed a member, in Unix seconds; 0 if Slack does not report it."""
+    """Return a member's last change in Unix seconds; 0 if Slack does not report it."""
     value = member.get("updated")
     return value if type(value) is int and 0 <= value <= LARGEST else whole(value) or 0
 
@@ -82,9 +85,9 @@ def is_deactivated(member: Mapping[str, Any]) -> bool:
 
 
 def rights_of(member: Mapping[str, Any]) -> int:
-    """Return what a member may do in the workspace that lists it, and in the organization.
+    """Return the rights of a member in its workspace and in the organization, as bits.
 
-    A deactivated account has no channels, and Slack leaves out whether it was a guest's.
+    A deactivated account has no channels, because Slack does not report whether it was a guest's.
     """
     rights = sum(bit for name, bit in _ADMINISTRATION.items() if flag(member.get(name)))
     organization = mapping(member.get("enterprise_user")) or {}
@@ -98,7 +101,7 @@ def rights_of(member: Mapping[str, Any]) -> int:
 
 def _copy_fields(record: dict[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
     member_field, profile_field = member.get, profile.get
-    # These loops are most of what a read costs: so a value that is of the right type makes no call.
+    # These loops take most of the time of a read, so a value of the right type is copied without a call.
     for name in _MEMBER_TEXTS:
         value = member_field(name)
         if value:
@@ -131,7 +134,7 @@ def _copy_others(record: dict[str, Any], member: Mapping[str, Any], profile: Map
 
 
 def _raise_rights(record: dict[str, Any], rights: int) -> None:
-    """Give the record's flags the highest rights of all workspaces and of the organization."""
+    """Set the record's flags to the highest rights of workspaces and organization."""
     for name, bit in _ADMINISTRATION.items():
         record[name] = rights & bit != 0
     if rights & ALL_CHANNELS:
@@ -141,9 +144,9 @@ def _raise_rights(record: dict[str, Any], rights: int) -> None:
 
 
 def _is_bot(record: Mapping[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
-    """Return whether a member is no person: a bot, a workflow, a connector, an agent, or Slackbot.
+    """Return whether a member is a bot, workflow, connector, agent, or Slackbot.
 
-    `is_app_user` is true of people who authorized the app that asks (Slack: users.list), so it does not count.
+    `is_app_user` does not count: it is true for people who authorized the calling app (Slack: users.list).
     """
     return (
         record["is_bot"]
@@ -170,7 +173,7 @@ def _role(record: Mapping[str, Any]) -> str:
 
 
 def _split_real_name(record: dict[str, Any]) -> None:
-    """Take first and last name from the real name if Slack has neither."""
+    """Set first and last name from the real name if Slack reports neither."""
     if record["real_name"] and not (record["first_name"] or record["last_name"]):
         words = record["real_name"].split(maxsplit=1)
         record["first_name"] = words[0] if words else None

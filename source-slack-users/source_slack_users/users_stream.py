@@ -1,4 +1,4 @@
-"""Lists everybody in the workspaces: the stream `users`."""
+"""Reads the people of the workspaces: the stream `users`."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -17,16 +17,16 @@ Member = Mapping[str, Any]
 
 
 class Users(SlackStream):
-    """Lists everybody in the workspaces (Slack: users.list)."""
+    """Reads the people of the workspaces (Slack: users.list)."""
 
     primary_key = "id"
     cursor_field = "updated"
 
     def records(self, state: State) -> Iterator[Record]:
-        """List the people.
+        """Read all workspaces, and yield the records that the settings include.
 
-        On a Grid, all workspaces but the last are listed twice: first to see who is where, then for the records. If
-        somebody's record was to come from one that was past by then, that one is listed once more.
+        On a Grid, all workspaces but the last are listed twice: first to find the workspaces of each person, then for
+        the records. If the workspace that gives somebody's record changes meanwhile, it is listed once more.
         """
         identity = self.identify()
         identity.require_scopes()
@@ -50,20 +50,23 @@ class Users(SlackStream):
                 yield from records
         if membership.left():
             raise transient_error(
-                f"While the workspaces were being read, {membership.left()} of their people left one or were deactivated in "
-                "it, so the listing is not whole. The next attempt reads it again."
+                f"{membership.left()} people left a workspace or were deactivated in one while the workspaces were read, so "
+                "the listing is incomplete. The next attempt reads it again."
             )
 
     def next_state(self, state: State) -> State:
-        """Return the largest `updated` that was listed.
+        """Return the largest `updated` listed.
 
-        It is never past the start of the read, for somebody whose page was already past may have changed since; nor
-        does it go back.
+        It is never later than the start of the read, because people on pages already read may have changed since. It
+        never goes back.
         """
         return {"updated": max(self.since(state), min(self._largest, self.started))}
 
     def _members(self, workspace: Workspace, index: int, membership: Membership) -> Iterator[list[Member]]:
-        """List a workspace, and note in `membership` whom it lists. Raises transient_error if it lists nobody."""
+        """Yield the members of a workspace by page, and record them in `membership`.
+
+        Raises transient_error if the workspace has none.
+        """
         membership.begin_listing(index)
         found = False
         params = {"include_locale": "true", "team_id": workspace.parameter}
@@ -75,8 +78,8 @@ class Users(SlackStream):
             yield members
         if not found:
             raise transient_error(
-                f"Slack's users.list has nobody in {workspace.name} ({workspace.id}), and no workspace is empty. The "
-                "next attempt reads it again."
+                f"Slack's users.list returned no members of {workspace.name} ({workspace.id}), but every workspace has "
+                "some. The next attempt reads it again."
             )
 
     def _wants(self, record: Record) -> bool:
@@ -94,17 +97,17 @@ def _versioned(member: Any) -> tuple[str | None, int]:
 
 
 def _in_turn(last: int, membership: Membership) -> Iterator[int]:
-    """Yield which workspace to read for records next; whose records are still awaited is only known at the end."""
+    """Yield the workspaces to read for records, then those to read once more."""
     yield last
     yield from range(last)
     yield from membership.awaited()
 
 
 def _due(member: Member, since: int, membership: Membership) -> tuple[Member, list[str], int] | None:
-    """Return the member, their workspaces and rights, if this listing gives the record and it is due; None if not.
+    """Return the member, workspaces and rights; None if no record is due here.
 
-    It is due if the member changed at or after `since`, in this workspace or in another. If another changed it later, it
-    gets that one's time: by its own it could be older than what was emitted before.
+    A record is due if the member changed at or after `since` in any workspace. If the change in another workspace is
+    later, the record gets its time; with its own it could be older than a record emitted before.
     """
     person, here = member_id(member), last_change(member)
     team_ids, elsewhere = membership.take(person), membership.changed(person)

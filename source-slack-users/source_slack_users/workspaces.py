@@ -1,4 +1,4 @@
-"""Finds out whose token it is, what it may do, and which workspaces it reads."""
+"""Identifies the token, its scopes, and the workspaces that it can read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,13 +10,16 @@ from source_slack_users.slack_api import SlackApi
 
 NEEDED_SCOPES = ("users:read", "users:read.email")
 EMAIL_SCOPE = NEEDED_SCOPES[1]
-# Each stands for what its classic app may do, and gives e-mail addresses.
+# Scopes of classic apps, which return e-mail addresses.
 CLASSIC_SCOPES = frozenset({"bot:basic", "bot", "client", "read", "post"})
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Names a workspace: its id, its name, and the `team_id` to send, which only an organization-wide token needs."""
+    """Identifies a workspace.
+
+    `parameter` is the `team_id` to send, which only an organization-wide token needs.
+    """
 
     id: str
     name: str
@@ -25,9 +28,13 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Identity:
-    """Holds what Slack reports of a token: its workspace (or its organization), and its scopes; None if it names none.
+    """Describes a token, as Slack reports it.
 
-    `now` is the time of Slack's answer by Slack's own clock, in Unix seconds; None if the answer does not name it.
+    Attributes:
+        workspace: The workspace or organization that issued the token.
+        is_organization: Whether the token is organization-wide.
+        scopes: The scopes; None if Slack does not report them.
+        now: The time of the response by Slack's clock, in Unix seconds; None if Slack does not report it.
     """
 
     workspace: Workspace
@@ -36,9 +43,10 @@ class Identity:
     now: int | None
 
     def require_scopes(self) -> None:
-        """Raise config_error if the token's scopes are granular ones, and lack the one for e-mail addresses.
+        """Raise config_error if granular scopes lack the one for e-mail addresses.
 
-        The scopes of classic apps have other names. Whether a token may list people at all, Slack itself decides.
+        Scopes of classic apps are not judged, because their names differ. `users.list` shows whether a token can list
+        people.
         """
         scopes = self.scopes or frozenset()
         granular = any(":" in scope for scope in scopes) and not scopes & CLASSIC_SCOPES
@@ -47,7 +55,7 @@ class Identity:
 
 
 def identify(api: SlackApi) -> Identity:
-    """Ask Slack whose the token is (Slack: auth.test). Raises what `SlackApi.call` raises."""
+    """Identify the token (Slack: auth.test). Raises what `SlackApi.call` raises."""
     payload, headers = api.call("auth.test")
     scopes = headers.get("x-oauth-scopes")
     return Identity(
@@ -66,10 +74,16 @@ def _time(header: str | None) -> int | None:
 
 
 def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str]) -> list[Workspace]:
-    """List the workspaces to read: those of `wanted`, a list of ids, or all that the token can see if it is empty.
+    """Return the workspaces to read (Slack: auth.teams.list).
 
-    Raises config_error if one of `wanted` is not to be seen with this token, or if there is none to read at all
-    (Slack: auth.teams.list), and transient_error if Slack does not say which.
+    Args:
+        api: The client.
+        identity: The token's identity.
+        wanted: The ids of the workspaces; all that the token can see if it is empty.
+
+    Raises:
+        AirbyteTracedException: config_error if the token cannot see one of `wanted`, or can see none at all;
+            transient_error if Slack does not report the token's workspace.
     """
     if identity.is_organization:
         seen = {
@@ -78,7 +92,7 @@ def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str
             for team in teams
         }
     elif not identity.workspace.id:
-        raise transient_error("Slack's auth.test gave an answer without team_id. A later attempt may succeed.")
+        raise transient_error("Slack's auth.test returned a response without team_id. A later attempt may succeed.")
     else:
         seen = {identity.workspace.id: identity.workspace}
     unknown = [team for team in wanted if team not in seen]

@@ -170,6 +170,6 @@ def test_grid_newest_login_is_that_of_any_workspace(grid: Any, slack: Any, read:
 
 def test_last_logins_answer_without_a_list_is_no_end(slack: Any, read: Any) -> None:
     slack.answers["team.accessLogs"] = {"paging": {"page": 1, "pages": 1}}
-    with pytest.raises(AirbyteTracedException, match=r"team\.accessLogs gave an answer without logins") as caught:
+    with pytest.raises(AirbyteTracedException, match=r"team\.accessLogs returned a response without logins") as caught:
         read("last_logins")
     assert caught.value.failure_type is FailureType.transient_error

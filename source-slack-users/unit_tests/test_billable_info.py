@@ -25,6 +25,6 @@ def test_billable_info_in_any_workspace_is_active(grid: Any, slack: Any, read: A
 
 def test_billable_info_without_a_map_is_no_end(slack: Any, read: Any) -> None:
     slack.answers["team.billableInfo"] = {"billable_info": "nobody"}
-    with pytest.raises(AirbyteTracedException, match="gave an answer without billable_info") as caught:
+    with pytest.raises(AirbyteTracedException, match="returned a response without billable_info") as caught:
         read("billable_info")
     assert caught.value.failure_type is FailureType.transient_error

@@ -119,6 +119,6 @@ def test_custom_fields_refused_for_a_person_fail(profiles: Any, slack: Any, read
 @pytest.mark.parametrize("answer", [{}, {"profile": {"fields": None}}, {"profile": []}])
 def test_custom_fields_without_a_list_of_labels_fail(slack: Any, read: Any, answer: dict[str, Any]) -> None:
     slack.answers["team.profile.get"] = answer
-    with pytest.raises(AirbyteTracedException, match="answer without fields") as caught:
+    with pytest.raises(AirbyteTracedException, match="response without fields") as caught:
         read("users", include_custom_fields=True)
     assert caught.value.failure_type is FailureType.transient_error

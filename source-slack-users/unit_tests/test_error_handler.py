@@ -60,7 +60,7 @@ def test_handler_code_that_no_retry_helps_fails_at_once(slack: Any, api: SlackAp
     error = failure(api)
     rule = RULES[code]
     assert error.failure_type is rule.failure_type
-    assert str(error) == f"Slack refused users.list with {code}. {rule.advice}"
+    assert str(error) == f"Slack rejected users.list with {code}. {rule.advice}"
     assert isinstance(error, RequestRejected) and error.code == code
     assert len(slack.calls) == 1
 
@@ -114,15 +114,15 @@ def test_handler_transient_answer_is_retried(slack: Any, api: SlackApi, answer: 
 
 REFUSED = requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "refused")))  # type: ignore[arg-type]
 CAUSES = [
-    (requests.exceptions.ConnectTimeout(), "could not be reached at slack.com: no connection in time"),
-    (requests.exceptions.ReadTimeout(), "could not be reached at slack.com: no answer in time"),
-    (requests.exceptions.ProxyError(), "the proxy of the environment (HTTPS_PROXY) made no connection"),
-    (REFUSED, "could not be reached at slack.com: no connection"),
-    (requests.exceptions.ConnectionError(), "the connection was cut"),
-    (requests.exceptions.ChunkedEncodingError(), "the connection was cut"),
-    (requests.exceptions.ContentDecodingError(), "the connection was cut"),
-    (requests.exceptions.SSLError("EOF occurred in violation of protocol"), "the connection was cut"),
-    (ResponseTooSlow(), "sent no whole answer within 3 minutes"),
+    (requests.exceptions.ConnectTimeout(), "is unreachable at slack.com: the connection timed out"),
+    (requests.exceptions.ReadTimeout(), "is unreachable at slack.com: the response timed out"),
+    (requests.exceptions.ProxyError(), "the proxy of the environment (HTTPS_PROXY) did not connect"),
+    (REFUSED, "is unreachable at slack.com: no connection"),
+    (requests.exceptions.ConnectionError(), "the connection was lost"),
+    (requests.exceptions.ChunkedEncodingError(), "the connection was lost"),
+    (requests.exceptions.ContentDecodingError(), "the connection was lost"),
+    (requests.exceptions.SSLError("EOF occurred in violation of protocol"), "the connection was lost"),
+    (ResponseTooSlow(), "sent no complete response within 3 minutes"),
 ]
 
 

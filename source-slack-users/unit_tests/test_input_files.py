@@ -88,16 +88,16 @@ GLOBAL = {"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": []}}
     [
         (b"", "is empty."),
         (b"{", "is not JSON: line 1, column 2."),
-        ([GLOBAL], "holds a state that is not of a stream."),
-        (GLOBAL, "holds a state that is not of a stream."),
-        ([{"type": "LEGACY", "data": {"users": 5}}], "has another form than Airbyte's."),
-        ([{"type": "LEGACY"}], "has another form than Airbyte's."),
-        ([{"type": "STREAM"}], "holds a state that is not of a stream."),
-        (["users"], "has another form than Airbyte's."),
-        ([{"type": "STREAM", "stream": 5}], "has another form than Airbyte's."),
-        ({"users": 5}, "has another form than Airbyte's."),
-        ("users", "has another form than Airbyte's."),
-        (5, "has another form than Airbyte's."),
+        ([GLOBAL], "holds a state that is not of type STREAM"),
+        (GLOBAL, "holds a state that is not of type STREAM"),
+        ([{"type": "LEGACY", "data": {"users": 5}}], "does not have Airbyte's format."),
+        ([{"type": "LEGACY"}], "does not have Airbyte's format."),
+        ([{"type": "STREAM"}], "holds a state that is not of type STREAM"),
+        (["users"], "does not have Airbyte's format."),
+        ([{"type": "STREAM", "stream": 5}], "does not have Airbyte's format."),
+        ({"users": 5}, "does not have Airbyte's format."),
+        ("users", "does not have Airbyte's format."),
+        (5, "does not have Airbyte's format."),
     ],
 )
 def test_read_states_another_form_is_refused(tmp_path: Path, content: Any, sentence: str) -> None:
@@ -113,7 +113,7 @@ def test_read_catalog_configured_catalog_is_read(tmp_path: Path) -> None:
     [[], None, 5, {}, {"streams": 5}, {"streams": [STREAM["stream"]]}, {"streams": [{**STREAM, "sync_mode": SECRET}]}],
 )
 def test_read_catalog_another_form_is_refused(tmp_path: Path, content: Any) -> None:
-    assert "has another form than Airbyte's." in refused(read_catalog, written(tmp_path, content))
+    assert "does not have Airbyte's format." in refused(read_catalog, written(tmp_path, content))
 
 
 JSON = st.recursive(

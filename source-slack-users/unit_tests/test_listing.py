@@ -86,7 +86,7 @@ def test_progress_after_a_restart_repeats_what_is_known() -> None:
 
 def test_progress_leaves_out_items_without_a_key(caplog: pytest.LogCaptureFixture) -> None:
     assert progress().take([("U1", 1), (None, 0), (None, 0)]) == [("U1", 1)]
-    assert "users.list has 2 members without an ID" in caplog.text
+    assert "users.list returned 2 members without an ID" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_check_faults_end_in_seconds(tmp_path: Path, slack: Any, config: dict[st
     slack.fail("auth.test", *["internal_error"] * 9)
     status, message = check(tmp_path, config)
     assert status == "FAILED"
-    assert "auth.test answered with internal_error. Gave up after 6 seconds" in message
+    assert "auth.test returned internal_error. Gave up after 6 seconds" in message
     assert sum(clock.slept) < 7
 
 
@@ -210,7 +210,7 @@ def test_check_hanging_name_server_ends_in_time(
         if thread.name == "check":
             thread.join(10)
     assert status == "FAILED"
-    assert "did not answer within" in message
+    assert "did not respond within" in message
 
 
 def test_check_answer_byte_by_byte_ends_in_time(
@@ -235,7 +235,7 @@ def test_check_answer_byte_by_byte_ends_in_time(
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
         status, message = check(tmp_path, {**config, "api_url": address})
     assert status == "FAILED"
-    assert "sent no whole answer within" in message
+    assert "sent no complete response within" in message
 
 
 def test_check_without_entry_point_fails_alike(slack: Any, config: dict[str, Any]) -> None:
@@ -287,7 +287,7 @@ def test_read_answer_without_people_is_transient(
     tmp_path: Path, slack: Any, config: dict[str, Any], answer: dict[str, Any]
 ) -> None:
     slack.answers["users.list"] = answer
-    with pytest.raises(AirbyteTracedException, match="the listing is not whole") as caught:
+    with pytest.raises(AirbyteTracedException, match="the listing is incomplete") as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.transient_error
 
@@ -298,7 +298,7 @@ def test_read_unforeseen_answer_is_a_system_error(tmp_path: Path, slack: Any, co
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
     assert caught.value.failure_type is FailureType.system_error
-    assert "Slack's answer has an unknown shape" in str(caught.value)
+    assert "Slack sent an unexpected response" in str(caught.value)
 
 
 def test_read_state_without_a_time_is_a_config_error(tmp_path: Path, slack: Any, config: dict[str, Any]) -> None:
@@ -314,7 +314,7 @@ def test_check_odd_answer_fails(tmp_path: Path, slack: Any, config: dict[str, An
     slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     status, message = check(tmp_path, config)
     assert status == "FAILED"
-    assert "Slack's answer has an unknown shape" in message
+    assert "Slack sent an unexpected response" in message
 
 
 def test_check_missing_certificates_fail(

@@ -38,7 +38,7 @@ def test_user_groups_without_an_id_are_left_out(slack: Any, read: Any, caplog: p
     slack.answers["usergroups.list"] = {"usergroups": [{"id": "S1"}, {"handle": "nameless"}]}
     (group,) = read("user_groups")
     assert (group["id"], group["users"]) == ("S1", None)
-    assert "usergroups.list has 1 usergroups without an ID" in caplog.text
+    assert "usergroups.list returned 1 usergroups without an ID" in caplog.text
 
 
 def test_user_groups_of_several_workspaces_come_once(grid: Any, slack: Any, read: Any) -> None:

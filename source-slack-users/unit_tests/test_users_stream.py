@@ -143,7 +143,7 @@ def test_users_of_an_empty_workspace_is_transient(slack: Any, read: Any, members
     slack.answers["users.list"] = {"members": members}
     error = failure(read, "users")
     assert error.failure_type is FailureType.transient_error
-    assert "users.list has nobody in Acme (T1)" in str(error)
+    assert "users.list returned no members of Acme (T1)" in str(error)
 
 
 def test_users_empty_page_is_no_empty_workspace(slack: Any, read: Any) -> None:
@@ -154,7 +154,7 @@ def test_users_empty_page_is_no_empty_workspace(slack: Any, read: Any) -> None:
 def test_users_without_an_id_are_left_out(slack: Any, read: Any, caplog: pytest.LogCaptureFixture) -> None:
     slack.answers["users.list"] = {"members": [member("U1"), {"id": None, "updated": START}, {"name": "x"}, None]}
     assert [person["id"] for person in read("users")] == ["U1"]
-    assert "users.list has 3 members without an ID" in caplog.text
+    assert "users.list returned 3 members without an ID" in caplog.text
     assert read.state_after() == {"updated": START - AN_HOUR}
 
 
@@ -328,4 +328,4 @@ def test_users_answer_without_a_list_is_no_end(slack: Any, read: Any, answer: di
     slack.answers["users.list"] = answer
     error = failure(read, "users")
     assert error.failure_type is FailureType.transient_error
-    assert "users.list gave an answer without members" in str(error)
+    assert "users.list returned a response without members" in str(error)
