@@ -1,4 +1,4 @@
-"""docs/destination-oomnitza.md is true: its settings, its tables, its examples and its messages."""
+"""docs/destination-oomnitza.md is true: its settings, its tables and its examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from destination_oomnitza.protocol.catalog import Stream
 from jsonschema import Draft7Validator
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "destination-oomnitza" / "destination_oomnitza"
 PAGE = (ROOT / "docs" / "destination-oomnitza.md").read_text(encoding="utf-8")
 FORM = specification(Config)
 NAMED = re.compile(r"\*\*(.+?)\*\* \(`(\w+)`\)")
@@ -43,7 +42,7 @@ def rows(text: str) -> list[list[str]]:
     ]
 
 
-def test_the_form_is_told_field_by_field_in_its_order_with_its_defaults() -> None:
+def test_page_has_each_field_of_the_form_with_its_default() -> None:
     page, within = section("### Step 2: Set up the destination in Airbyte").split("\nWithin ")
     documented = [(title, name, row[-1]) for row in rows(page) for title, name in NAMED.findall(row[0])]
     fields = {name: each for name, each in FORM["properties"].items() if isinstance(each, dict)}
@@ -64,7 +63,7 @@ def test_the_form_is_told_field_by_field_in_its_order_with_its_defaults() -> Non
             assert default.strip("`") == f"{expected:g}" if isinstance(expected, float) else str(expected)
 
 
-def test_the_tables_of_smart_mapping_are_in_force() -> None:
+def test_tables_of_smart_mapping_are_in_force() -> None:
     documented = section("### Smart mapping")
     pairs = {
         field: source
@@ -88,7 +87,7 @@ EXAMPLES = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", PAGE, 
         *[each for each in EXAMPLES if "sync_report" not in each],
     ],
 )
-def test_every_example_fits_the_form_and_compiles(config: dict[str, Any]) -> None:
+def test_example_fits_the_form_and_compiles(config: dict[str, Any]) -> None:
     config = {**LEAST, **config}
     Draft7Validator(FORM).validate(config)
     roles = {"searchhelp": [{"key": "25", "value": "Employee"}, {"key": "12", "value": "Asset Manager"}]}
@@ -101,8 +100,8 @@ def test_every_example_fits_the_form_and_compiles(config: dict[str, Any]) -> Non
     assert plan.mapping.rules
 
 
-def test_the_examples_say_what_they_are_for() -> None:
-    assert len(RULES) == 10 and len(EXAMPLES) == 6
+def test_examples_do_what_the_page_says() -> None:
+    assert len(RULES) == 10 and len(EXAMPLES) == 3
     (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
     assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "skipped_because", "saas"]
     made = plan_stream(
@@ -116,15 +115,3 @@ def test_the_examples_say_what_they_are_for() -> None:
         }
     )
     assert row is not None and (row.fields["phone_number"], row.fields["address"]) == ("15551234", "Rome")
-
-
-def test_every_message_of_the_troubleshooting_is_one_of_ours() -> None:
-    code = " ".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    # Sentences are broken over lines, and hold what only a sync has.
-    code = re.sub(r'"\s*f?"', "", code)
-    others = {"has no attribute"}  # Jinja's
-    for message, _ in rows(section("## Troubleshooting"))[1:]:
-        for part in re.split(r"[.:;]", message.strip("`").removeprefix("Rejected: ")):
-            words = part.strip(" ,.?")
-            pattern = re.sub(r"\\ ", r"\\s+", re.escape(words))
-            assert words in others or re.search(pattern, code), words
