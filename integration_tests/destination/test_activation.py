@@ -115,5 +115,5 @@ def test_saas_users_come_and_go(sandbox: Sandbox) -> None:
 def test_what_is_not_offered_fails_before_anything_is_written(sandbox: Sandbox) -> None:
     kind, message = activate(sandbox, "user", "soft_delete", [{"email": "ada@acme.example"}]).failure()
     assert kind == "config_error"
-    assert "asks for soft_delete of user, which Oomnitza does not offer" in message
+    assert "has the mode soft_delete of user, which Oomnitza does not offer" in message
     assert {exchange.method for exchange in sandbox.requests} == {"GET"}

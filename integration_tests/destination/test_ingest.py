@@ -118,7 +118,7 @@ def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: San
     assert [user["username"] for user in sandbox.oomnitza.saas_users("Slack")] == ["ada"]
     sent = {each["EMAIL"]: each.get("SAAS") for batch in batches(sandbox) for each in batch["records"]}
     assert sent == {"ada@acme.example": {"sync_key": "slack-main", "name": "Slack"}, "old@acme.example": None}
-    assert any("nobody is deactivated" in line for line in synced.log_lines())
+    assert any("no user is deactivated" in line for line in synced.log_lines())
 
 
 @pytest.mark.usefixtures("impatient")
@@ -207,7 +207,7 @@ def test_a_check_refuses_a_key_that_could_not_be_sent(sandbox: Sandbox) -> None:
     mapping = [{"field": "user_id", "value": "oid"}]
     more = {"sync_keys": ["user_id"], "write_mode": "update_only", "field_mapping": mapping}
     status, message = process.run("check", settings(sandbox, **more)).connection_status()
-    assert (status, "user_id is kept by Oomnitza itself" in message) == ("FAILED", True)
+    assert (status, "user_id is set by Oomnitza itself" in message) == ("FAILED", True)
 
 
 def test_a_check_tells_about_the_defaults_of_new_people(sandbox: Sandbox) -> None:

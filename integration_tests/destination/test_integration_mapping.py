@@ -52,10 +52,7 @@ def test_drawn_mapping_writes_people(sandbox: Sandbox, method: dict[str, Any]) -
     }
     (table,) = [line for line in synced.log_lines() if line.startswith("Mapping of users")]
     assert table.count("drawn in Oomnitza (integration 268)") == 6
-    assert any(
-        "left out, for they are filled from inputs of the integration itself: address" in line
-        for line in synced.log_lines()
-    )
+    assert any("left out, because inputs of the integration fill them: address" in line for line in synced.log_lines())
 
 
 def test_entry_of_a_stream_may_have_its_own_integration(sandbox: Sandbox) -> None:

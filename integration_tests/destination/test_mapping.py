@@ -157,7 +157,7 @@ def test_what_a_new_person_needs_has_to_be_something_that_can_be_written(sandbox
     if mode == "update_only":
         assert status == "SUCCEEDED", "people are found by it all the same"
     else:
-        assert (status, "email is kept by Oomnitza itself" in message) == ("FAILED", True)
+        assert (status, "email is set by Oomnitza itself" in message) == ("FAILED", True)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 80
 QUESTIONS = re.compile(r"(?:What|Who|Where|Whose|How)\b")
 # Folders that keep the form; at the end the whole tree.
-FOLDERS = tuple(f"destination-oomnitza/destination_oomnitza/{name}" for name in ("api", "writers"))
+FOLDERS = tuple(
+    f"destination-oomnitza/destination_oomnitza/{name}" for name in ("api", "pipeline", "planning", "writers")
+)
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, str]]:

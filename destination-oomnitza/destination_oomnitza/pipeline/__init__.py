@@ -1,1 +1,1 @@
-"""Messages in order: batches, workers, and when a state may leave."""
+"""Pipeline: processes messages in order, in batches, and acknowledges states."""

@@ -1,4 +1,4 @@
-"""Batches while they are filled: one a stream, with each person in it once."""
+"""Fills batches: one per stream, with at most one record per person."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from destination_oomnitza.protocol.catalog import StreamKey
 from destination_oomnitza.writers.base import Batch, Deferral, RecordWrite, RejectedRecord
 
 Key = tuple[str, str]
-"""A sync key and its value, as values are compared."""
+"""A sync key and its folded value."""
 
 MAX_SKIPPED = 1000
-"""Records that are not written, but noted, in one batch."""
+"""Number of skipped records whose identities one batch keeps."""
 MAX_DEFERRED = 1000
-"""Records that waited for the end of the sync, in one batch."""
+"""Number of deferred records in one batch."""
 MAX_BYTES = 1 << 22
-"""Input of one batch, so that memory is bounded whatever the size of a record."""
+"""Bytes of input of one batch; bounds the memory for records of any size."""
 
 
 @dataclass(slots=True)
 class OpenBatch:
-    """A batch, its place among the checkpoints, and the keys of its records."""
+    """Batch, its place among the checkpoints, and the keys of its records."""
 
     batch: Batch
     place: Place
     inactive: bool = False
-    """Whether it holds inactive accounts alone (Capabilities.separates_inactive_accounts)."""
+    """Whether it has inactive accounts only (Capabilities.separates_inactive_accounts)."""
     accepted: bool = False
-    """Whether any record came that was not rejected, and is not among those to be written."""
+    """Whether it had a record that was skipped, which is not rejected."""
     rejected: int = 0
-    """Records of its place that were rejected, and are not among those any more."""
+    """Number of rejected records of its place that it no longer has."""
     owners: dict[Key, int] = field(default_factory=dict)
-    """The index of the record that has a key."""
+    """Index of the record that has a key."""
     keys: list[list[Key]] = field(default_factory=list)
-    """The keys of each record."""
+    """Keys of each record."""
     bytes: int = 0
-    """How much input came for it."""
+    """Bytes of input."""
 
     @property
     def stream(self) -> str:
-        """The stream's title."""
+        """Title of the stream."""
         return self.batch.plan.stream.title
 
     def add(self, write: RecordWrite, keys: list[Key]) -> None:
@@ -55,7 +55,7 @@ class OpenBatch:
         self.keys.append(keys)
 
     def replace(self, index: int, record: MappedRecord, keys: list[Key]) -> MappedRecord:
-        """Put a later record of the same person in the place of an earlier one, which is returned."""
+        """Replace a record by a later one of the same person; return the earlier one."""
         for key in self.keys[index]:
             del self.owners[key]
         self.owners.update(dict.fromkeys(keys, index))
@@ -65,7 +65,12 @@ class OpenBatch:
         return superseded
 
     def keep_deferred(self, rejected: int, accepted: bool) -> None:
-        """Forget all records but those that wait for the end of the sync. `rejected`, `accepted`: what became of the others."""
+        """Drop all records but the deferred ones.
+
+        Args:
+            rejected: The number of rejected records among the others.
+            accepted: Whether any of the others was not rejected.
+        """
         kept = [(write, keys) for write, keys in zip(self.batch.records, self.keys, strict=True) if write.deferred]
         self.batch.records, self.keys = [write for write, _ in kept], [keys for _, keys in kept]
         self.batch.rejected, self.batch.skipped = [], []
@@ -73,7 +78,10 @@ class OpenBatch:
 
 
 class OpenBatches:
-    """Fills the batches, and closes each that is full. `close` takes a closed batch; it may wait, and raise."""
+    """Fills batches, and closes the full ones.
+
+    `close` takes a closed batch; it may wait, and raise.
+    """
 
     def __init__(self, checkpoints: Checkpoints, batch_size: int, close: Callable[[OpenBatch], None]) -> None:
         self._checkpoints = checkpoints
@@ -82,7 +90,7 @@ class OpenBatches:
         self._open: dict[tuple[StreamKey, bool], OpenBatch] = {}
 
     def add(self, plan: StreamPlan, record: MappedRecord, size: int) -> MappedRecord | None:
-        """Add a record of so many bytes. Returns the earlier record of the same person if it takes that one's place."""
+        """Add a record of `size` bytes; return the earlier one it replaces, or None."""
         keys = [
             (name, folded(value))
             for name, value in zip(plan.mapping.sync_keys, record.keys, strict=True)
@@ -97,7 +105,7 @@ class OpenBatches:
         if len(owners) == 1 and batch.owners.get(keys[0]) in owners:
             superseded = batch.replace(owners.pop(), record, keys)
         else:
-            if owners:  # another person with a further key in common: not at the same time
+            if owners:  # a different person who shares a further key must not be written at the same time
                 self._close(batch)
                 batch = self._batch(plan, inactive)
             batch.add(RecordWrite(record), keys)
@@ -105,7 +113,10 @@ class OpenBatches:
         return superseded
 
     def _close_others(self, batch: OpenBatch, keys: Sequence[Key]) -> None:
-        """Close the other batches that hold a key, of any stream: the earlier record of a person is written first."""
+        """Close the other batches that have one of the keys, of any stream.
+
+        So the earlier record of a person is written first.
+        """
         for other in list(self._open.values()):
             if other is not batch and not other.owners.keys().isdisjoint(keys):
                 self._close(other)
@@ -117,7 +128,10 @@ class OpenBatches:
         self._close_if_full(batch, size)
 
     def skip(self, plan: StreamPlan, identities: Sequence[tuple[str, Any]] | None, size: int) -> None:
-        """Add a record that is not written; its `identities`, if it counts as appearing in a stream that is read whole."""
+        """Add a record that is not written.
+
+        `identities` are given if its user must not count as missing.
+        """
         batch = self._batch(plan)
         batch.accepted = True
         if identities is not None:
@@ -148,9 +162,10 @@ class OpenBatches:
 
 
 def batches_of_deferred(waiting: Iterable[OpenBatch]) -> list[OpenBatch]:
-    """Return the deferred records in as few batches as may be: within one, a value goes from record to record as it becomes free.
+    """Return the deferred records in as few batches as possible.
 
-    They have places of their own: those where the records came from are settled when all of them are written.
+    Within a batch, a record can take a value as soon as another one gives it up. The batches have places of their own; the
+    records' first places are settled when all of them are written.
     """
     deferred = [
         (write, keys, batch.batch.plan)

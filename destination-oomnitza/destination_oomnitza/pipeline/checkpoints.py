@@ -1,4 +1,4 @@
-"""The checkpoints: a state is an acknowledgement, and leaves when everything before it is written, in order."""
+"""Checkpoints: send each state when all records before it are written, in order."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from destination_oomnitza.protocol.state import Scope, State
 
 @dataclass(slots=True)
 class Place:
-    """A batch's place in the order of batches and states."""
+    """Place of a batch in the order of batches and states."""
 
     stream: StreamKey
     settled: bool = False
     deferred: bool = False
-    """Whether some of its records wait for the end of the sync."""
+    """Whether records of the batch wait for the end of the sync."""
     rejected: int = 0
 
 
@@ -27,31 +27,34 @@ class _Waiting:
     state: State
     records: int
     rejected: int = 0
-    """Known when all batches before it are settled."""
+    """Number of rejected records; known when all earlier batches are settled."""
 
     def acknowledgement(self) -> dict[str, Any]:
-        """Return the state as it goes back."""
+        """Return the state with its counts, as it is sent."""
         return self.state.acknowledgement(self.records, self.rejected)
 
 
 MAX_WAITING = 10_000
-"""Batches and states that are kept, until reading waits for the workers."""
+"""Backpressure: stop reading while this many batches and states are queued."""
 MAX_WAITING_BYTES = 1 << 25
-"""States that are kept, until reading waits for the workers, or until of states held to the end only the last of a stream is kept."""
+"""Backpressure: stop reading while queued states have this many bytes.
+
+Of states that are held to the end of the sync, only the last of each stream is kept beyond this limit.
+"""
 
 
 class Checkpoints:
-    """Keeps batches and states in the order of the input, and sends a state when all batches before it are settled.
+    """Keeps batches and states in order, and sends acknowledged states.
 
-    The reading thread owns it.
+    A state is sent when all batches before it are settled. The reading thread owns this object. No state is sent until one
+    record was accepted: if Oomnitza rejects every record, the next sync must send them again.
 
-    `fail_on_rejected` keeps back every state from the first rejected record on. In either case states are kept back until one
-    record was not rejected: if Oomnitza rejects everybody, something is wrong, and the next sync must bring them again.
+    `fail_on_rejected`: hold back every state from the first rejected record on.
 
-    `whole`: the streams that are the whole truth (SaasPlan). Their states leave only when the sync has succeeded: another
-    attempt that went on from one in the middle would not see who came before it, and take them for missing.
+    `whole`: streams of a full reload that deactivates missing users (SaasPlan). Their states are sent only when the sync has
+    succeeded. An attempt that resumed from an earlier state would count the users before it as missing.
 
-    `hold`: while it is true, no state leaves, for the sync may yet fail as a whole.
+    `hold`: while it returns true, no state is sent, because the sync may still fail.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Checkpoints:
         self._over = False
 
     def take(self, stream: StreamKey | None) -> None:
-        """Count a record that was read; None for one of no stream of the catalog."""
+        """Count a record that was read; None if the catalog lacks its stream."""
         self._taken[stream] += 1
 
     def open(self, stream: StreamKey) -> Place:
@@ -88,7 +91,7 @@ class Checkpoints:
         return place
 
     def add_state(self, state: State) -> None:
-        """Enqueue a state behind everything that came before it."""
+        """Enqueue a state behind all earlier batches and states."""
         if state.scope == "every stream":
             records = sum(self._taken.values())
             self._taken.clear()
@@ -102,21 +105,27 @@ class Checkpoints:
                 self._fold()
 
     def settle(self, place: Place, rejected: int, accepted: bool) -> None:
-        """Note that a batch is written: how many of its records were rejected, and whether any was not."""
+        """Note that a batch is written.
+
+        Args:
+            place: The place of the batch.
+            rejected: The number of rejected records.
+            accepted: Whether any record was not rejected.
+        """
         place.settled, place.rejected = True, rejected
         self._accepted = self._accepted or accepted
         self._release()
 
     def defer(self, place: Place) -> None:
-        """Note that a batch is settled at the end of the sync, and so no state behind it leaves before."""
+        """Note that a batch, and so every state behind it, waits for the end of the sync."""
         place.deferred = True
 
     def waiting(self) -> int:
-        """Return how many batches and states are kept."""
+        """Return the number of queued batches and states."""
         return len(self._entries) + len(self._held)
 
     def is_full(self) -> bool:
-        """Return whether so much is kept that reading has to wait."""
+        """Return whether reading has to wait."""
         return self.waiting() > self._max_waiting or self._bytes > MAX_WAITING_BYTES
 
     def _release(self) -> None:
@@ -128,7 +137,7 @@ class Checkpoints:
                 self._rejected[head.stream] += head.rejected
                 self._total_rejected += head.rejected
             elif self._total_rejected and self._fail_on_rejected:
-                # No state leaves any more, so there is nothing to keep.
+                # No further state will be sent, so nothing has to be kept.
                 self._over = True
                 self._entries.clear()
                 self._bytes = sum(_bytes(each) for each in self._held)
@@ -145,7 +154,7 @@ class Checkpoints:
             self._entries.popleft()
 
     def _fold(self) -> None:
-        """Keep the last state of each stream of those that nothing but the end of the sync can release."""
+        """Merge the states that only the end of the sync can release."""
         stuck: deque[Place | _Waiting] = deque()
         while self._entries and not _is_under_way(self._entries[0]):
             stuck.append(self._entries.popleft())
@@ -154,10 +163,10 @@ class Checkpoints:
         self._bytes = sum(_bytes(each) for each in (*self._held, *self._entries))
 
     def conclude(self, broken: Collection[StreamKey]) -> None:
-        """Send the states that were held, when the sync has succeeded.
+        """Send the states that were held for a sync that has succeeded.
 
-        None leaves if any stream was `broken`, that is not read to the end: then there is another attempt, in which a stream of
-        which everything is acknowledged would come without anybody.
+        None is sent if any stream is `broken`, that is, not read to the end. The next attempt would send no records of the streams
+        whose states were acknowledged, and all of their users would count as missing.
         """
         if not broken:
             for held in self._held:
@@ -169,7 +178,7 @@ class Checkpoints:
         return bool(self._whole) if state.scope == "every stream" else state.scope in self._whole
 
     def _take_rejected(self, state: State) -> int:
-        """Return, and forget, how many records that a state stands for were rejected."""
+        """Return and reset the number of rejected records that a state stands for."""
         if state.scope != "every stream":
             return self._rejected.pop(state.scope, 0)
         rejected = sum(self._rejected.values())
@@ -186,7 +195,10 @@ def _is_under_way(entry: Place | _Waiting) -> bool:
 
 
 def _folded(entries: Sequence[Place | _Waiting]) -> deque[Place | _Waiting]:
-    """Return entries with the last state of each scope, which stands for all before it, and neighbouring places in one."""
+    """Return the entries with only the last state of each scope.
+
+    That state gets the counts of the earlier ones. Adjacent settled places of a stream become one.
+    """
     kept: deque[Place | _Waiting] = deque()
     last: dict[Scope, _Waiting] = {}
     for entry in reversed(entries):

@@ -1,4 +1,4 @@
-"""Shows the first record of each stream of a test run, beside the rules."""
+"""Shows the first record of each stream in a test run, beside the rules."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ logger = logging.getLogger("airbyte")
 
 
 class FirstRecords:
-    """Logs what the rules of each stream make of its first record, if `shown`."""
+    """Logs the mapped values of each stream's first record, if `shown`."""
 
     def __init__(self, shown: bool) -> None:
         self._shown = shown
         self._seen: set[StreamKey] = set()
 
     def take(self, plan: StreamPlan, record: Mapping[str, Any]) -> None:
-        """Log the mapping table with this record's values, if it is the first one of its stream."""
+        """Log the mapping table with this record's values, if it is its stream's first."""
         if self._shown and plan.stream.key not in self._seen:
             self._seen.add(plan.stream.key)
             logger.info(f"Mapping of {plan.stream.title}, with its first record:\n{mapping_table(plan, record)}")

@@ -1,4 +1,4 @@
-"""The pipeline: takes the messages in their order, and hands records, states and stream statuses on."""
+"""Pipeline: reads the messages in order, and dispatches them by type."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from destination_oomnitza.writers.base import RejectedRecord, StreamEnd
 logger = logging.getLogger("airbyte")
 
 SILENCE = 2.0
-"""Seconds without input after which what is there is written, so that a slow source is not held back."""
+"""Seconds without input after which open batches are written."""
 
 
 class Pipeline:
-    """Reads messages, and returns when every record of them is written. One run a pipeline; the reading thread runs it.
+    """Reads messages, and returns when all of their records are written.
 
-    Its memory is bounded: the source waits while Oomnitza is slow, and while the checkpoints are full. `take_deferred` yields what
-    is written when all the rest is, one batch after the other.
+    Runs once, in the reading thread. Memory is bounded: reading waits while Oomnitza is slow or the checkpoints are full.
+    `take_deferred` yields the batches that are written last, one after the other.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class Pipeline:
         self._unreadable = False
 
     def run(self, lines: Iterable[list[bytes]]) -> StreamEnd:
-        """Take everything in, and return how the input ended, when all of it is written.
+        """Process all messages; return how the streams ended.
 
-        An empty list of lines means that the source is silent. Raises AirbyteTracedException if the sync cannot go on; the
-        report counts what was written until then, in the batches under way, too.
+        An empty list of lines means that the source is silent. Raises AirbyteTracedException if the sync cannot go on. The report
+        then counts all records written until then, also those of running batches.
         """
         try:
             for some in lines:
@@ -89,10 +89,10 @@ class Pipeline:
         broken = self._ends.broken()
         for key in broken:
             logger.warning(
-                f"The source did not read {self._plans[key].stream.title} to the end. What came is written, and nothing "
-                "is concluded from what did not come."
+                f"The source did not read {self._plans[key].stream.title} to the end. The records that it sent are written; "
+                "SaaS users without a record do not count as missing."
             )
-        keyless = self._keys.keyless()  # from whom nothing is concluded either
+        keyless = self._keys.keyless()  # count as broken: their records identify no one
         return StreamEnd(
             self._ends.complete() - keyless, broken | keyless, rejected=self._report.rejected() > 0 or self._unreadable
         )
@@ -157,7 +157,10 @@ class Pipeline:
         self._batches.skip(plan, list(plan.mapping.identities(data)) if plan.deactivates_missing else None, size)
 
     def _plan_of(self, record: Any, broken: bool) -> StreamPlan | None:
-        """Return the plan of a record's stream; None, and a note in the report, if it is of no stream of the catalog."""
+        """Return the plan of a record's stream.
+
+        Reports the record as ignored and returns None if the catalog lacks its stream.
+        """
         try:
             key = (record.get("namespace") or None, record["stream"])
             if broken and key not in self._plans:
@@ -173,7 +176,7 @@ class Pipeline:
         return plan
 
     def _only_one_named(self, key: StreamKey) -> StreamKey:
-        """Return the stream of a record that was cut before its namespace: the only one of its name, if there is one."""
+        """Return the only stream of this name, for a record cut before its namespace."""
         named = [each for each in self._plans if each[1] == key[1]]
         return named[0] if key[0] is None and len(named) == 1 else key
 

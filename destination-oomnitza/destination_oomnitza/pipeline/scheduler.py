@@ -1,4 +1,4 @@
-"""The scheduler: several workers write batches at the same time, no key in two of them."""
+"""Scheduler: runs batches in parallel, but never two with the same key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from destination_oomnitza.pipeline.batches import Key, OpenBatch
 from destination_oomnitza.writers.base import Batch, Writer
 
 FINISH_SECONDS = 2.0
-"""How long a sync that failed waits for the batches under way, so that the report counts what they wrote."""
+"""Seconds that a failed sync waits for running batches, to count their records."""
 
 
 class Wait(Protocol):
-    """`concurrent.futures.wait`, or what a test has in its place."""
+    """Signature of `concurrent.futures.wait`, for tests."""
 
     def __call__(self, fs: Collection[Future[Any]], timeout: float | None, return_when: str) -> Any:
         """Wait until one or all of the futures are done, or the time is up."""
@@ -25,7 +25,7 @@ class Wait(Protocol):
 class Scheduler:
     """Hands batches to workers, and settles them when they have ended.
 
-    All of its state belongs to the reading thread: a worker writes a batch, and changes nothing here.
+    The reading thread owns all of its state; workers change none of it.
     """
 
     def __init__(
@@ -53,20 +53,23 @@ class Scheduler:
         return not self._in_flight
 
     def submit(self, batch: OpenBatch) -> None:
-        """Hand over a batch, once there is room and none of its keys is in flight. Raises as `wait`."""
+        """Submit a batch when a worker is free and none of its keys is in flight.
+
+        Raises as `wait`.
+        """
         while len(self._in_flight) >= self._max_in_flight or not self._keys.isdisjoint(batch.owners):
             self.wait()
         self._keys.update(batch.owners)
         self._in_flight[self._executor.submit(self._write, batch.batch)] = batch
 
     def wait(self) -> None:
-        """Wait until a batch has ended. Raises the error that ended the sync, if it has ended."""
+        """Wait until a batch has ended. Raises the error of a cancelled sync."""
         self._wait([*self._in_flight, self._cancellation.cancelled], None, futures.FIRST_COMPLETED)
         self.settle_ended()
         self._cancellation.raise_if_cancelled()
 
     def settle_ended(self) -> None:
-        """Settle every batch that has ended by now."""
+        """Settle the batches that have ended."""
         for future in [each for each in self._in_flight if each.done()]:
             batch = self._in_flight.pop(future)
             self._keys.difference_update(batch.owners)
@@ -78,7 +81,7 @@ class Scheduler:
             self.wait()
 
     def abandon(self) -> None:
-        """Settle what is in flight in a sync that failed: what is written within FINISH_SECONDS is counted."""
+        """Settle the batches of a failed sync, after at most FINISH_SECONDS."""
         started = {future: batch for future, batch in self._in_flight.items() if not future.cancel()}
         self._in_flight = {}
         self._wait(started, FINISH_SECONDS, futures.ALL_COMPLETED)
@@ -90,5 +93,5 @@ class Scheduler:
             self._cancellation.raise_if_cancelled()
             self._writer.write(batch)
         except BaseException as error:
-            self._cancellation.cancel(error)  # at once: the reading thread may wait for the source
+            self._cancellation.cancel(error)  # not left to the reading thread, which may be waiting for the source
             raise

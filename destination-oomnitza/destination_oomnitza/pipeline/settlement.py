@@ -1,4 +1,4 @@
-"""What became of a batch: counted in the report, and noted among the checkpoints."""
+"""Settles batches: counts the outcomes, and updates the checkpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from destination_oomnitza.writers.base import RecordWrite
 
 
 class Settlement:
-    """Takes the batches that have ended. The reading thread alone calls it."""
+    """Settles the batches that have ended. Only the reading thread calls it."""
 
     def __init__(self, report: Report, checkpoints: Checkpoints) -> None:
         self._report = report
@@ -21,7 +21,10 @@ class Settlement:
         self._deferred: list[OpenBatch] = []
 
     def settle(self, batch: OpenBatch, written: bool) -> None:
-        """Count what became of a batch's records. `written`: whether it ended without an error, so that its states may leave."""
+        """Count the outcomes of a batch.
+
+        `written`: whether the batch ended without an error, so that states behind it may be sent.
+        """
         counts: Counter[Outcome] = Counter()
         for write in batch.batch.records:
             if write.outcome is Outcome.FAILED:
@@ -41,7 +44,7 @@ class Settlement:
         deferred = sum(write.deferred is not None for write in batch.batch.records)
         accepted = batch.accepted or failed + deferred < len(batch.batch.records)
         if deferred:
-            # What comes after it is acknowledged when these are written, too.
+            # States behind this batch are acknowledged when its deferred records are written, too.
             self._checkpoints.defer(batch.place)
             batch.keep_deferred(rejected, accepted)
             self._deferred.append(batch)
@@ -49,7 +52,10 @@ class Settlement:
             self._checkpoints.settle(batch.place, rejected, accepted)
 
     def take_deferred(self) -> Iterator[OpenBatch]:
-        """Yield the records that wait for the end of the sync, in batches: each has to be settled before the next is asked for."""
+        """Yield the deferred records in batches.
+
+        Each batch has to be settled before the next one is requested.
+        """
         yield from batches_of_deferred(self._deferred)
         for batch in self._deferred:
             self._settle_place(batch)

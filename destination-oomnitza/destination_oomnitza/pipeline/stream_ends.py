@@ -1,4 +1,4 @@
-"""How each stream ends: read whole, broken off, or neither."""
+"""Determines how each stream ended: complete, broken off, or unknown."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from destination_oomnitza.protocol.state import Scope
 
 
 class StreamEnds:
-    """Judges by stream statuses; if none came for any stream, by the last message of each stream. The reading thread owns it.
+    """Judges by stream statuses, or else by each stream's last message.
 
-    On the Airbyte platform no status reaches a destination. There, when a source ended well, a full refresh that cannot be resumed
-    ends with a STATE, which the platform adds if the source sent none
-    (https://github.com/airbytehq/airbyte-platform, MissingStateInjector).
+    The last messages count if no status came for any stream: on the Airbyte platform no status reaches a destination. There, a
+    full refresh that cannot be resumed ends with a STATE if the source ended well; the platform adds it if the source sent none
+    (https://github.com/airbytehq/airbyte-platform, MissingStateInjector). The reading thread owns this object.
     """
 
     def __init__(self, streams: Iterable[Stream]) -> None:
@@ -34,7 +34,7 @@ class StreamEnds:
         """Note a state."""
         streams = list(self._streams) if scope == "every stream" else [scope]
         self._with_state.update(streams)
-        # A state of several streams may come in the middle of one, for the sake of another.
+        # A state of several streams may be sent for one of them in the middle of another.
         last: Literal["STATE", "STATE of several"] = "STATE" if len(streams) == 1 else "STATE of several"
         self._last.update(dict.fromkeys(streams, last))
 
@@ -49,7 +49,7 @@ class StreamEnds:
                 self._incomplete.add(stream)
 
     def complete(self) -> Set[StreamKey]:
-        """Return the streams that were read whole."""
+        """Return the streams that were read completely."""
         if self._any_status:
             return self._complete - self._incomplete
         return {
@@ -59,8 +59,8 @@ class StreamEnds:
         }
 
     def broken(self) -> Set[StreamKey]:
-        """Return the streams that were begun, and not read to the end."""
+        """Return the streams that were begun but not completed."""
         if self._any_status:
             return self._begun - self.complete()
-        # Without any state, a source that ended and one that failed look the same.
+        # Without any state, a source that succeeded and one that failed look the same.
         return {key for key in self._with_state if self._last[key] == "RECORD"}

@@ -1,4 +1,7 @@
-"""Whether the records of a stream have sync keys at all: a renamed or hashed field must not pass for a sync without people."""
+"""Detects streams whose records have no sync keys.
+
+A renamed or hashed field must not look like a successful sync without people.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
 
 ENOUGH = 10
-"""Records of active accounts without a sync key, and none with one, that fail a sync."""
+"""Number of records of active accounts without a sync key that fail a sync, if no record has one."""
 _MAX_NAMES = 20
 
 
@@ -22,11 +25,14 @@ class _Stream:
     plan: StreamPlan
     keyless: int = 0
     names: dict[str, None] = field(default_factory=dict)
-    """The fields that the records have, of the first of them."""
+    """Fields of the first records."""
 
 
 class SyncKeyWatch:
-    """Counts the records of active accounts of each stream until one has a sync key. The reading thread owns it."""
+    """Counts the active accounts of each stream until one has a sync key.
+
+    The reading thread owns this object.
+    """
 
     def __init__(self) -> None:
         self._streams: dict[StreamKey, _Stream] = {}
@@ -46,13 +52,16 @@ class SyncKeyWatch:
             stream.names.update(dict.fromkeys(record))
 
     def keyless(self) -> frozenset[StreamKey]:
-        """Return the streams of which enough records came, and none with a sync key."""
+        """Return the streams with at least ENOUGH records, none of which has a sync key."""
         return frozenset(
             key for key, stream in self._streams.items() if stream.keyless >= ENOUGH and key not in self._keyed
         )
 
     def error(self) -> AirbyteTracedException | None:
-        """Return the error of a sync with keyless streams: their sync keys, and the fields that they lack."""
+        """Return the error of a sync with keyless streams, or None.
+
+        Names their sync keys, and the fields that they lack.
+        """
         sentences = [_sentence(self._streams[key]) for key in sorted(self.keyless(), key=str)]
         if not sentences:
             return None

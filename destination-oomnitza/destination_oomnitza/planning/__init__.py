@@ -1,1 +1,1 @@
-"""Decides what to do with a stream, before its first record."""
+"""Planning: decides how to write a stream, before its first record."""

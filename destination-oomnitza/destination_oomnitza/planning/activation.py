@@ -1,7 +1,7 @@
-"""Airbyte's data activation: a stream's fields are Oomnitza's, and its primary key is the sync key.
+"""Airbyte's data activation: streams whose fields are Oomnitza's already.
 
-`destination_catalog` lists the objects, their fields and the keys by which records find them. The CDK has no `discover` for destinations
-and no model of its message; the form is the Airbyte protocol's DestinationCatalog.
+The stream's primary key is the sync key. `destination_catalog` lists the objects, their fields and their keys. The CDK has
+neither `discover` for destinations nor a model of its message; its form is the Airbyte protocol's DestinationCatalog.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from destination_oomnitza.planning.problems import Problems, unknown_field
 from destination_oomnitza.protocol.catalog import Stream
 
 USER, SAAS_USER = "user", "saas_user"
-"""The objects of data activation."""
+"""Objects of data activation."""
 
 _PEOPLE_MODES: dict[str, tuple[bool, ExistingPeople]] = {
     "append": (True, "skip"),
@@ -39,19 +39,19 @@ _TYPES: dict[Kind, dict[str, str]] = {
 
 
 class _Cleared(RecordMapping):
-    """The mapping of a stream that "Clear data" sends: it has no records."""
+    """Mapping of a stream that "Clear data" sends, which has no records."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__([], [], {})
         self._stream = stream
 
     def __call__(self, record: Record, meta: object = None) -> MappedRecord | None:
-        """Raise RecordRejected: there is nothing that a record could overwrite."""
-        raise RecordRejected(f"Oomnitza offers no overwrite of {self._stream.object_name} by data activation")
+        """Raise RecordRejected: data activation offers no overwrite."""
+        raise RecordRejected(f"data activation offers no overwrite of {self._stream.object_name}")
 
 
 def plan_activation(config: Config, schema: PersonSchema, stream: Stream, problems: Problems) -> StreamPlan:
-    """Return how a stream is written whose records are mapped to an Oomnitza object already."""
+    """Return the plan of a stream that is mapped to an Oomnitza object already."""
     people = _people(stream, schema)
     saas = _saas(config, stream)
     cleared = _is_cleared(stream)
@@ -72,8 +72,11 @@ def plan_activation(config: Config, schema: PersonSchema, stream: Stream, proble
 
 
 def _is_cleared(stream: Stream) -> bool:
-    """Return whether "Clear data" may have sent the stream, in a mode that Oomnitza does not offer for its object."""
-    # To a destination with supportsRefreshes, the platform sends overwrite as append with a generation of its own.
+    """Return whether the stream may come from "Clear data".
+
+    Its mode is one that Oomnitza does not offer for its object.
+    """
+    # If the metadata declares supportsRefreshes, the platform sends overwrite as append with a new generation.
     appends = stream.destination_sync_mode == "append" and stream.is_new_generation
     return stream.destination_sync_mode == "overwrite" or (appends and stream.object_name == SAAS_USER)
 
@@ -82,7 +85,7 @@ def _people(stream: Stream, schema: PersonSchema) -> PeoplePlan | None:
     mode = _PEOPLE_MODES.get(stream.destination_sync_mode)
     if stream.object_name != USER or mode is None:
         return None
-    # Of a person found by a further key, a data activation writes every field.
+    # Data activation writes every field, also if a further key found the person.
     return PeoplePlan(*mode, update_sync_keys=True, edit_only=schema.edit_only())
 
 
@@ -95,8 +98,8 @@ def _saas(config: Config, stream: Stream) -> SaasPlan | None:
 def _no_such_operation(stream: Stream) -> str:
     known = [f"{mode} of {USER}" for mode in _PEOPLE_MODES] + [f"{mode} of {SAAS_USER}" for mode in _SAAS_MODES]
     return (
-        f"The stream {stream.title} asks for {stream.destination_sync_mode} of {stream.object_name}, which Oomnitza does not "
-        f"offer; there are {', '.join(known)}."
+        f"The stream {stream.title} has the mode {stream.destination_sync_mode} of {stream.object_name}, which Oomnitza does not "
+        f"offer; choose one of {', '.join(known)}."
     )
 
 
@@ -108,7 +111,7 @@ def _mapping(
 
     def rule(name: str) -> Rule | None:
         if stream.object_name == SAAS_USER and name not in sync_keys:
-            return None  # of a person, a SaaS user's record only holds what finds them
+            return None  # a record of a SaaS user has only the fields that find the person
         if name not in schema.fields and schema.known:
             return None
         field = schema.fields.get(name) or PersonField(name, name, Kind.UNKNOWN)
@@ -122,7 +125,7 @@ def _mapping(
         for name in sorted(properties.keys() - mapped):
             problems.add(unknown_field(f"The stream {stream.title}", name, schema))
     new = defaults(config, schema, problems) if people is not None and people.creates else {}
-    # Without a schema, a record shows what it has. "Clear data" of a stream that updates may come as append, and has no record.
+    # Without a schema, the fields show in the records. "Clear data" of an update stream may come as append without records.
     if people is not None and people.creates and properties and not stream.is_new_generation:
         prove_complete(mapped | new.keys(), schema, problems)
     return RecordMapping(
@@ -140,7 +143,7 @@ def _mapping(
 def destination_catalog(metadata: PersonSchema, has_default_role: bool) -> dict[str, Any]:
     """Return the DESTINATION_CATALOG message for an instance with these fields.
 
-    A role is required of new people unless the configuration gives one.
+    The field `role` is required of new people unless the configuration has a default role.
     """
     fields = {each.id: each for each in metadata.fields.values() if each.editable}
     unique = [each for each in metadata.fields.values() if each.unique]
@@ -153,7 +156,7 @@ def destination_catalog(metadata: PersonSchema, has_default_role: bool) -> dict[
         "role": {"title": "Role in the application", "type": "string"},
     }
     keys = [[each.id] for each in unique]
-    # Nobody can be added by a key that Oomnitza gives (user_id).
+    # Keys that Oomnitza assigns (user_id) cannot add people.
     keys_of_new = [[each.id] for each in unique if each.editable]
     operations = [
         _operation(USER, "append", user, needed, keys_of_new),

@@ -1,4 +1,4 @@
-"""Advises on a plan: settings that do nothing, and what may surprise. Never fails."""
+"""Advises on a plan: settings without effect, and possible surprises. Never fails."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from destination_oomnitza.planning.stream_fields import lacking
 _INACTIVE_WHEN = "Account is inactive when (inactive_when)"
 _DEFAULT_CONDITION = StreamSettings.model_fields["inactive_when"].default
 NOT_KNOWN_YET = "not known yet"
-"""The sync mode of a stream in a check, to which no catalog is given."""
+"""Sync mode of a stream in a check, which has no catalog."""
 
 
 def warnings(plan: StreamPlan, config: Config) -> Iterator[str]:
-    """Yield a sentence for each setting that does nothing for this stream."""
+    """Yield a sentence for each setting that has no effect on this stream."""
     yield from _lacking_fields(plan, config)
     if config.deactivates_missing and not plan.deactivates_missing:
         setting = "Deactivate SaaS users that are missing (write_method.deactivate_missing)"
         if plan.saas is None:
             yield f"{setting} does nothing for {plan.stream.title}: it needs User plus SaaS user (record_type)."
         elif plan.stream.destination_sync_mode == NOT_KNOWN_YET:
-            yield f"{setting} does nothing for streams in another sync mode of the connection than Full refresh | Overwrite."
+            yield f"{setting} does nothing for streams whose sync mode is not Full refresh | Overwrite."
         else:
             yield f"{setting} does nothing for {plan.stream.title}: it needs the sync mode Full refresh | Overwrite."
 
 
 def remarks(plan: StreamPlan, config: Config) -> Iterator[str]:
-    """Yield a sentence for each thing that may surprise a reader of the log."""
+    """Yield a sentence for each behaviour that may surprise a reader of the log."""
     if (
         config.inactive_when == _DEFAULT_CONDITION
         and not plan.stream.object_name
@@ -43,7 +43,7 @@ def remarks(plan: StreamPlan, config: Config) -> Iterator[str]:
     stays = [key for key in further if key in plan.mapping.rules]
     if stays and plan.people is not None and plan.people.existing == "write" and not plan.people.update_sync_keys:
         yield (
-            f"People who are found by {first} keep their {' and '.join(stays)}, even if the record has another one; to write it "
+            f"People found by {first} keep their {' and '.join(stays)}, even if the record has another one; to write it "
             "too, switch on Update sync keys (update_sync_keys)."
         )
 

@@ -1,4 +1,4 @@
-"""Declares what each write method can do; planning asks this, never which it is."""
+"""Capabilities of the write methods, so that planning never asks for the method."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from destination_oomnitza.config.models import IngestWriting, RestWriting
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Declares what a write method can do."""
+    """Capabilities of a write method."""
 
     reads_people: bool
-    """Reads a person before it writes: a value can depend on the one that is there, and on whether somebody is there."""
+    """Reads people before it writes, so that a value can depend on the existing person."""
     reports_at_once: bool
     """Reports the outcome of a record before the state behind it is acknowledged."""
     writes_saas_users: bool
-    """Writes ids, roles and activity of SaaS users, beyond who is one."""
+    """Writes ids, roles and activity of SaaS users, not only the assignment."""
     names_fields_by_internal_id: bool
     """Needs the internal id of each field."""
     separates_inactive_accounts: bool
-    """Takes records of inactive accounts only in batches of their own."""
+    """Needs records of inactive accounts in batches of their own."""
 
 
 REST = Capabilities(
@@ -41,5 +41,5 @@ _OF_METHODS = {"rest": REST, "ingest": INGEST}
 
 
 def capabilities(write_method: RestWriting | IngestWriting) -> Capabilities:
-    """Return what a write method can do."""
+    """Return the capabilities of a write method."""
     return _OF_METHODS[write_method.method]

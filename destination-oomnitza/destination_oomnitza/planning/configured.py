@@ -1,4 +1,4 @@
-"""Plans a stream by the configuration: its rules, its mode and its conditions."""
+"""Plans a stream by the configuration: its rules, mode and conditions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from destination_oomnitza.protocol.catalog import Stream
 def plan_configured(
     config: Config, schema: PersonSchema, stream: Stream, drawn: DrawnMapping | None, problems: Problems
 ) -> StreamPlan:
-    """Return how a stream is written.
+    """Return the plan of a stream.
 
-    `config` holds the settings of this stream, `drawn` its mapping drawn in Oomnitza.
+    `config` has the settings of this stream, `drawn` its mapping drawn in Oomnitza.
     """
     method = capabilities(config.write_method)
     rules = {rule.field.id: rule for rule in _rules(config, schema, stream, drawn, problems)}
     if method.names_fields_by_internal_id:
-        # What smart mapping offers without an internal id is left out; what was asked for is a problem.
+        # Fields of smart mapping without an internal id are left out; those of other settings are a problem.
         rules = {name: each for name, each in rules.items() if each.field.internal_id or not _is_offered(each, config)}
     if config.existing_values == "fill_empty":
         rules = {name: replace(rule, if_empty_only=True) for name, rule in rules.items()}
@@ -56,7 +56,7 @@ def plan_configured(
 
 
 def plan_skipped(config: Config, stream: Stream) -> StreamPlan:
-    """Return a plan by which every record of a stream is left out."""
+    """Return a plan that skips every record of a stream."""
     return StreamPlan(
         stream=stream,
         mapping=RecordMapping([], [], {}),
@@ -64,14 +64,14 @@ def plan_skipped(config: Config, stream: Stream) -> StreamPlan:
         people=None,
         saas=None,
         write_method=capabilities(config.write_method),
-        remarks=(f"Nothing of {stream.title} is written: its entry in the settings of single streams has skip.",),
+        remarks=(f"Nothing of {stream.title} is written: Write nothing of this stream (skip) is on in its settings.",),
     )
 
 
 def _rules(
     config: StreamSettings, schema: PersonSchema, stream: Stream, drawn: DrawnMapping | None, problems: Problems
 ) -> Iterator[Rule]:
-    """Yield the rules: of a field that has several, the last one wins."""
+    """Yield the rules; the last one of a field wins."""
     if config.smart_mapping:
         yield from smart_rules(schema, stream.properties or {})
     if drawn is not None:

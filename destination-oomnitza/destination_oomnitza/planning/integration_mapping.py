@@ -1,8 +1,8 @@
-"""Turns a mapping drawn in Oomnitza for one of its integrations into rules.
+"""Turns a mapping that was drawn in Oomnitza for an integration into rules.
 
-Its shape, as Oomnitza's own connector reads it (https://github.com/Oomnitza/oomnitza-connector): `{"<internal id>": {"type": "attribute",
-"value": "profile.email"}}`. An attribute is a Jinja expression over the vendor's record, a value is a constant; two further types
-come from the inputs of the integration itself.
+Its format, as Oomnitza's own connector reads it (https://github.com/Oomnitza/oomnitza-connector): `{"<internal id>": {"type":
+"attribute", "value": "profile.email"}}`. An attribute is a Jinja expression over the vendor's record, a value is a constant;
+two further types refer to inputs of the integration.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from destination_oomnitza.planning.problems import Problems
 
 DRAWN_SETTING = "Mapping drawn in Oomnitza (integration_mapping)"
 DRAWN = "drawn in Oomnitza"
-"""How the origin of such a rule begins."""
+"""Start of the origin of such a rule."""
 _INPUTS = ("catalog_input", "credential_input")
 
 
 class DrawnMapping:
-    """Reads the mapping of one integration. `document`: Oomnitza's answer, or None."""
+    """Mapping of one integration; `document` is Oomnitza's response, or None."""
 
     def __init__(self, integration: int, document: Any, schema: PersonSchema) -> None:
         self._integration = integration
@@ -32,11 +32,11 @@ class DrawnMapping:
         self._fields = {each.internal_id.lower(): each for each in schema.fields.values() if each.internal_id}
 
     def rules(self, overruled: Container[str], problems: Problems) -> Iterator[Rule]:
-        """Yield a rule for each field that is drawn. `overruled`: ids of fields that have a rule of their own."""
+        """Yield a rule for each drawn field but the `overruled` ones."""
         if not self._document:
             problems.add(
                 f"{DRAWN_SETTING}: Oomnitza has no mapping for the integration {self._integration}. Take the id from the address of the "
-                f"integration's page (/settings/connectors?id=...), and see whether fields are mapped there."
+                f"integration's page (/settings/connectors?id=...), and check that fields are mapped there."
             )
         for internal_id, source in self._document.items():
             field = self._fields.get(internal_id.lower())
@@ -56,17 +56,20 @@ class DrawnMapping:
                 yield rule
 
     def remarks(self) -> Iterator[str]:
-        """Yield a sentence on what is left out."""
+        """Yield a sentence on the fields that are left out."""
         left_out = [
             self._fields[internal_id.lower()].id if internal_id.lower() in self._fields else internal_id
             for internal_id, source in self._document.items()
             if _is_input(source)
         ]
         if left_out:
-            yield f"{DRAWN_SETTING}: left out, for they are filled from inputs of the integration itself: {', '.join(left_out)}."
+            yield f"{DRAWN_SETTING}: left out, because inputs of the integration fill them: {', '.join(left_out)}."
 
     def _rule(self, field: PersonField, source: Any) -> Rule | None:
-        """Return the rule of one field, None if nothing is given for it. Raises ValueError with what is wrong."""
+        """Return the rule of one field; None if its mapping is empty.
+
+        Raises ValueError, with the problem, if it cannot be used.
+        """
         kind, value = (source.get("type"), source.get("value")) if isinstance(source, Mapping) else (None, None)
         origin = f"{DRAWN} (integration {self._integration})"
         fitting = field_fit(field, self._schema)
@@ -83,7 +86,7 @@ class DrawnMapping:
                 )
             except ValueRejected as error:
                 raise ValueError(f"the constant {error}") from None
-        raise ValueError(f"a mapping of the type {kind} is not known")
+        raise ValueError(f"a mapping of the type {kind} is not supported")
 
 
 def _is_input(source: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Shows the mapping in force as a table: names beside values."""
+"""Shows the mapping in force as a table of fields and values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LONGEST = 60
 
 
 def mapping_table(plan: StreamPlan, record: Mapping[str, Any] | None = None) -> str:
-    """Return one line a field: its value, and what sets it.
+    """Return one line per field: its value, and the setting that sets it.
 
-    A value that is made from fields which the stream lacks is marked. With a record, each line also shows what the rule makes of it.
+    Values made from fields that the stream lacks are marked. With a record, each line also shows the record's value.
     """
     head = ("Oomnitza field", "value", "set by", "first record")
     rows = [head[: 3 if record is None else 4], *_rows(plan, record)]

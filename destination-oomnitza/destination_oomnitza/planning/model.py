@@ -1,4 +1,4 @@
-"""Holds the plan of a stream, for the pipeline and the writers."""
+"""Plan of a stream, for the pipeline and the writers."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from destination_oomnitza.planning.capabilities import Capabilities
 from destination_oomnitza.protocol.catalog import Stream
 
 ExistingPeople = Literal["write", "keep", "skip"]
-"""What happens to a person who is in Oomnitza: changed fields are written; only the SaaS user is kept up to date; nothing at all."""
+"""Writes to a person who is in Oomnitza: changed fields and the SaaS user; only the SaaS user; none."""
 
 
 @dataclass(frozen=True)
 class PeoplePlan:
-    """Holds what may be written of people."""
+    """Allowed writes to people."""
 
     creates: bool
     existing: ExistingPeople
     update_sync_keys: bool = False
     on_identity_change: IdentityChange = "update"
     edit_only: Set[str] = frozenset()
-    """Fields that are edit-only elsewhere: writing one needs `Oomnitza-Ignore-Meta-Restriction`."""
+    """Fields that the data model calls not editable; writing one needs `Oomnitza-Ignore-Meta-Restriction`."""
 
 
 @dataclass(frozen=True)
 class SaasPlan:
-    """Holds what is kept of the users of an application."""
+    """Allowed writes to the users of an application."""
 
     application: UserAndSaasUserRecords
     deactivates_all: bool = False
-    """Every record is of an account that is to be deactivated (data activation's soft_delete)."""
+    """Whether the accounts of all records are deactivated (data activation's soft_delete)."""
     deactivates_missing: bool = False
-    """The stream is the whole truth: SaaS users that are missing from it are deactivated."""
+    """Whether SaaS users without a record in the stream are deactivated."""
 
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """Holds how one stream is written."""
+    """Plan of one stream."""
 
     stream: Stream
     mapping: RecordMapping
     filter: Condition | None
     people: PeoplePlan | None
-    """None if people are only looked up: the records are of SaaS users (data activation's object saas_user)."""
+    """None if people are only looked up (data activation's object saas_user)."""
     saas: SaasPlan | None
     write_method: Capabilities
     remarks: tuple[str, ...] = ()
-    """Sentences for the log, for information."""
+    """Sentences for the log, as information."""
     warnings: tuple[str, ...] = ()
-    """Sentences for the log, on what is probably not meant."""
+    """Sentences for the log, on probable mistakes."""
 
     @property
     def creates(self) -> bool:
-        """Return whether people may be added."""
+        """Whether people may be added."""
         return self.people is not None and self.people.creates
 
     @property
     def existing(self) -> ExistingPeople:
-        """Return what happens to people who are in Oomnitza."""
+        """Writes to people who are in Oomnitza."""
         return "keep" if self.people is None else self.people.existing
 
     @property
     def deactivates_missing(self) -> bool:
-        """Return whether SaaS users missing from the stream are deactivated."""
+        """Whether SaaS users without a record in the stream are deactivated."""
         return self.saas is not None and self.saas.deactivates_missing
 
     @property
     def must_know_people(self) -> bool:
-        """Return whether new people, who get defaults, must be distinguished."""
+        """Whether new people, who get defaults, must be distinguished from others."""
         return self.creates and self.existing != "skip" and bool(self.mapping.defaults)

@@ -1,4 +1,4 @@
-"""Collects what new people get by default, and proves that nothing is missing."""
+"""Defaults of new people, and the check that no mandatory field is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMES = {"username": "a user name (username)", "email": "an e-mail address (ema
 
 
 def defaults(settings: StreamSettings, schema: PersonSchema, problems: Problems) -> dict[str, Any]:
-    """Return the configuration's values for new people, by field."""
+    """Return the configured values of new people, by field."""
     given: dict[str, Any] = {}
     if settings.default_role is not None:
         try:
@@ -32,7 +32,7 @@ def defaults(settings: StreamSettings, schema: PersonSchema, problems: Problems)
 
 
 def prove_complete(filled: Set[str], schema: PersonSchema, problems: Problems) -> None:
-    """Add a problem that names every field that a new person needs, and that nothing fills."""
+    """Add a problem that names the fields which a new person needs and nothing fills."""
     missing = [each for each in schema.mandatory() if each.id not in filled]
     missing.sort(key=lambda each: each.id not in REQUIRED)
     if missing:

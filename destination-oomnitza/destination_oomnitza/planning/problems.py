@@ -1,4 +1,4 @@
-"""Collects what is wrong with a configuration, so that all is reported at once."""
+"""Collects the problems of a configuration, so that all are reported at once."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from destination_oomnitza.person_schema import PersonSchema
 
 
 class Problems:
-    """Collects sentences. `place` names the entry of a single stream they are about."""
+    """Collects sentences; `place` names the stream's entry that they are about."""
 
     def __init__(self) -> None:
         self._sentences: list[str] = []
         self.place = ""
 
     def add(self, sentence: str) -> None:
-        """Add a sentence, unless it is known already: a setting of all streams is wrong once."""
+        """Add a sentence, unless it was added before for another stream."""
         if sentence not in self._sentences:
             self._sentences.append(f"{self.place}{sentence}")
 
     def raise_if_any(self) -> None:
-        """Raise AirbyteTracedException (config_error) with all sentences, if there are any."""
+        """Raise AirbyteTracedException (config_error) with all sentences, if any."""
         if self._sentences:
             raise config_error(" ".join(self._sentences))
 

@@ -1,4 +1,4 @@
-"""Compares what a mapping reads with a stream's JSON schema. Pure functions."""
+"""Compares the fields that a mapping reads with a stream's schema. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _COMPOUND = frozenset({"anyOf", "oneOf", "allOf", "$ref"})
 
 
 def lacking(paths: Iterable[str], properties: Mapping[str, Any] | None) -> list[str]:
-    """Return the paths that a stream with these properties cannot have, in order.
+    """Return the paths that a stream with these properties cannot have, sorted.
 
-    Without properties nothing is lacking. A path has no indices; "" is the whole record.
+    Without properties none is lacking. Paths have no indices; "" is the whole record.
     """
     if not properties:
         return []
@@ -27,7 +27,7 @@ def _may_have(steps: list[str], properties: Mapping[str, Any]) -> bool:
         if rest and not _holds_more(node):
             return False
         inner = node.get("properties")
-        # An object whose fields are not declared, or only some of them, may hold anything.
+        # An object that declares no fields, or only some of them, may have any field.
         if not isinstance(inner, Mapping) or not inner or node.get("additionalProperties"):
             return True
         properties = inner
@@ -35,7 +35,7 @@ def _may_have(steps: list[str], properties: Mapping[str, Any]) -> bool:
 
 
 def _element(node: Any) -> Mapping[str, Any]:
-    """Return the schema of a value, or that of the elements if it is a list."""
+    """Return the schema of a value, or that of its elements if it is a list."""
     while isinstance(node, Mapping) and isinstance(node.get("items"), Mapping):
         node = node["items"]
     return node if isinstance(node, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Plans the streams of a sync, and proves the configuration."""
+"""Plans the streams of a sync, and checks the configuration."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _MAX_NAMES = 20
 def plan_streams(
     config: Config, schema: PersonSchema, streams: Sequence[Stream], mappings: Mapping[int, Any] | None = None
 ) -> list[StreamPlan]:
-    """Return how each stream of the catalog is written.
+    """Return the plan of each stream of the catalog.
 
     Args:
         config: The configuration.
         schema: The person fields of the instance.
         streams: The streams of the catalog.
-        mappings: Of each integration that the configuration names, the mapping drawn in Oomnitza, as its API has it.
+        mappings: The mapping drawn in Oomnitza of each configured integration, as the API returns it.
 
     Raises:
-        AirbyteTracedException: A config_error with a sentence for everything that is wrong with the configuration.
+        AirbyteTracedException: A config_error with a sentence for each problem of the configuration.
     """
     problems = Problems()
     drawn = {integration: DrawnMapping(integration, each, schema) for integration, each in (mappings or {}).items()}
@@ -46,7 +46,7 @@ def plan_streams(
 
 
 def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamPlan:
-    """Return how a stream is written. Raises as `plan_streams`."""
+    """Return the plan of one stream. Raises as `plan_streams`."""
     (plan,) = plan_streams(config, schema, [stream])
     return plan
 
@@ -54,7 +54,7 @@ def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamP
 def plan_check(config: Config, schema: PersonSchema, mappings: Mapping[int, Any] | None = None) -> list[StreamPlan]:
     """Return the plans of a check, which has no catalog. Raises as `plan_streams`.
 
-    They are one for all streams, and one for each that has settings of its own.
+    There is one for all streams, and one for each stream with settings of its own.
     """
     named = [(_EVERY_STREAM, None), *((each.stream, each.namespace) for each in config.streams if not each.skip)]
     streams = [Stream(*each, destination_sync_mode=advice.NOT_KNOWN_YET) for each in named]
@@ -62,7 +62,7 @@ def plan_check(config: Config, schema: PersonSchema, mappings: Mapping[int, Any]
 
 
 def entries_without_stream(config: Config, streams: Sequence[Stream]) -> Iterator[str]:
-    """Yield a warning for each entry of a stream that the catalog lacks."""
+    """Yield a warning for each settings entry whose stream the catalog lacks."""
     used = [config.entry(stream.name, stream.namespace) for stream in streams]
     for entry in config.streams:
         if not any(entry is each for each in used):
@@ -111,7 +111,7 @@ def _advised(plan: StreamPlan, settings: Config) -> StreamPlan:
 
 def _wrong_rules(plan: StreamPlan) -> Iterator[str]:
     for rule in plan.mapping.rules.values():
-        # They may find a person all the same, and add none.
+        # Such a field may be a sync key if it only finds people.
         only_finds = rule.field.id in plan.mapping.sync_keys and not (plan.creates and rule.field.id in REQUIRED)
         if rule.field.system_kept and not only_finds:
             where = (
@@ -119,7 +119,7 @@ def _wrong_rules(plan: StreamPlan) -> Iterator[str]:
                 if not rule.origin.startswith(DRAWN)
                 else "Mapping drawn in Oomnitza (integration_mapping)"
             )
-            yield f"{where}: {rule.field.id} is kept by Oomnitza itself and cannot be written."
+            yield f"{where}: {rule.field.id} is set by Oomnitza itself and cannot be written."
 
 
 def _wrong_keys(plan: StreamPlan, schema: PersonSchema) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Compares what the configuration asks for with what the write method can do."""
+"""Compares the settings with the capabilities of the write method."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ONLY_REST = "which only the write method REST can do; choose it, or switch this
 
 
 def unsupported(plan: StreamPlan, config: Config) -> Iterator[str]:
-    """Yield a sentence for each thing that is asked for and that the write method cannot do."""
+    """Yield a sentence for each setting that the write method does not support."""
     method = plan.write_method
     if not method.reads_people:
         yield from _need_people_read(config, plan.mapping)
@@ -29,22 +29,22 @@ def unsupported(plan: StreamPlan, config: Config) -> Iterator[str]:
 
 
 def method_remarks(plan: StreamPlan) -> Iterator[str]:
-    """Yield a sentence for each thing that the write method does in its own way."""
+    """Yield a sentence for each peculiarity of the write method."""
     if plan.must_know_people and not plan.write_method.reads_people:
         names = " and ".join(f"default_{name}" for name in plan.mapping.defaults)
         yield (
-            f"{names}: for new people only, and connector ingest does not report who is new. So the people in Oomnitza are listed "
-            "first, and nobody who is found there gets it. With write_mode create_only this is not needed."
+            f"{names}: for new people only. Connector ingest does not report who is new, so the people in Oomnitza are listed first. "
+            "With Create or update (write_mode) create_only this is not needed."
         )
     if plan.saas is not None and not plan.write_method.writes_saas_users:
         yield (
             "Connector ingest assigns the SaaS users of active accounts. Their ids and roles in the application are not "
-            "written, and nobody is deactivated: that needs the write method REST."
+            "written, and no user is deactivated: that needs the write method REST."
         )
 
 
 def _need_people_read(config: StreamSettings, mapping: RecordMapping) -> Iterator[str]:
-    """Yield what depends on the person who is there."""
+    """Yield the settings that depend on the existing person."""
     if config.existing_values != "overwrite":
         yield f"Values of existing people (existing_values) is {config.existing_values}, {_ONLY_REST}"
     if config.update_sync_keys:
@@ -59,13 +59,13 @@ def _need_people_read(config: StreamSettings, mapping: RecordMapping) -> Iterato
             yield f"{entry_of}: Only if newer (newest) is on, {_ONLY_REST}"
     for key in mapping.sync_keys:
         if key in mapping.fields and mapping.fields[key].system_kept:
-            yield f"Sync keys (sync_keys): {key} is kept by Oomnitza itself; finding people by it is something {_ONLY_REST}"
+            yield f"Sync keys (sync_keys): {key} is set by Oomnitza itself; finding people by it is something {_ONLY_REST}"
 
 
 def _need_internal_id(mapping: RecordMapping) -> Iterator[str]:
     for rule in mapping.rules.values():
         if not rule.field.internal_id:
             yield (
-                f"Field mapping (field_mapping), entry for {rule.field.id}: Oomnitza does not report its internal id, by which "
-                "connector ingest names fields; choose REST, or leave the field out."
+                f"Field mapping (field_mapping), entry for {rule.field.id}: Oomnitza does not report its internal id, which "
+                "connector ingest needs; choose REST, or leave the field out."
             )

@@ -17,12 +17,12 @@ Person = Mapping[str, Any]
 
 
 class Deferral(IntEnum):
-    """Why a record waits for the end of the sync, in the order in which they are written then."""
+    """Reason to defer a record to the end of the sync; sorts by the order of writing."""
 
     VALUE = 1
-    """Another person has the value of a sync key that it writes, and may have another one by then."""
+    """Another person has the value of a sync key that the record writes, and may give it up by then."""
     IDENTITY = 2
-    """It would change an identity, which another record may yet explain."""
+    """The record would change an identity, and another record may make that unnecessary."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class RecordWrite:
     user_id: str | None = None
     """The person's id in Oomnitza, if the record also concerns their SaaS user."""
     deferred: Deferral | None = None
-    """Why the record waits for the end of the sync, if it does."""
+    """Reason to wait for the end of the sync; None if the record does not wait."""
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
         """Set the outcome of the record."""
@@ -58,7 +58,7 @@ class RecordWrite:
         self.person, self.deferred, self.turn = None, why, turn
 
     def reopen(self) -> None:
-        """Clear the outcome, because the cause of the rejection or of the deferral may be gone."""
+        """Clear the outcome, because the cause of the rejection or deferral may be gone."""
         self.outcome, self.reason, self.deferred = None, "", None
 
     def fail(self, reason: str) -> None:

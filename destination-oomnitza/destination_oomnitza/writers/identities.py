@@ -77,7 +77,7 @@ class Identities:
             return False
 
     def defer(self, plan: StreamPlan, write: RecordWrite, why: Deferral) -> None:
-        """Leave a record to the end of the sync; if too many wait, it is rejected."""
+        """Defer a record to the end of the sync; reject it if too many wait."""
         with self._lock:
             self._deferred += 1
             turn = self._deferred

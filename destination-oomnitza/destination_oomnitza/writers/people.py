@@ -74,7 +74,7 @@ class People:
             write.end(Outcome.UPDATED)
 
     def name_holders(self, plan: StreamPlan, rejected: Sequence[Edit]) -> None:
-        """Add to the reasons of rejected edits who has the values of sync keys that they were to write."""
+        """Add the people who have the values to the reasons of rejected edits."""
         for key in plan.mapping.sync_keys:
             edits = [(write, fields[key]) for write, fields in rejected if key in fields]
             found = self._api.look_up(key, [value for _, value in edits])

@@ -87,7 +87,10 @@ class RestWriter:
         self._take_up_rejected_keys(batch, edits)
 
     def _take_up_rejected_keys(self, batch: Batch, edits: Sequence[Edit]) -> None:
-        """Defer rejected edits of sync keys, for a later record may free the value; at the end, say who has it."""
+        """Defer rejected edits of sync keys, because a later record may free the value.
+
+        In a last batch, adds the person who has the value to the reason.
+        """
         keys = set(batch.plan.mapping.sync_keys)
         rejected = [
             (write, fields)

@@ -164,9 +164,9 @@ def test_clear_data_is_planned_and_rejects_records(plan: Plan, name: str) -> Non
     [
         (
             activation("asset", "append"),
-            "asks for append of asset, which Oomnitza does not offer; there are append of user, ",
+            "has the mode append of asset, which Oomnitza does not offer; choose one of append of user, ",
         ),
-        (activation("user", "soft_delete", "email"), "asks for soft_delete of user, which Oomnitza does not offer"),
+        (activation("user", "soft_delete", "email"), "has the mode soft_delete of user, which Oomnitza does not offer"),
         (
             activation("saas_user", "append_dedup", "email"),
             "writes SaaS users: choose User plus SaaS user (record_type)",
@@ -177,8 +177,8 @@ def test_clear_data_is_planned_and_rejects_records(plan: Plan, name: str) -> Non
         ),
         (activation("user", "append", "email"), "To add people, Oomnitza needs a user name (username)"),
         (activation("user", "update", "badge", key="badge"), "Sync keys (sync_keys): badge is not unique"),
-        (activation("user", "update", "email", "user_id"), "user_id is kept by Oomnitza itself"),
-        (activation("user", "append", "username", "email", "user_id"), "user_id is kept by Oomnitza itself"),
+        (activation("user", "update", "email", "user_id"), "user_id is set by Oomnitza itself"),
+        (activation("user", "append", "username", "email", "user_id"), "user_id is set by Oomnitza itself"),
     ],
 )
 def test_activation_mistake_is_named(mistakes: Mistakes, stream: Stream, sentence: str) -> None:

@@ -101,9 +101,7 @@ def test_check_names_the_mode_that_deactivating_missing_needs() -> None:
     )
     (plan,) = plan_check(config, PersonSchema.unknown())
     (warning,) = plan.warnings
-    assert warning.endswith(
-        "does nothing for streams in another sync mode of the connection than Full refresh | Overwrite."
-    )
+    assert warning.endswith("does nothing for streams whose sync mode is not Full refresh | Overwrite.")
 
 
 @pytest.mark.parametrize(
@@ -121,4 +119,4 @@ def test_further_keys_that_stay_are_remarked(plan: Plan, settings: dict[str, Any
     """In the set-up by Slack User Id, addresses are never updated unless update_sync_keys is on."""
     remarks = [each for each in plan(**settings).remarks if "update_sync_keys" in each]
     assert bool(remarks) == remarked
-    assert all(each.startswith("People who are found by slack_user_id keep their email") for each in remarks)
+    assert all(each.startswith("People found by slack_user_id keep their email") for each in remarks)

@@ -95,9 +95,7 @@ def test_inputs_of_the_integration_are_left_out_with_a_remark() -> None:
     assert "address" not in plan.mapping.rules
     assert plan.mapping.rules["phone_number"].origin == "smart mapping"
     (remark,) = [each for each in plan.remarks if "drawn" in each]
-    assert remark.endswith(
-        "left out, for they are filled from inputs of the integration itself: address, phone_number."
-    )
+    assert remark.endswith("left out, because inputs of the integration fill them: address, phone_number.")
 
 
 def test_empty_attribute_is_no_rule() -> None:
@@ -119,9 +117,13 @@ def test_integration_without_a_mapping_is_named(document: Any) -> None:
         ("f" * 32, {"type": "attribute", "value": "x"}, f"Oomnitza reports no field with the internal id {'f' * 32}"),
         ("POSITION", {"type": "attribute", "value": "{{ x"}, "field position: "),
         ("POSITION", {"type": "attribute", "value": "{{ response.x }}"}, "field position: "),
-        ("POSITION", {"type": "attribute", "value": 5}, "field position: a mapping of the type attribute is not known"),
-        ("POSITION", {"type": "magic", "value": "x"}, "field position: a mapping of the type magic is not known"),
-        ("POSITION", "title", "field position: a mapping of the type None is not known"),
+        (
+            "POSITION",
+            {"type": "attribute", "value": 5},
+            "field position: a mapping of the type attribute is not supported",
+        ),
+        ("POSITION", {"type": "magic", "value": "x"}, "field position: a mapping of the type magic is not supported"),
+        ("POSITION", "title", "field position: a mapping of the type None is not supported"),
         ("d" * 32, {"type": "value", "value": "Paris"}, "field office: the constant "),
         ("PERMISSIONS_ID", {"type": "value", "value": "Wizard"}, "field role: the constant names no role"),
     ],

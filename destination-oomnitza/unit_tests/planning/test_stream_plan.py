@@ -75,11 +75,11 @@ Mistakes = Callable[..., str]
         ),
         (
             {"field_mapping": [{"field": "user_id", "value": "id"}]},
-            "Field mapping (field_mapping): user_id is kept by Oomnitza itself and cannot be written.",
+            "Field mapping (field_mapping): user_id is set by Oomnitza itself and cannot be written.",
         ),
         (
             {"field_mapping": [{"field": "last_login_date", "value": "x"}]},
-            "Field mapping (field_mapping): last_login_date is kept by Oomnitza itself",
+            "Field mapping (field_mapping): last_login_date is set by Oomnitza itself",
         ),
         ({"record_filter": "{% if %}"}, "Record filter (record_filter) does not compile: "),
         ({"record_filter": "a[b]"}, "Record filter (record_filter) does not compile: 'a[b]' is not a path"),
@@ -250,7 +250,7 @@ def test_key_that_is_kept_by_oomnitza_may_only_find(
     instance = PersonSchema.parse({field: {"label": field, "unique": "1", "editable": "0"}})
     settings = {"write_mode": mode, "sync_keys": [field], "field_mapping": [{"field": field, "value": "x"}]}
     if wrong:
-        assert f"{field} is kept by Oomnitza itself and cannot be written" in mistakes(instance=instance, **settings)
+        assert f"{field} is set by Oomnitza itself and cannot be written" in mistakes(instance=instance, **settings)
     else:
         assert plan(instance=instance, **settings).mapping.sync_keys == (field,)
 

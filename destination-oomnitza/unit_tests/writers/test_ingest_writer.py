@@ -431,7 +431,7 @@ def test_known_people_are_read_once_and_only_if_needed(requests_mock: Mocker) ->
 def test_remarks_name_what_ingest_does_not_do() -> None:
     plan = plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), Stream("users"))
     assert any("default_role" in remark and "new people" in remark for remark in plan.remarks)
-    assert any("roles" in remark and "nobody is deactivated" in remark for remark in plan.remarks)
+    assert any("roles" in remark and "no user is deactivated" in remark for remark in plan.remarks)
     assert plan_stream(config(write_mode="create_only"), PersonSchema.unknown(), Stream("users")).remarks == ()
 
 
