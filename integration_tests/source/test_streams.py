@@ -157,7 +157,7 @@ def test_custom_fields_keep_slacks_pace(sandbox: Sandbox) -> None:
     assert sandbox.requests.count(path="users.profile.get", status=429) >= 4
     logged = " ".join(log["message"] for log in output.of("LOG"))
     assert f"custom fields of {len(output.records())} of the next {len(output.records())} people" in logged
-    assert "about 1 minute," in logged
+    assert "about 1 minute:" in logged
 
 
 def test_custom_fields_without_the_scope_fail_check_and_read(sandbox: Sandbox) -> None:
