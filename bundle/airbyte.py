@@ -8,13 +8,13 @@ from urllib.parse import quote, urlsplit
 
 from bundle.configuration import Json
 from bundle.errors import AirbyteError
-from bundle.http import Answer, Http, HttpProblem, is_private
-from bundle.refusals import explain_answer, explain_problem, explain_token
+from bundle.http import Http, HttpProblem, Response, is_private
+from bundle.rejections import explain_problem, explain_response, explain_token
 
 PUBLIC_API = "/api/public/v1"  # of a self-managed Airbyte, below the address of its UI
 PAGE = 100
 # Airbyte answers only after it has run the connector: spec for a definition, discover for a connection.
-ANSWER_SECONDS = 600.0
+RESPONSE_SECONDS = 600.0
 MASK = "******"
 MAX_REASON = 1 << 20
 
@@ -31,7 +31,7 @@ class Airbyte:
         self.root = api_root(url)
         self.workspace = workspace
         self._secrets = {secret for secret in (client_secret, *secrets) if secret}
-        self._http = Http(self.root, seconds=ANSWER_SECONDS)
+        self._http = Http(self.root, seconds=RESPONSE_SECONDS)
         self._application = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -96,32 +96,32 @@ class Airbyte:
         """Send one request, and return the JSON object of the answer. `what` was tried, for the sentence of an error."""
         credentials = {"Authorization": f"Bearer {self._bearer(what)}"}
         try:
-            answer = self._http.request(method, path, credentials=credentials, params=query, body=body)
+            response = self._http.request(method, path, credentials=credentials, params=query, body=body)
         except HttpProblem as problem:
             raise self._error(explain_problem(what, self.root, problem)) from None
-        content = answer.json()
-        if 200 <= answer.status < 300 and isinstance(content, dict):
+        content = response.json()
+        if 200 <= response.status < 300 and isinstance(content, dict):
             return content
         # No reason is as long as that; within it, masked before it is cut: half a secret is one, too.
-        masked = self._mask(answer.body[:MAX_REASON].decode(errors="replace"))
-        raise self._error(explain_answer(what, Answer(answer.status, answer.headers, masked.encode())))
+        masked = self._mask(response.body[:MAX_REASON].decode(errors="replace"))
+        raise self._error(explain_response(what, Response(response.status, response.headers, masked.encode())))
 
     def _bearer(self, what: str) -> str:
         if time.monotonic() >= self._token_until:
             try:
-                answer = self._http.request("POST", "/applications/token", form=self._application)
+                response = self._http.request("POST", "/applications/token", form=self._application)
             except HttpProblem as problem:
                 raise self._error(explain_problem(what, self.root, problem)) from None
-            self._token, seconds = self._token_of(what, answer)
+            self._token, seconds = self._token_of(what, response)
             self._secrets.add(self._token)
             self._token_until = time.monotonic() + seconds / 2
         return self._token
 
-    def _token_of(self, what: str, answer: Answer) -> tuple[str, float]:
-        content = answer.json()
+    def _token_of(self, what: str, response: Response) -> tuple[str, float]:
+        content = response.json()
         token = content.get("access_token") if isinstance(content, dict) else None
-        if answer.status != 200 or not isinstance(token, str) or not token.isprintable() or not token:
-            raise self._error(explain_token(what, self.root, answer))
+        if response.status != 200 or not isinstance(token, str) or not token.isprintable() or not token:
+            raise self._error(explain_token(what, self.root, response))
         seconds = content.get("expires_in")
         return token, float(seconds) if isinstance(seconds, int) else 60.0
 

@@ -22,11 +22,11 @@ class HttpProblem(Exception):
     """There is no answer. The message is the rest of a sentence that begins with the host."""
 
 
-class CertificateRefused(HttpProblem):
+class CertificateRejected(HttpProblem):
     """The server's certificate cannot be verified."""
 
 
-class NoAnswerInTime(HttpProblem):
+class ResponseTimeout(HttpProblem):
     """The answer is not there whole within its time; the server may have processed the request."""
 
 
@@ -34,12 +34,12 @@ class Unreachable(HttpProblem):
     """No connection, or it broke."""
 
 
-class AnswerTooLarge(HttpProblem):
+class ResponseTooLarge(HttpProblem):
     """The answer is larger than any that is expected."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One answer: its status, its headers (names without regard to case) and its body."""
 
     status: int
@@ -89,12 +89,12 @@ class Http:
         params: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
         body: Any = None,
-    ) -> Answer:
+    ) -> Response:
         """Send one request, and return its answer whatever the status; a redirect is an answer like any other.
 
         `credentials` are headers, `params` go into the query, `form` or `body` (as JSON) is what is sent.
         """
-        done: queue.SimpleQueue[Answer | HttpProblem] = queue.SimpleQueue()
+        done: queue.SimpleQueue[Response | HttpProblem] = queue.SimpleQueue()
 
         def run() -> None:
             try:
@@ -107,12 +107,12 @@ class Http:
         try:
             outcome = done.get(timeout=self._seconds)
         except queue.Empty:
-            raise NoAnswerInTime(f"did not answer within {self._seconds:.0f} seconds") from None
+            raise ResponseTimeout(f"did not answer within {self._seconds:.0f} seconds") from None
         if isinstance(outcome, HttpProblem):
             raise outcome
         return outcome
 
-    def _send(self, method: str, path: str, credentials: Mapping[str, str], content: dict[str, Any]) -> Answer:
+    def _send(self, method: str, path: str, credentials: Mapping[str, str], content: dict[str, Any]) -> Response:
         try:
             with self._session.request(
                 method,
@@ -123,14 +123,14 @@ class Http:
                 timeout=(min(CONNECT_SECONDS, self._seconds), self._seconds),
                 **content,
             ) as response:
-                return Answer(response.status_code, response.headers, _read(response))
+                return Response(response.status_code, response.headers, _read(response))
         except requests.exceptions.SSLError:
-            raise CertificateRefused(
+            raise CertificateRejected(
                 "has a certificate that cannot be verified. If an authority of your own signed it, set "
                 "REQUESTS_CA_BUNDLE to that authority's file"
             ) from None
         except requests.Timeout:
-            raise NoAnswerInTime("did not answer in time") from None
+            raise ResponseTimeout("did not answer in time") from None
         except (requests.RequestException, OSError, ValueError) as error:
             raise Unreachable(f"cannot be reached ({type(error).__name__})") from None
 
@@ -140,7 +140,7 @@ def _read(response: requests.Response) -> bytes:
     for piece in response.iter_content(64 * 1024):
         body += piece
         if len(body) > MAX_BYTES:
-            raise AnswerTooLarge(f"gave an answer of more than {MAX_BYTES // 1024 // 1024} MB")
+            raise ResponseTooLarge(f"gave an answer of more than {MAX_BYTES // 1024 // 1024} MB")
     return bytes(body)
 
 

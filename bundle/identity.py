@@ -8,7 +8,7 @@ from bundle.errors import ServiceError
 from bundle.http import Http, HttpProblem, is_private
 
 SLACK_API = "https://slack.com/api/"
-ANSWER_SECONDS = 60.0
+RESPONSE_SECONDS = 60.0
 
 
 def slack_identity(configuration: Json) -> str:
@@ -22,16 +22,16 @@ def slack_identity(configuration: Json) -> str:
     token = next((credentials[name] for name in names if name in credentials), "") if credentials else ""
     if not is_private(url):
         raise ServiceError("The source's Slack API address (`api_url`) must be https, or http on this machine.")
-    http = Http(url if url.endswith("/") else f"{url}/", seconds=ANSWER_SECONDS)
+    http = Http(url if url.endswith("/") else f"{url}/", seconds=RESPONSE_SECONDS)
     try:
-        answer = http.request("GET", "auth.test", credentials={"Authorization": f"Bearer {token}"}).json()
+        response = http.request("GET", "auth.test", credentials={"Authorization": f"Bearer {token}"}).json()
     except HttpProblem as problem:
         raise ServiceError(f"{urlsplit(url).netloc} {problem}, so the workspace is unknown. Try again later.") from None
-    if not isinstance(answer, dict) or answer.get("ok") is not True:
-        code = str(answer.get("error")) if isinstance(answer, dict) else "no JSON"
+    if not isinstance(response, dict) or response.get("ok") is not True:
+        code = str(response.get("error")) if isinstance(response, dict) else "no JSON"
         raise ServiceError(f"Slack's auth.test failed ({code[:100]}), so the workspace is unknown. Check the token.")
-    name = "enterprise_id" if answer.get("is_enterprise_install") is True else "team_id"
-    return str(answer.get(name))
+    name = "enterprise_id" if response.get("is_enterprise_install") is True else "team_id"
+    return str(response.get(name))
 
 
 def oomnitza_identity(configuration: Json) -> str:

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from bundle.configuration import CREDENTIALS, Json
 from bundle.errors import ServiceError
-from bundle.http import Answer, Http, HttpProblem, is_private
+from bundle.http import Http, HttpProblem, Response, is_private
 from bundle.identity import oomnitza_identity
 from bundle.probe.findings import UNKNOWN, Finding, ask
 from bundle.probe.oomnitza_saas import SaasQuestions
 
-ANSWER_SECONDS = 60.0
+RESPONSE_SECONDS = 60.0
 PAGES = (500, 1000, 2000, 5000)
 SAMPLE = 200
 NO_INTEGRATION = 999_999_999
@@ -35,7 +35,7 @@ class OomnitzaProbe:
         if not is_private(root):
             raise ServiceError("The Oomnitza address (instance_url) must be https, or http on this machine.")
         self._configuration = configuration
-        self._http = Http(root, seconds=ANSWER_SECONDS)
+        self._http = Http(root, seconds=RESPONSE_SECONDS)
         self._headers: dict[str, str] = {}
 
     def findings(self) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ class OomnitzaProbe:
             )
         )
 
-    def get(self, path: str, **params: Any) -> Answer:
+    def get(self, path: str, **params: Any) -> Response:
         """Send one GET request."""
         return self._http.request("GET", path, credentials=self._headers, params=params)
 
@@ -79,23 +79,23 @@ class OomnitzaProbe:
         try:
             if token is None:
                 form = {"login": str(credentials.get("username")), "password": str(credentials.get("password"))}
-                answer = self._http.request("POST", "/api/request_token", form=form).json()
-                token = answer.get("token") if isinstance(answer, dict) else None
+                response = self._http.request("POST", "/api/request_token", form=form).json()
+                token = response.get("token") if isinstance(response, dict) else None
             self._headers = {"Authorization2": str(token or "")}
-            answer_to_list = self.get("/api/v3/users", limit=1)
+            listing = self.get("/api/v3/users", limit=1)
         except HttpProblem as problem:
             raise ServiceError(f"Oomnitza {problem}. Check the address (instance_url).") from None
-        if answer_to_list.status != 200 or not isinstance(answer_to_list.json(), list):
+        if listing.status != 200 or not isinstance(listing.json(), list):
             raise ServiceError(
-                f"Oomnitza answered HTTP {answer_to_list.status} to a list of people. Check the address and the "
+                f"Oomnitza answered HTTP {listing.status} to a list of people. Check the address and the "
                 "credentials, and that the role of their user can read People."
             )
 
     @cached_property
     def _meta(self) -> tuple[int, dict[str, Any]]:
-        answer = self.get("/api/v3/users/meta")
-        content = answer.json()
-        return answer.status, content if answer.status == 200 and isinstance(content, dict) else {}
+        response = self.get("/api/v3/users/meta")
+        content = response.json()
+        return response.status, content if response.status == 200 and isinstance(content, dict) else {}
 
     @cached_property
     def _sample(self) -> list[Json]:
@@ -146,8 +146,8 @@ class OomnitzaProbe:
     def _largest_page(self) -> Finding:
         largest, status, capped = 0, 200, False
         for size in PAGES:
-            answer = self.get("/api/v3/users", limit=size, sortby="user_id asc")
-            status, number = answer.status, len(rows_of(answer))
+            response = self.get("/api/v3/users", limit=size, sortby="user_id asc")
+            status, number = response.status, len(rows_of(response))
             if status != 200:
                 break
             if number < size and rows_of(self.get("/api/v3/users", limit=1, skip=number, sortby="user_id asc")):
@@ -164,10 +164,10 @@ class OomnitzaProbe:
     def _order_of_rows(self) -> Finding:
         first, second = (ids_of(self.get("/api/v3/users", limit=SAMPLE)) for _ in range(2))
         shuffled = first != second
-        answer = "another one in each request" if shuffled else "the same in each request"
+        text = "another one in each request" if shuffled else "the same in each request"
         return Finding(
             "Order without `sortby`",
-            answer,
+            text,
             "`sortby` is sent with every whole listing",
             {"unsorted": "shuffled" if shuffled else "created"},
         )
@@ -208,9 +208,9 @@ class OomnitzaProbe:
 
     def _quotes_in_filters(self) -> Finding:
         # If a backslash escapes, it takes away the quote behind it, and the text does not end.
-        answer = self.get("/api/v3/users", limit=1, filter='email eq "probe\\"')
+        response = self.get("/api/v3/users", limit=1, filter='email eq "probe\\"')
         single = self.get("/api/v3/users", limit=1, filter="email eq 'probe'")
-        escapes = answer.status != 200
+        escapes = response.status != 200
         text = f"a backslash {'escapes' if escapes else 'is a character like any other'}"
         text += "" if single.status == 200 else f"; single quotes get HTTP {single.status}"
         return Finding(
@@ -222,10 +222,10 @@ class OomnitzaProbe:
 
     def _archived_people(self) -> Finding:
         question, effect = "Archived people in listings", "A person who is found is updated, archived or not"
-        answer = self.get("/api/v3/users", limit=1, filter='deleted eq "1"')
-        if answer.status != 200:
-            answer = self.get("/api/v3/users", limit=1, filter="deleted eq true")
-        if rows_of(answer) or any(person.get("deleted") in (True, 1, "1", "true") for person in self._sample):
+        response = self.get("/api/v3/users", limit=1, filter='deleted eq "1"')
+        if response.status != 200:
+            response = self.get("/api/v3/users", limit=1, filter="deleted eq true")
+        if rows_of(response) or any(person.get("deleted") in (True, 1, "1", "true") for person in self._sample):
             return Finding(question, "listed, and marked by `deleted`", effect, {"archived": "listed"})
         return Finding(question, "none seen: hidden, or nobody is archived", effect, {"archived": "hidden"})
 
@@ -265,9 +265,9 @@ class OomnitzaProbe:
         return Finding(question, text, effect if rules else "`integration_mapping` fails the check")
 
     def _unknown_integration(self) -> Finding:
-        answer = self.get("/api/v2/mappings", connector_id=NO_INTEGRATION)
-        switches = {"unknown_connector_status": answer.status} if answer.status in (200, 404) else {}
-        return Finding("Mapping of an unknown integration", f"HTTP {answer.status}", "Both fail the check", switches)
+        response = self.get("/api/v2/mappings", connector_id=NO_INTEGRATION)
+        switches = {"unknown_connector_status": response.status} if response.status in (200, 404) else {}
+        return Finding("Mapping of an unknown integration", f"HTTP {response.status}", "Both fail the check", switches)
 
     def _run_by_uuid(self) -> Finding:
         question, effect = "Log of an ingest run by its UUID", "Where it is not found, its number is looked up"
@@ -293,15 +293,15 @@ class OomnitzaProbe:
 FLAGS = ("unique", "editable", "optional")
 
 
-def rows_of(answer: Answer) -> list[Json]:
+def rows_of(response: Response) -> list[Json]:
     """Return the rows of a listing; none if it is none."""
-    content = answer.json()
+    content = response.json()
     return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
 
 
-def ids_of(answer: Answer) -> list[str]:
+def ids_of(response: Response) -> list[str]:
     """Return the ids of the people of a listing."""
-    return [str(row.get("user_id")) for row in rows_of(answer)]
+    return [str(row.get("user_id")) for row in rows_of(response)]
 
 
 def is_off(flag: Any) -> bool:

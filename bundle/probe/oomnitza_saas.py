@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from bundle.configuration import Json
-from bundle.http import Answer
+from bundle.http import Response
 from bundle.probe.findings import UNKNOWN, Finding
 
 ACTIVITY = ("deactivated", "active", "is_active", "status")
@@ -15,7 +15,7 @@ SAMPLE = 20
 class SaasQuestions:
     """Asks about the application of the configuration, else the first one."""
 
-    def __init__(self, get: Callable[..., Answer], configuration: Json) -> None:
+    def __init__(self, get: Callable[..., Response], configuration: Json) -> None:
         self._get = get
         record_type = configuration.get("record_type")
         self._name = record_type.get("saas_name", "Slack") if isinstance(record_type, dict) else "Slack"

@@ -7,11 +7,11 @@ from typing import Any
 
 from bundle.configuration import CREDENTIALS, Json
 from bundle.errors import ServiceError
-from bundle.http import Answer, AnswerTooLarge, Http, HttpProblem, is_private
+from bundle.http import Http, HttpProblem, Response, ResponseTooLarge, is_private
 from bundle.identity import SLACK_API
 from bundle.probe.findings import UNKNOWN, Finding, ask
 
-ANSWER_SECONDS = 60.0
+RESPONSE_SECONDS = 60.0
 SIZES = (1000, 200)
 KINDS = {"xoxb": "bot token", "xoxp": "user token", "xoxe": "rotating token"}
 STREAMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -33,16 +33,16 @@ class SlackProbe:
         credentials = configuration.get(CREDENTIALS)
         credentials = credentials if isinstance(credentials, dict) else {}
         self._token = str(credentials.get("api_token") or credentials.get("access_token") or "")
-        self._http = Http(url if url.endswith("/") else f"{url}/", seconds=ANSWER_SECONDS)
+        self._http = Http(url if url.endswith("/") else f"{url}/", seconds=RESPONSE_SECONDS)
         self._team: dict[str, Any] = {}
 
     def findings(self) -> Iterator[Finding]:
         """Ask everything. Raises ServiceError if the token does not serve."""
         try:
-            answer = self.call("auth.test")
+            response = self.call("auth.test")
         except HttpProblem as problem:
             raise ServiceError(f"Slack {problem}. Check the address (api_url) and the network.") from None
-        self._identity, self._scopes = content_of(answer), answer.headers.get("x-oauth-scopes")
+        self._identity, self._scopes = content_of(response), response.headers.get("x-oauth-scopes")
         if self._identity.get("ok") is not True:
             raise ServiceError(f"Slack's auth.test failed ({self._identity.get('error')}). Check the token.")
         yield from ask(
@@ -59,17 +59,17 @@ class SlackProbe:
         for stream in (*STREAMS, "member_activity"):
             yield from ask((partial(self._stream, stream),))
 
-    def call(self, method: str, **params: Any) -> Answer:
+    def call(self, method: str, **params: Any) -> Response:
         """Call one method of the Web API."""
         return self._http.request(
             "GET", method, credentials={"Authorization": f"Bearer {self._token}"}, params={**self._team, **params}
         )
 
     @cached_property
-    def _listing(self) -> tuple[Answer, list[Json]]:
-        answer = self.call("users.list", limit=SIZES[0])
-        members = content_of(answer).get("members")
-        return answer, [each for each in members if isinstance(each, dict)] if isinstance(members, list) else []
+    def _listing(self) -> tuple[Response, list[Json]]:
+        response = self.call("users.list", limit=SIZES[0])
+        members = content_of(response).get("members")
+        return response, [each for each in members if isinstance(each, dict)] if isinstance(members, list) else []
 
     def _kind_of_token(self) -> Finding:
         kind = KINDS.get(self._token[:4], "token of another kind")
@@ -95,15 +95,15 @@ class SlackProbe:
         )
 
     def _page_sizes(self) -> Finding:
-        answer, members = self._listing
-        if content_of(answer).get("error") in ("limit_required",) or answer.status >= 500:
+        response, members = self._listing
+        if content_of(response).get("error") in ("limit_required",) or response.status >= 500:
             return Finding(
                 "Page sizes",
                 f"{SIZES[0]} is refused",
                 "Smaller pages are asked for, by halves",
                 {"largest_page": SIZES[1]},
             )
-        more = bool((content_of(answer).get("response_metadata") or {}).get("next_cursor"))
+        more = bool((content_of(response).get("response_metadata") or {}).get("next_cursor"))
         short = more and len(members) < SIZES[0]
         text = (
             f"{len(members)} people served to a page of {SIZES[0]}{', and there are more' if more else ': everybody'}"
@@ -151,19 +151,19 @@ class SlackProbe:
         else:
             method, params = STREAMS[stream]
         try:
-            answer = self.call(method, **params)
-        except AnswerTooLarge:  # a file of many people
+            response = self.call(method, **params)
+        except ResponseTooLarge:  # a file of many people
             return Finding(question, "works", "It can be switched on")
-        content = content_of(answer)
-        is_file = method == "admin.analytics.getFile" and not content and answer.status == 200
+        content = content_of(response)
+        is_file = method == "admin.analytics.getFile" and not content and response.status == 200
         if content.get("ok") is True or is_file:
             return Finding(question, "works", "It can be switched on")
-        reason = content.get("error") or f"HTTP {answer.status}"
+        reason = content.get("error") or f"HTTP {response.status}"
         needed = f", needs {content['needed']}" if content.get("needed") else ""
         return Finding(question, f"does not work: {reason}{needed}"[:200] or UNKNOWN, "Leave it off; the others go on")
 
 
-def content_of(answer: Answer) -> Json:
+def content_of(response: Response) -> Json:
     """Return the JSON object of an answer; empty if it is none."""
-    content = answer.json()
+    content = response.json()
     return content if isinstance(content, dict) else {}

@@ -187,7 +187,7 @@ class Bundle:
 
     def run(self, address: str) -> Ending:
         """List the connections, and create one. Every problem is the administrator's."""
-        with patch.object(airbyte, "ANSWER_SECONDS", 1.5):
+        with patch.object(airbyte, "RESPONSE_SECONDS", 1.5):
             try:
                 client = airbyte.Airbyte(f"{address}/v1", client_id="1", client_secret=SECRET, workspace="w")
                 client.connections()

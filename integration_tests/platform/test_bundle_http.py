@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bundle import http
-from bundle.http import AnswerTooLarge, Http, HttpProblem, NoAnswerInTime, Unreachable, is_private
+from bundle.http import Http, HttpProblem, ResponseTimeout, ResponseTooLarge, Unreachable, is_private
 
 SECRET = {"Authorization": "Bearer made-up secret"}
 SECONDS = 1.0
@@ -69,11 +69,11 @@ def endless(connection: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (drip(b"H"), NoAnswerInTime),
-        (drip(b"HTTP/1.1 200 OK\r\nX-A: b\r\n"), NoAnswerInTime),
-        (drip(b"HTTP/1.1 100 Continue\r\n\r\n"), NoAnswerInTime),
-        (drip_body, NoAnswerInTime),
-        (lambda connection: threading.Event().wait(3), NoAnswerInTime),
+        (drip(b"H"), ResponseTimeout),
+        (drip(b"HTTP/1.1 200 OK\r\nX-A: b\r\n"), ResponseTimeout),
+        (drip(b"HTTP/1.1 100 Continue\r\n\r\n"), ResponseTimeout),
+        (drip_body, ResponseTimeout),
+        (lambda connection: threading.Event().wait(3), ResponseTimeout),
         (plain(b""), Unreachable),
         (plain(b"no HTTP at all\r\n\r\n"), Unreachable),
         (plain(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[]"), Unreachable),
@@ -91,7 +91,7 @@ def test_bad_answer_ends_in_time(answer: Callable[[socket.socket], None], proble
 
 def test_endless_answer_is_bounded_in_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BYTES", 1024 * 1024)
-    with server(endless) as (url, _), pytest.raises(AnswerTooLarge):
+    with server(endless) as (url, _), pytest.raises(ResponseTooLarge):
         Http(url, seconds=30).request("GET", "/")
 
 

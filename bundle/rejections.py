@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from bundle.http import Answer, HttpProblem, NoAnswerInTime, Unreachable
+from bundle.http import HttpProblem, Response, ResponseTimeout, Unreachable
 
 LONGEST_REASON = 500
 
@@ -18,35 +18,35 @@ HINTS = {
 def explain_problem(what: str, root: str, problem: HttpProblem) -> str:
     """Explain why there is no answer. `what` was tried, `root` is the address of the API."""
     hint = ""
-    if isinstance(problem, NoAnswerInTime):
+    if isinstance(problem, ResponseTimeout):
         hint = " Airbyte may have done it all the same: run this again, nothing is created twice."
     elif isinstance(problem, Unreachable):
         hint = " Is Airbyte running there, and is AIRBYTE_URL right?"
     return f"Cannot {what}: {root} {problem}.{hint}"
 
 
-def explain_token(what: str, root: str, answer: Answer) -> str:
+def explain_token(what: str, root: str, response: Response) -> str:
     """Explain why there is no access token."""
     return (
-        f"Cannot {what}: no access token (HTTP {answer.status} of {root}/applications/token). "
+        f"Cannot {what}: no access token (HTTP {response.status} of {root}/applications/token). "
         f"Check {APPLICATION}, and AIRBYTE_URL."
     )
 
 
-def explain_answer(what: str, answer: Answer) -> str:
+def explain_response(what: str, response: Response) -> str:
     """Explain an answer that is not the one asked for."""
-    return f"Cannot {what}: {_refusal(answer)}"
+    return f"Cannot {what}: {_rejection(response)}"
 
 
-def _refusal(answer: Answer) -> str:
-    if answer.status < 300:
+def _rejection(response: Response) -> str:
+    if response.status < 300:
         return "the answer is not JSON, so this is not Airbyte's public API. Check AIRBYTE_URL."
-    if answer.status < 400:
-        location = answer.headers.get("Location", "another address")
+    if response.status < 400:
+        location = response.headers.get("Location", "another address")
         return f"Airbyte redirects to {location}. Set AIRBYTE_URL to the address that it is really at."
-    reason = next(_reasons(answer.body), "no reason given")[:LONGEST_REASON].rstrip(".")
-    hint = HINTS.get(answer.status, "See Airbyte's own log." if answer.status >= 500 else "")
-    return f"Airbyte answered {answer.status}, {reason}. {hint}".rstrip()
+    reason = next(_reasons(response.body), "no reason given")[:LONGEST_REASON].rstrip(".")
+    hint = HINTS.get(response.status, "See Airbyte's own log." if response.status >= 500 else "")
+    return f"Airbyte answered {response.status}, {reason}. {hint}".rstrip()
 
 
 def _reasons(body: bytes) -> Iterator[str]:
