@@ -47,12 +47,12 @@ def headings(text: str) -> list[Heading]:
 
 
 def links(text: str) -> list[str]:
-    """Return the targets of the links and pictures of a text, without those that stand in code."""
+    """Return the targets of links and pictures that do not stand in code."""
     return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"(`+)[^\n]*?\1", "", text))
 
 
 def rows(text: str) -> list[list[str]]:
-    """Return the cells of the rows of all tables, without their heads."""
+    """Return the cells of all tables' rows, without their heads."""
     lines = text.splitlines()
     return [
         [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]

@@ -1,4 +1,7 @@
-"""Links lead somewhere, external ones are listed in docs/links.md, and long pages have a table of contents. Nothing is requested."""
+"""Links of the pages, and the tables of contents of long ones.
+
+External links are compared with docs/links.md; nothing is requested.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def test_external_links_are_those_of_the_list() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_long_page_begins_with_a_table_of_contents(page: str) -> None:
-    """The links before the first section lead to all sections, in order, whatever else stands between."""
+    """Compare the links before the first section with all sections, in order."""
     if len((ROOT / page).read_text(encoding="utf-8").splitlines()) > TWO_SCREENS:
         sections = [f"#{each.anchor}" for each in headings(read(page)) if each.level == 2]
         assert [target for target in links(read(page).split("\n## ")[0]) if target in sections] == sections

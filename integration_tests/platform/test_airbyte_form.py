@@ -16,12 +16,10 @@ from integration_tests.platform.airbyte_form import (
     form_block,
     initial_values,
 )
-from integration_tests.platform.test_airbyte_ui_page import PAGE, connection_specification, step
+from integration_tests.platform.test_airbyte_ui_page import PAGE, ROOT, connection_specification
 
-SPECS = {
-    "source": connection_specification("source-slack-users"),
-    "destination": connection_specification("destination-oomnitza"),
-}
+DIRECTORIES = {"source": "source-slack-users", "destination": "destination-oomnitza"}
+SPECS = {connector: connection_specification(directory) for connector, directory in DIRECTORIES.items()}
 OWN_FIELD = {"source": "Source name", "destination": "Destination name"}
 
 
@@ -64,23 +62,20 @@ def test_credentials_offer_the_api_token_first(connector: str) -> None:
 
 
 @pytest.mark.parametrize("connector", SPECS)
-@pytest.mark.parametrize(("heading", "place"), [("open", 0), (r"\*\*Optional fields\*\*", 1), (r"\*\*Advanced\*\*", 2)])
-def test_page_names_the_place_of_every_field(connector: str, heading: str, place: int) -> None:
-    """The tables of the page stand under the words that the form shows over the fields."""
-    tables = re.split(
-        r"^ +Under \*\*(?:Optional fields|Advanced)\*\*", step(f"Set up the {connector}"), flags=re.MULTILINE
-    )
-    assert len(tables) == 3
-    rows = re.findall(r"^ +\| \*\*(.+?)\*\* \|", tables[place], re.MULTILINE)
+@pytest.mark.parametrize("place", range(3), ids=["open", "Optional fields", "Advanced"])
+def test_page_names_the_place_of_every_field(connector: str, place: int) -> None:
+    """The tables of the connector's page stand under the words that the form shows over the fields."""
+    page = (ROOT / "docs" / f"{DIRECTORIES[connector]}.md").read_text(encoding="utf-8")
+    form = re.split(rf"^### Step 2: Set up the {connector} in Airbyte$", page, flags=re.MULTILINE)[1]
+    tables = re.split(r"^(?:Under \*\*(?:Optional fields|Advanced)\*\*|Within |#)", form, flags=re.MULTILINE)
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \(", tables[place], re.MULTILINE)
     titles = {name: each["title"] for name, each in SPECS[connector]["properties"].items()}
     root = {part.title: part for part in form_block(SPECS[connector]).parts}
     where = {
         title: 2 if root[title].schema.get("group") == "advanced" else 0 if root[title].stands_open else 1
         for title in titles.values()
     }
-    assert [row for row in rows if row != OWN_FIELD[connector]] == [
-        title for title in sorted(where, key=lambda each: root[each].order or 0) if where[title] == place
-    ]
+    assert rows == [title for title in sorted(where, key=lambda each: root[each].order or 0) if where[title] == place]
 
 
 def test_rule_of_the_mapping_has_a_title_without_flags() -> None:

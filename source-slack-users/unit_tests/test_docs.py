@@ -40,7 +40,7 @@ def test_documented_settings_are_those_of_the_form() -> None:
         "properties"
     ]
     documented = re.findall(
-        r"^\| ([^|`]+) \| `(\w+)` \|", section("### Step 2: Set up the source in Airbyte"), re.MULTILINE
+        r"^\| \*\*(.+)\*\* \(`(\w+)`\) \|", section("### Step 2: Set up the source in Airbyte"), re.MULTILINE
     )
     assert {name: title for title, name in documented} == {name: field["title"] for name, field in fields.items()}
 
