@@ -12,7 +12,8 @@ LONGEST = 80
 QUESTIONS = re.compile(r"(?:What|Who|Where|Whose|How)\b")
 # Folders that keep the form; at the end the whole tree.
 FOLDERS = tuple(
-    f"destination-oomnitza/destination_oomnitza/{name}" for name in ("api", "pipeline", "planning", "writers")
+    f"destination-oomnitza/destination_oomnitza/{name}"
+    for name in ("api", "config", "mapping", "pipeline", "planning", "protocol", "writers")
 )
 
 

@@ -1,1 +1,1 @@
-"""The configuration as types, and as the form of the Airbyte UI."""
+"""Configuration: its types, and the form of the Airbyte UI."""

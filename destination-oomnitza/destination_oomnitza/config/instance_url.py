@@ -1,4 +1,7 @@
-"""The address of an Oomnitza instance, as people write it and as requests need it. Pure functions."""
+"""Address of an Oomnitza instance, as entered and as requests need it.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ _NO_ADDRESS = "is not an address; it looks like https://acme.oomnitza.com"
 def instance_origin(text: str) -> str:
     """Return the origin of an Oomnitza instance, without a trailing slash.
 
-    "acme" and "acme.oomnitza.com" mean the same; a path pasted from the browser is dropped.
-    Raises ValueError, with a sentence that does not quote the text, for what is no address or would send the token in the clear.
+    "acme" and "acme.oomnitza.com" mean the same; a path pasted from the browser is dropped. Raises ValueError if the text is no
+    address or would send the token unencrypted; the message does not quote the text.
     """
     text = text.strip()
     if not text:
         raise ValueError("is empty; give the address of your Oomnitza, for example https://acme.oomnitza.com")
     parts, host, port = _split(text if "://" in text else f"https://{text}")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user name or password; those belong under Credentials")
+        raise ValueError("must not contain a user name or password; those belong under Credentials")
     if "." not in host and ":" not in host and host != "localhost":
         host = f"{host}.oomnitza.com"
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
@@ -34,7 +37,7 @@ def _split(text: str) -> tuple[SplitResult, str, int | None]:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # its message quotes the text
+    except ValueError:  # not chained: its message quotes the text
         raise ValueError(_NO_ADDRESS) from None
     # "https:/acme" reads as a host named https.
     if host in ("http", "https") or not (":" in host or _HOST.fullmatch(host)):
@@ -43,7 +46,7 @@ def _split(text: str) -> tuple[SplitResult, str, int | None]:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine by its name or address alone, whatever a name server says."""
+    """Return whether a host is this machine by name or address, without DNS."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

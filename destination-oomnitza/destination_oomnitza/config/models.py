@@ -1,7 +1,7 @@
-"""Types the configuration; no other module depends on its JSON.
+"""Types of the configuration; no other module depends on its JSON.
 
-`Config.parse` reads what the administrator filled in; `spec_schema.specification(Config)` is the form of the Airbyte UI, made from the
-same types, so that the two cannot drift apart. `Config.for_stream` gives the settings that hold for one stream.
+`Config.parse` reads the configuration. `spec_schema.specification(Config)` makes the form of the Airbyte UI from the same
+types, so the two cannot differ. `Config.for_stream` returns the settings of one stream.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ IdentityChange = Literal["update", "refuse"]
 
 
 def _blank_is_none(value: Any) -> Any:
-    """Forms send "" for a field that was left empty."""
+    """Turn blank text into None: forms send "" for an empty field."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
 def _number_is_text(value: Any) -> Any:
-    """Ids that look like numbers are written as such by hand."""
+    """Turn a number into text: people enter numeric ids without quotes."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -62,7 +62,7 @@ def _ui(order: int, **more: Any) -> dict[str, Any]:
 
 
 def _absent_is_off(order: int, **more: Any) -> Callable[[dict[str, Any]], None]:
-    """Leave the default of a flag out of the form, which would list it in the title of every entry."""
+    """Leave a flag's default out of the form, which would show it in entry titles."""
 
     def extra(schema: dict[str, Any]) -> None:
         schema.pop("default")
@@ -72,14 +72,14 @@ def _absent_is_off(order: int, **more: Any) -> Callable[[dict[str, Any]], None]:
 
 
 def _choice(title: str) -> Any:
-    """Return the field that names the option of a choice, as the option's `const`."""
+    """Return the field that names an option of a choice by its `const`."""
     return Field(
         title=title, description="Which of the options this is; the form sets it.", json_schema_extra={"order": 0}
     )
 
 
 class _Form(BaseModel):
-    # The platform and older configurations may hold settings that this version does not have.
+    # The platform and older configurations may have settings that this version lacks.
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
@@ -89,34 +89,34 @@ class _Form(BaseModel):
 
 
 class ApiTokenCredentials(_Form):
-    """Sign in with a token that you make in Oomnitza. The usual way."""
+    """Sign in with a token made in Oomnitza (recommended)."""
 
     model_config = ConfigDict(title="API token")
     auth_type: Literal["api_token"] = _choice("Way to sign in")
     api_token: Secret = Field(
         title="API token",
-        description="Made in Oomnitza under Configuration > Security > API tokens. Best for a user of its own, "
+        description="Make it in Oomnitza under Configuration > Security > API tokens, preferably for a separate user "
         "whose role may read and edit People (and Software > SaaS, if you sync SaaS users).",
         json_schema_extra=_ui(1, airbyte_secret=True),
     )
 
 
 class PasswordCredentials(_Form):
-    """Sign in with a user name and a password, which are exchanged for a token at the start of each sync."""
+    """Sign in with a user name and a password, exchanged for a token in each sync."""
 
     model_config = ConfigDict(title="User name and password")
     auth_type: Literal["password"] = _choice("Way to sign in")
     username: Text = Field(
         title="User name",
-        description="The user name with which this user signs in to Oomnitza.",
+        description="The name with which the user signs in to Oomnitza.",
         examples=["airbyte"],
         min_length=1,
         json_schema_extra=_ui(1),
     )
     password: Secret = Field(
         title="Password",
-        description="The password of that user. It is exchanged for a token at the start of each sync. "
-        "Users who sign in by single sign-on have none: use an API token.",
+        description="The password of the user. It is exchanged for a token at the start of each sync. "
+        "Users with single sign-on have no password: use an API token.",
         json_schema_extra=_ui(2, airbyte_secret=True),
     )
 
@@ -129,13 +129,13 @@ class UserRecords(_Form):
 
 
 class UserAndSaasUserRecords(_Form):
-    """Add and update people, and keep who uses an application (Software > SaaS)."""
+    """Add and update people, and the users of an application (Software > SaaS)."""
 
     model_config = ConfigDict(title="User plus SaaS user")
     type: Literal["user_and_saas_user"] = _choice("Kind")
     saas_name: Text = Field(
         title="SaaS application",
-        description="The application's name under Software > SaaS. It is added there if it is not there yet.",
+        description="The application's name under Software > SaaS. The first sync adds it if it does not exist.",
         examples=["Slack"],
         min_length=1,
         json_schema_extra=_ui(1),
@@ -143,14 +143,14 @@ class UserAndSaasUserRecords(_Form):
     saas_id: Annotated[OptionalText, BeforeValidator(_number_is_text)] = Field(
         default=None,
         title="SaaS application id",
-        description="Only needed if several applications have the same name: the id of the one to use.",
+        description="The id of the application. Only needed if several applications have the same name.",
         examples=["1042"],
         json_schema_extra=_ui(2),
     )
     external_id: Text = Field(
         default="id",
         title="Id in the application",
-        description="The field of a record that holds the person's id in the application: a path such as id or profile.id, or a template.",
+        description="The record's field with the person's id in the application: a path such as id or profile.id, or a template.",
         examples=["id"],
         min_length=1,
         json_schema_extra=_ui(3),
@@ -158,20 +158,20 @@ class UserAndSaasUserRecords(_Form):
     role: OptionalText = Field(
         default="role",
         title="Role in the application",
-        description="The field of a record that holds the person's role in the application: a path, or a template. "
-        "If a record has none, the role in Oomnitza stays as it is.",
+        description="The record's field with the person's role in the application: a path, or a template. "
+        "If a record has no role, the role in Oomnitza does not change.",
         examples=["role", "{{ 'Admin' if record['is_admin'] else 'Member' }}"],
         json_schema_extra=_ui(4),
     )
 
 
 class FieldMapping(_Form):
-    """One Oomnitza field, and where its value comes from."""
+    """One Oomnitza field and its value."""
 
     model_config = ConfigDict(title="Field")
     field: Text = Field(
         title="Oomnitza field",
-        description="The field's id in Oomnitza, for example username or position. For a field that you added, open it under "
+        description="The field's id in Oomnitza, for example username or position. The id of a field that you added is shown under "
         "Configuration > Customization.",
         examples=["position"],
         min_length=1,
@@ -180,28 +180,28 @@ class FieldMapping(_Form):
     value: OptionalText = Field(
         default=None,
         title="Value",
-        description="A field of the record (title), a path into it (profile.fields[0].name), or a template if it holds {{ or {%. "
-        "Leave it empty and give a default to write the same value for everybody.",
+        description="A field of the record (title), a path into it (profile.fields[0].name), or a template if it contains {{ or {%. "
+        "To write the same value for all people, leave it empty and give a default.",
         examples=["title", "profile.fields[0].name", "{{ record['first_name'] }} {{ record['last_name'] }}"],
         json_schema_extra=_ui(1, always_show=True),
     )
     default: Annotated[str | int | float | bool | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
         title="Default",
-        description="Written if the record has no value. With no value above, it is written for everybody.",
+        description="Written if the record has no value. If Value is empty, it is written for all people.",
         examples=["Employee"],
         json_schema_extra=_ui(2, type=["string", "number", "boolean"], always_show=True),
     )
     if_empty_only: bool = Field(
         default=False,
         title="Only if empty",
-        description="Write the value only if the field is empty in Oomnitza, so that what people entered there stays.",
+        description="Write the value only if the field is empty in Oomnitza, so that values entered there are kept.",
         json_schema_extra=_absent_is_off(3),
     )
     write_empty: bool = Field(
         default=False,
         title="Write empty values",
-        description="Also empty the field in Oomnitza if the record has no value. Otherwise the old value stays.",
+        description="Empty the field in Oomnitza if the record has no value. Otherwise the old value is kept.",
         json_schema_extra=_absent_is_off(4),
     )
     newest: bool = Field(
@@ -234,12 +234,12 @@ def _one_rule_a_field(entries: list[FieldMapping]) -> list[FieldMapping]:
 
 
 class StreamSettings(_Form):
-    """Hold what is written of a stream, and how its fields are filled."""
+    """Settings that can differ between streams: records, people and fields."""
 
     default_role: Annotated[int | str | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
         title="Role of new people",
-        description="The Oomnitza role that people get when they are added: its id or its name "
+        description="The Oomnitza role of people who are added: its id or its name "
         "(Configuration > Security > Roles). Needed to add people, unless the field mapping gives a role.",
         examples=["Employee", "25"],
         json_schema_extra=_ui(2, type=["string", "integer"], always_show=True),
@@ -254,7 +254,7 @@ class StreamSettings(_Form):
     field_mapping: Annotated[list[FieldMapping], AfterValidator(_one_rule_a_field)] = Field(
         default=[],
         title="Field mapping",
-        description="Your own rules, one for each Oomnitza field. For its field, a rule wins over smart mapping and over a mapping "
+        description="Your own rules, one for each Oomnitza field. A rule takes precedence over smart mapping and over a mapping "
         "drawn in Oomnitza.",
         examples=[[{"field": "position", "value": "title", "default": "Employee"}]],
         json_schema_extra=_ui(5, always_show=True),
@@ -262,15 +262,15 @@ class StreamSettings(_Form):
     write_mode: WriteMode = Field(
         default="create_and_update",
         title="Create or update",
-        description="create_and_update adds people that are not in Oomnitza and updates those that are; "
-        "create_only leaves existing people alone; update_only adds nobody.",
+        description="create_and_update adds people who are not in Oomnitza and updates those who are. "
+        "create_only changes no existing people. update_only adds no people.",
         examples=["create_and_update"],
         json_schema_extra=_ui(6),
     )
     existing_values: ExistingValues = Field(
         default="overwrite",
         title="Values of existing people",
-        description="overwrite writes every mapped field that differs; fill_empty fills empty fields only; keep writes no field of "
+        description="overwrite writes every mapped field that differs. fill_empty fills empty fields only. keep writes no fields of "
         "people who are in Oomnitza already. SaaS users are kept up to date in any case.",
         examples=["overwrite"],
         json_schema_extra=_ui(7),
@@ -279,8 +279,8 @@ class StreamSettings(_Form):
         default=["email"],
         min_length=1,
         title="Sync keys",
-        description="The ids of unique Oomnitza fields by which a person is found, most important first. "
-        "They are tried in this order, and the first that finds somebody wins.",
+        description="The ids of unique Oomnitza fields that identify a person, most important first. "
+        "They are tried in this order, and the first match wins.",
         examples=[["email"], ["slack_user_id", "email"]],
         json_schema_extra=_ui(8),
     )
@@ -293,52 +293,52 @@ class StreamSettings(_Form):
     on_identity_change: IdentityChange = Field(
         default="update",
         title="When an identity changes",
-        description="A further sync key found a person whose first key has another value, as when an address went to somebody "
-        "new. update writes the first key's value, after all other records; refuse rejects the record.",
+        description="For records whose second or further sync key finds a person with another first key, for example after an "
+        "e-mail address was given to someone else. update writes the first key after all other records. refuse rejects the record.",
         examples=["update"],
         json_schema_extra=_ui(10),
     )
     default_position: OptionalText = Field(
         default=None,
         title="Position of new people",
-        description="The position that people get when they are added, if the record has none.",
+        description="The position of people who are added, if the record has none.",
         examples=["Employee"],
         json_schema_extra=_ui(11),
     )
     smart_mapping: bool = Field(
         default=True,
         title="Smart mapping",
-        description="Fill the usual fields by themselves: user name, e-mail address, first and last name, phone number, position, "
-        "and the fields that you added in Oomnitza under the name of a field of the stream.",
+        description="Map the usual fields automatically: user name, e-mail address, first and last name, phone number, position, "
+        "and the fields that you added in Oomnitza with the name of a field of the stream.",
         json_schema_extra=_ui(12),
     )
     integration_mapping: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
         title="Mapping drawn in Oomnitza",
-        description="The id of an integration in Oomnitza whose mapping is used, from the address of its page "
-        "(/settings/connectors?id=268). Its rules win over smart mapping, and your field mapping wins over them.",
+        description="The id of an integration in Oomnitza whose mapping to use, from the address of its page "
+        "(/settings/connectors?id=268). It takes precedence over smart mapping, and your field mapping over it.",
         examples=[268],
         json_schema_extra=_ui(13),
     )
     record_filter: OptionalText = Field(
         default=None,
         title="Record filter",
-        description="A path or a template. Only records for which it is true are written. Leave it empty to write all.",
+        description="A path or a template. Only records for which it is true are written. Leave it empty to write all records.",
         examples=["{{ not record['is_bot'] }}", "is_email_confirmed"],
         json_schema_extra=_ui(14),
     )
     inactive_when: OptionalText = Field(
         default="deleted",
         title="Account is inactive when",
-        description="A path or a template, true for an account that is no longer active. Nobody is added to Oomnitza for such an account, "
-        "and its SaaS user is deactivated; existing people are updated as usual.",
+        description="A path or a template that is true for accounts that are no longer active. Such accounts add no people to Oomnitza, "
+        "and their SaaS users are deactivated; existing people are updated as usual.",
         examples=["deleted", "{{ record['status'] == 'TERMINATED' }}"],
         json_schema_extra=_ui(15),
     )
 
     @property
     def saas(self) -> UserAndSaasUserRecords | None:
-        """Return the SaaS application to keep, or None for people only."""
+        """SaaS application to manage; None for people only."""
         return self.record_type if isinstance(self.record_type, UserAndSaasUserRecords) else None
 
 
@@ -347,19 +347,19 @@ _OPEN_IN_AN_ENTRY = frozenset({"write_mode", "sync_keys", "field_mapping"})
 
 
 def _entry_form(schema: dict[str, Any]) -> None:
-    """Show an entry's settings without defaults: what is not given is as for all streams."""
+    """Show an entry's settings without defaults; absent ones are as for all streams."""
     for name, each in schema["properties"].items():
         if name in StreamSettings.model_fields:
             each.pop("default", None)
             each.pop("always_show", None)
             each.update({"always_show": True} if name in _OPEN_IN_AN_ENTRY else {})
-    # The form chooses the first option of a choice by itself, so that one must change nothing.
+    # The form selects the first option of a choice by default, so that option must change nothing.
     schema["properties"]["record_type"]["oneOf"].insert(
         0,
         {
             "type": "object",
             "title": "As for all streams",
-            "description": "What is chosen for all streams.",
+            "description": "Use the option that is chosen for all streams.",
             "properties": {
                 "type": {
                     "type": "string",
@@ -388,13 +388,13 @@ class StreamEntry(StreamSettings):
     skip: bool = Field(
         default=False,
         title="Write nothing of this stream",
-        description="Leave the stream out: none of its records is written.",
+        description="Skip the stream: none of its records is written.",
         json_schema_extra=_absent_is_off(1, always_show=True),
     )
     namespace: OptionalText = Field(
         default=None,
         title="Namespace",
-        description="The stream's namespace, as the source gives it. Only needed if two streams have the same name.",
+        description="The stream's namespace, as the connection lists it. Only needed if two streams have the same name.",
         examples=["hr"],
         json_schema_extra=_ui(16),
     )
@@ -409,7 +409,7 @@ class StreamEntry(StreamSettings):
 
     @property
     def given(self) -> dict[str, Any]:
-        """Return the settings that the entry gives, by name."""
+        """Settings that the entry has, by name."""
         return {name: getattr(self, name) for name in StreamSettings.model_fields if name in self.model_fields_set}
 
 
@@ -423,27 +423,27 @@ def _one_entry_a_stream(entries: list[StreamEntry]) -> list[StreamEntry]:
 
 
 class RestWriting(_Form):
-    """The documented REST API: reports the outcome of every record, and writes only what differs."""
+    """Use the REST API: reports the outcome of each record, writes only changes."""
 
     model_config = ConfigDict(title="REST API (recommended)")
     method: Literal["rest"] = _choice("Method")
     assign_roles: bool = Field(
         default=True,
         title="Set roles of SaaS users",
-        description="Keep each SaaS user's role in Oomnitza as the record has it. Only with User plus SaaS user.",
+        description="Set each SaaS user's role in Oomnitza to that of the record. Only with User plus SaaS user.",
         json_schema_extra=_ui(1),
     )
     deactivate_inactive: bool = Field(
         default=True,
         title="Deactivate SaaS users of inactive accounts",
-        description="Deactivate the SaaS user of an account that is no longer active, and activate it again when the account is. "
+        description="Deactivate the SaaS users of accounts that are no longer active, and activate those of active accounts. "
         "Only with User plus SaaS user.",
         json_schema_extra=_ui(2),
     )
     deactivate_missing: bool = Field(
         default=False,
         title="Deactivate SaaS users that are missing",
-        description="Deactivate SaaS users of the application that appeared in no record of a complete sync. "
+        description="Deactivate SaaS users of the application who have no record in a complete sync. "
         "Only with User plus SaaS user and the sync mode Full refresh | Overwrite.",
         json_schema_extra=_ui(3),
     )
@@ -452,15 +452,15 @@ class RestWriting(_Form):
         ge=0,
         le=100,
         title="Deactivation limit (percent)",
-        description="A sync deactivates at most this share of the active SaaS users, and at least 10 people. If it would "
-        "deactivate more, it stops there and fails: then something is wrong.",
+        description="A sync may deactivate this share of the active SaaS users, and always 10 people. If there are more to "
+        "deactivate, it deactivates no user beyond the limit and fails.",
         examples=[20],
         json_schema_extra=_ui(4),
     )
 
 
 class IngestWriting(_Form):
-    """The interface of Oomnitza's own connector: many records a request, for large first loads."""
+    """Use the interface of Oomnitza's own connector: many records per request."""
 
     model_config = ConfigDict(title="Connector ingest (large first loads)")
     method: Literal["ingest"] = _choice("Method")
@@ -474,7 +474,7 @@ class IngestWriting(_Form):
     connector_id: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
         title="Integration id",
-        description="The id of an integration configured in Oomnitza; it takes the place of the connector name.",
+        description="The id of an integration configured in Oomnitza; it replaces the connector name.",
         examples=[12],
         json_schema_extra=_ui(2),
     )
@@ -495,32 +495,32 @@ class IngestWriting(_Form):
 
 
 class Config(StreamSettings):
-    """Send records to your Oomnitza: its address, what to write, how fields are filled."""
+    """Send records to Oomnitza: its address, the records to write, and their fields."""
 
     model_config = ConfigDict(title="Oomnitza")
 
     instance_url: Annotated[str, AfterValidator(instance_origin)] = Field(
         title="Oomnitza address",
-        description="The address at which you open Oomnitza in the browser. The first part of it is enough.",
+        description="The address at which you open Oomnitza in the browser. Its first part is enough.",
         examples=["https://acme.oomnitza.com", "acme"],
         json_schema_extra=_ui(0),
     )
     credentials: ApiTokenCredentials | PasswordCredentials = Field(
         title="Credentials",
-        description="How to sign in to Oomnitza.",
+        description="The token or password to sign in to Oomnitza.",
         discriminator="auth_type",
         json_schema_extra=_ui(1),
     )
     test_run: bool = Field(
         default=False,
         title="Test run",
-        description="Look up and compare, write nothing, and report in the log what would happen.",
+        description="Look up and compare people, but write nothing; the log reports what a sync would write.",
         json_schema_extra=_ui(4, always_show=True),
     )
     streams: Annotated[list[StreamEntry], AfterValidator(_one_entry_a_stream)] = Field(
         default=[],
         title="Settings of single streams",
-        description="For streams that are written otherwise than the rest, one entry each. What an entry does not give is as for "
+        description="One entry for each stream that is written differently. Settings that an entry omits are those of "
         "all streams.",
         examples=[[{"stream": "last_logins", "write_mode": "update_only", "sync_keys": ["slack_user_id"]}]],
         json_schema_extra=_ui(16),
@@ -528,21 +528,21 @@ class Config(StreamSettings):
     write_method: RestWriting | IngestWriting = Field(
         default=RestWriting(method="rest"),
         title="Write method",
-        description="How records get into Oomnitza.",
+        description="The interface of Oomnitza that records are sent to.",
         discriminator="method",
         json_schema_extra=_ui(17, group="advanced"),
     )
     trigger_workflows: bool = Field(
         default=True,
         title="Trigger workflows",
-        description="Let changes start workflows in Oomnitza. Switch it off for a first load, which could start thousands.",
+        description="Let changes start workflows in Oomnitza. Switch it off for a first load, which could start thousands of them.",
         json_schema_extra=_ui(18, group="advanced"),
     )
     on_failed_record: Literal["continue", "fail_after_sync"] = Field(
         default="continue",
         title="When a record is rejected",
-        description="A rejected record is always reported. continue goes on as if it were done; fail_after_sync writes all the rest "
-        "and then fails, so that the next sync brings the record again.",
+        description="A rejected record is always reported. continue acknowledges it like any other record. fail_after_sync writes all "
+        "other records, then fails, so that the next sync sends the record again.",
         examples=["continue"],
         json_schema_extra=_ui(19, group="advanced"),
     )
@@ -551,7 +551,7 @@ class Config(StreamSettings):
         ge=1,
         le=1000,
         title="Records per batch",
-        description="How many people are looked up at a time.",
+        description="The number of people to look up at a time.",
         examples=[100],
         json_schema_extra=_ui(20, group="advanced"),
     )
@@ -560,7 +560,7 @@ class Config(StreamSettings):
         ge=1,
         le=32,
         title="Concurrent requests",
-        description="The largest number of requests to Oomnitza at the same time.",
+        description="The maximum number of requests to Oomnitza at the same time.",
         examples=[8],
         json_schema_extra=_ui(21, group="advanced"),
     )
@@ -582,36 +582,36 @@ class Config(StreamSettings):
         return self
 
     def for_stream(self, name: str, namespace: str | None = None) -> Config:
-        """Return the settings that hold for one stream.
+        """Return the settings of one stream.
 
-        What the stream's entry does not give is as for all streams. An entry without a namespace holds for a stream of any
-        namespace, unless that has an entry of its own.
+        Settings that its entry omits are those of all streams. An entry without a namespace applies to a stream of any namespace that
+        has no entry of its own.
         """
         entry = self.entry(name, namespace)
         return self if entry is None else self.model_copy(update=entry.given)
 
     def entry(self, name: str, namespace: str | None = None) -> StreamEntry | None:
-        """Return the entry of a stream, or None if its settings are those of all streams."""
+        """Return the entry of a stream, or None if it has none."""
         named = {entry.namespace: entry for entry in self.streams if entry.stream == name}
         return named.get(namespace) or named.get(None)
 
     @property
     def integrations(self) -> list[int]:
-        """Return the ids of the integrations whose mappings are used, each once."""
+        """Ids of the integrations whose mappings are used, without duplicates."""
         given = [each.integration_mapping for each in (self, *self.streams)]
         return list(dict.fromkeys(each for each in given if each is not None))
 
     @property
     def deactivates_missing(self) -> bool:
-        """Return whether SaaS users missing from a complete stream are deactivated."""
+        """Whether SaaS users without a record in a complete stream are deactivated."""
         return isinstance(self.write_method, RestWriting) and self.write_method.deactivate_missing
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Config:
-        """Return the configuration as types.
+        """Parse a configuration.
 
-        Raises AirbyteTracedException (config_error) with one plain sentence a problem, misspelt names among them. Values are never
-        quoted: one of them could be a secret that was pasted into the wrong field.
+        Raises AirbyteTracedException (config_error) with one sentence per problem, including misspelt names. Values are never quoted:
+        one of them could be a secret that was pasted into the wrong field.
         """
         mistakes = [
             f"{each.path}: did you mean {each.meant}?" for each in unknown_settings(cls, raw) if each.meant is not None
@@ -622,11 +622,11 @@ class Config(StreamSettings):
         except ValidationError as error:
             mistakes += sentences(cls, error)
             kinds += [each["type"] for each in error.errors(include_input=False)]
-        if mistakes:  # raised here, for the validation error quotes the configuration
+        if mistakes:  # raised outside the handler, because the validation error quotes the configuration
             raise config_error("The configuration is not valid. " + " ".join(mistakes), "; ".join(kinds))
         return config
 
     @classmethod
     def unknown(cls, raw: Mapping[str, Any]) -> list[str]:
-        """Return the names in the configuration that are none of its settings and resemble none, with dots."""
+        """Return the dotted names that are no settings and resemble none."""
         return [each.path for each in unknown_settings(cls, raw) if each.meant is None]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-# Added by pydantic for OpenAPI and for its own files; the form uses none of them.
+# Keys that pydantic adds and the form does not use.
 _NOT_OF_THE_FORM = frozenset({"discriminator", "writeOnly", "format"})
 
 
@@ -27,11 +27,10 @@ class _FormSchema(GenerateJsonSchema):
 
 
 def specification(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a model as a connectionSpecification, draft-07.
+    """Return a model as a connectionSpecification in draft-07.
 
-    It has no `$ref`, and choices are a `oneOf` of objects with a `const`.
-
-    Properties with the extra `group: advanced` stand in a group of their own, after all others.
+    It has no `$ref`, and choices are a `oneOf` of objects with a `const`. Properties with the extra `group: advanced` form a group
+    of their own, after all others.
     """
     schema = model.model_json_schema(schema_generator=_FormSchema)
     definitions = schema.pop("$defs", {})
@@ -51,7 +50,7 @@ def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
         name = node["$ref"].rsplit("/", 1)[-1]
         merged = {**deepcopy(definitions[name]), **{key: value for key, value in node.items() if key != "$ref"}}
         return _inlined(merged, definitions)
-    if "type" in node:  # a type that the form can show stands for the union that pydantic would list
+    if "type" in node:  # replaces the union of pydantic by a type that the form can show
         node = {key: value for key, value in node.items() if key != "anyOf"}
     if "oneOf" in node:
         node = {"type": "object", **node}

@@ -1,4 +1,4 @@
-"""Finds names in a configuration that are no settings, most often misspelt."""
+"""Finds names in a configuration that are no settings, usually misspelt ones."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 _CLOSE = 0.8
-"""How alike two names are if one is taken for the other (`difflib`): "testrun" and "vlaue" are, "of_a_later_version" is not."""
+"""Similarity (`difflib`) from which a name counts as misspelt: "testrun" and "vlaue" do, "of_a_later_version" does not."""
 
 
 @dataclass(frozen=True)
 class UnknownSetting:
-    """A name that is no setting. `meant` is the setting of its place that it resembles, if there is one."""
+    """Name that is no setting; `meant` is the setting it resembles, if any."""
 
     path: str
     meant: str | None
 
 
 def unknown_settings(model: type[BaseModel], raw: Mapping[str, Any], path: str = "") -> Iterator[UnknownSetting]:
-    """Yield the names that `model` does not have, at every depth. What is null counts as not given."""
+    """Yield the names that a model lacks, at every depth; null counts as absent."""
     for name, value in raw.items():
         field = model.model_fields.get(name)
         if field is not None:
@@ -33,14 +33,14 @@ def unknown_settings(model: type[BaseModel], raw: Mapping[str, Any], path: str =
 
 
 def options(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models of a setting that is one or a choice of several."""
+    """Yield the models of a setting: one, or the options of a choice."""
     for each in get_args(annotation) or (annotation,):
         if isinstance(each, type) and issubclass(each, BaseModel):
             yield each
 
 
 def tags(option: Any) -> set[str]:
-    """Return the values by which an option of a choice is named."""
+    """Return the values that identify an option of a choice."""
     literals = [field.annotation for field in getattr(option, "model_fields", {}).values()]
     return {tag for literal in literals for tag in get_args(literal) if isinstance(tag, str)}
 

@@ -1,4 +1,4 @@
-"""Turns the mistakes in a configuration into sentences for a person."""
+"""Turns the mistakes in a configuration into sentences for people."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TYPES = {
 
 
 def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
-    """Return one plain sentence for each place that is wrong.
+    """Return one sentence for each setting that is wrong.
 
     Values are never quoted: one of them could be a secret that was pasted into the wrong field.
     """
@@ -43,25 +43,25 @@ def sentences(model: type[BaseModel], error: ValidationError) -> list[str]:
         path, title = _place(model, each["loc"])
         places.setdefault(path, (title, []))[1].append((each["type"], each.get("ctx", {})))
     return [
-        # What is wrong with several settings together names them itself.
+        # A mistake of several settings together names them itself.
         f"{title} ({'.'.join(map(str, path))}) {_what(kinds)}." if path else f"{_what(kinds)}."
         for path, (title, kinds) in places.items()
     ]
 
 
 def _what(kinds: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """Return what is wrong with one place; each member of a union has its own error."""
+    """Return the mistake of one setting; each member of a union has its own error."""
     types = list(dict.fromkeys(_TYPES[kind] for kind, _ in kinds if kind in _TYPES))
     plain = [_PLAIN[kind].format(**context) for kind, context in kinds if kind in _PLAIN]
     if plain:
         return plain[0]
     if not types:
-        return "is not right; compare it with the documentation"
+        return "is not valid; compare it with the documentation"
     return "must be " + (f"{', '.join(types[:-1])} or {types[-1]}" if len(types) > 1 else types[0])
 
 
 def _place(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[tuple[int | str, ...], str]:
-    """Return the path of a setting as the configuration has it, and its name as the form has it."""
+    """Return the path of a setting in the configuration, and its title in the form."""
     path: list[int | str] = []
     titles: list[str] = []
     current: Any = model
@@ -75,6 +75,6 @@ def _place(model: type[BaseModel], loc: Iterable[int | str]) -> tuple[tuple[int 
             path.append(step)
             titles.append(f"entry {step + 1}")
             current = next(iter(get_args(current)), None)
-        else:  # pydantic names the member of a union that it tried
+        else:  # the member of a union that pydantic tried
             current = next((option for option in get_args(current) if step in tags(option)), None)
     return tuple(path), " > ".join(titles)

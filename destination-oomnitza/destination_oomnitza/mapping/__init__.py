@@ -1,1 +1,1 @@
-"""Turns one record into the fields of one person. Pure functions."""
+"""Mapping: turns one record into the fields of one person. Pure functions."""

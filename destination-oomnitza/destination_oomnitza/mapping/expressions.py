@@ -18,12 +18,12 @@ Condition = Callable[[Mapping[str, Any]], bool]
 
 _STEP = re.compile(r"([^.\[\]]+)((?:\[\d+\])*)")
 _INDEX = re.compile(r"\[(\d+)\]")
-# How "no" is written in text: a template can only answer with text, and some sources write flags so.
+# Texts that mean "no": a template always returns text, and some sources send flags as text.
 _FALSE = frozenset({"", "false", "0", "0.0", "no", "none", "null", "[]", "{}", "()"})
 
 
 def path_steps(path: str) -> list[str | int]:
-    """Split `profile.fields[0].name` into its steps. Raises ValueError for what is no path."""
+    """Split `profile.fields[0].name` into its steps. Raises ValueError for other text."""
     steps: list[str | int] = []
     for part in path.split("."):
         match = _STEP.fullmatch(part.strip())
@@ -35,7 +35,7 @@ def path_steps(path: str) -> list[str | int]:
 
 
 def field_value(name: str) -> Value:
-    """Return a function from a record to the value of one of its fields, whatever characters the field's name holds."""
+    """Return a function from a record to the value of one field, whatever its name."""
     return lambda record: record.get(name)
 
 
@@ -58,25 +58,25 @@ def _compile_path(path: str) -> Value:
 
 
 def compile_value(text: str) -> Value:
-    """Return a function from a record to the value of a path (as it is there) or a template (text).
+    """Return a function from a record to the value of a path or a template.
 
-    Raises ValueError, with what is wrong, for a path or a template that does not compile. The function raises
-    TemplateFailed where a template fails on a record.
+    A path returns the value as it is, a template returns text. Raises ValueError, with the problem, if the path or template
+    does not compile. The function raises TemplateFailed if the template fails on a record.
     """
     return compile_template(text) if is_template(text) else _compile_path(text)
 
 
 def compile_native(text: str) -> Value:
-    """Return a function from a record to the value of an attribute of a mapping drawn in Oomnitza, in its own type.
+    """Return a function from a record to the value of a drawn attribute, in its type.
 
-    Such an attribute is an expression, with or without braces: `profile.email`, `{{ profile["first_name"] }}`. Raises as
-    `compile_value`.
+    Such an attribute of a mapping drawn in Oomnitza is an expression with or without braces: `profile.email`,
+    `{{ profile["first_name"] }}`. Raises as `compile_value`.
     """
     return compile_native_template(_in_braces(text))
 
 
 def native_paths_read(text: str) -> frozenset[str]:
-    """Return the paths that an attribute of a mapping drawn in Oomnitza reads, as `paths_read`."""
+    """Return the paths that a drawn attribute reads, as `paths_read`."""
     return template_paths(_in_braces(text), native=True)
 
 
@@ -85,9 +85,9 @@ def _in_braces(text: str) -> str:
 
 
 def paths_read(text: str) -> frozenset[str]:
-    """Return the paths of a record that a path or template reads, without indices; "" is the whole record.
+    """Return the paths that a path or template reads; "" is the whole record.
 
-    For example `profile.phones[0].number` reads `profile.phones.number`. Raises as `compile_value`.
+    The paths have no indices: `profile.phones[0].number` reads `profile.phones.number`. Raises as `compile_value`.
     """
     if is_template(text):
         return template_paths(text)
@@ -95,7 +95,10 @@ def paths_read(text: str) -> frozenset[str]:
 
 
 def compile_condition(text: str) -> Condition:
-    """Return a function that says whether a path or template is true of a record. Raises as `compile_value`."""
+    """Return a function that evaluates a path or template as true or false.
+
+    Raises as `compile_value`.
+    """
     value = compile_value(text)
 
     def holds(record: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Mapping: one record becomes the fields of one person, or a reason why not. Pure functions."""
+"""Maps one record to the fields of one person, or rejects it. Pure functions."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ _Step = tuple[str, Value, Callable[[Any], Any], Rule]
 
 
 class RecordRejected(ValueError):
-    """A record that cannot be written; the message is the reason, for a person to read."""
+    """The record cannot be written; the message is the reason, for people to read."""
 
 
 @dataclass(slots=True)
 class MappedRecord:
-    """What one record says of one person."""
+    """Values that one record has for one person."""
 
     keys: tuple[Any, ...]
-    """The values of the sync keys, in order; None where the record has none."""
+    """Values of the sync keys, in order; None if the record has none."""
     fields: dict[str, Any]
     inactive: bool = False
     external_id: str | None = None
     role: str | None = None
     key: str = field(default="")
-    """The person's name in messages: the first sync key that has a value, `email=ada@example.com`."""
+    """Name of the record in messages: the first sync key that has a value, `email=ada@example.com`."""
 
 
 @dataclass(frozen=True)
 class SaasRules:
-    """Where in a record the id and the role in the SaaS application stand."""
+    """Expressions for the id and the role in the SaaS application."""
 
     external_id: Value
     role: Value | None
 
 
 def nulled_paths(meta: Any) -> list[str]:
-    """Return the fields that `meta.changes` of a record says were nulled, as paths."""
+    """Return the fields, as paths, that `meta.changes` reports as nulled."""
     changes = meta.get("changes") if isinstance(meta, Mapping) else None
     if not isinstance(changes, list):
         return []
@@ -56,10 +56,10 @@ def nulled_paths(meta: Any) -> list[str]:
 
 
 class RecordMapping:
-    """The mapping of one stream, compiled: call it with a record.
+    """Compiled mapping of one stream; call it with a record.
 
-    `defaults` are what new people get where the mapping gives nothing. `dynamic` is for data activation, where a record's own
-    fields are Oomnitza's: each field that comes along gets a rule when it is first seen.
+    `defaults` are the values of new people for fields that the mapping leaves empty. `dynamic` is for data activation, whose
+    records have Oomnitza's own fields: it makes the rule of a field that is seen for the first time.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RecordMapping:
         self.sync_keys = tuple(sync_keys)
         self.defaults = dict(defaults or {})
         self.fields: Mapping[str, PersonField] = fields
-        # A key that Oomnitza keeps itself (user_id) finds a person, and is not written.
+        # A key that Oomnitza sets itself (user_id) finds a person but is never written.
         self._only_found_by = [key for key in sync_keys if key in fields and fields[key].system_kept]
         self._inactive = inactive
         self._saas = saas
@@ -87,12 +87,12 @@ class RecordMapping:
         self._has_templates = any(is_template(rule.expression or "") for rule in self.rules.values())
 
     def __call__(self, record: Record, meta: Any = None) -> MappedRecord | None:
-        """Return what the record says of a person, or None if it has no value for any sync key.
+        """Return the values for a person, or None if no sync key has a value.
 
-        A record of an inactive account that has the account's id in the application is a row without it, too: such accounts often
-        lose their e-mail address, and the SaaS user is found by that id. `meta` is that of the record's message.
+        A record of an inactive account with an id in the application is returned without a sync key, too: such accounts often lose
+        their e-mail address, and the id finds their SaaS user. `meta` is that of the RECORD message.
 
-        Raises RecordRejected, with the field's name and the reason, for a value that its field cannot take and a template that fails.
+        Raises RecordRejected, with the field's name and the reason, if a value does not fit its field or a template fails.
         """
         if self._dynamic is not None and not record.keys() <= self._seen:
             self._learn(record)
@@ -135,13 +135,14 @@ class RecordMapping:
         )
 
     def is_inactive(self, record: Record) -> bool:
-        """Return whether a record is of an account that is no longer active. Raises TemplateFailed."""
+        """Return whether the account is inactive. Raises TemplateFailed."""
         return self._inactive is not None and self._inactive(record)
 
     def _steps_with(self, meta: Any) -> list[_Step]:
-        """Return the steps for a record some of whose fields the source or the platform nulled by an error.
+        """Return the steps for a record, without those that read a nulled field.
 
-        What is made from such a field is left as it is in Oomnitza: neither emptied nor given a default.
+        The source or the platform nulled such a field because of an error, so its value in Oomnitza stays: it is neither emptied nor
+        set to a default.
         """
         nulled = nulled_paths(meta)
         return [step for step in self._steps if not step[3].reads_any(nulled)] if nulled else self._steps
@@ -151,12 +152,15 @@ class RecordMapping:
         for key in self.sync_keys:
             value = fields.get(key)
             if value.__class__ is str and not value.isascii() and has_format_character(value):
-                raise RecordRejected(f"{key}: holds an invisible character, so that no look-up would find it")
-            keys.append(None if value == "" else value)  # of text, only what empties a field is empty here
+                raise RecordRejected(f"{key}: contains an invisible character, so no look-up would find it")
+            keys.append(None if value == "" else value)  # the only empty text here is that which empties a field
         return tuple(keys)
 
     def identities(self, record: Record) -> Iterator[tuple[str, Any]]:
-        """Yield what identifies the person of a record that is not written: `(field of a SaaS user, value)`, as far as it can be read."""
+        """Yield the SaaS user fields, with values, that identify an unwritten record.
+
+        Values that cannot be read are left out.
+        """
         rules = {name: self.rules[name].value for name in ("email", "username", *self.sync_keys) if name in self.rules}
         if self._saas is not None:
             rules["user_external_id"] = self._saas.external_id
@@ -169,7 +173,7 @@ class RecordMapping:
                 yield name, value
 
     def describe(self, record: Any) -> str:
-        """Name a record that could not be mapped: its first sync key as it came, or its `id`."""
+        """Return a name for a record that could not be mapped: a sync key or its `id`."""
         if isinstance(record, dict):
             for key in self.sync_keys:
                 rule = self.rules.get(key)
@@ -184,7 +188,7 @@ class RecordMapping:
         return "a record without a key"
 
     def new_person(self, row: MappedRecord) -> dict[str, Any]:
-        """Return the body that creates the person of a row: its fields, and the defaults of new people."""
+        """Return the body that creates a person: the fields, and defaults of new people."""
         return {**self.defaults, **{name: value for name, value in row.fields.items() if not is_empty(value)}}
 
     def _saas_values(self, saas: SaasRules, record: Record) -> tuple[str | None, str | None]:
@@ -208,5 +212,5 @@ class RecordMapping:
         self._steps = self._compiled()
 
     def _compiled(self) -> list[_Step]:
-        """Return the rules as the loop over every record wants them."""
+        """Return the rules in the form of the loop over records."""
         return [(name, rule.value or (lambda _: None), rule.fit, rule) for name, rule in self.rules.items()]

@@ -1,4 +1,7 @@
-"""Rules of a mapping: how each Oomnitza field gets its value, from smart mapping or from the configuration. Pure functions."""
+"""Rules of a mapping: the value of each field, set or by smart mapping.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ SMART_FIELDS = {
     "phone_number": "phone",
     "position": "title",
 }
-# Labels that Oomnitza's own Slack integration gives (oomnitza-slack-integration.txt) <- field of the stream.
+# Label of a field in Oomnitza's own Slack integration <- field of the stream.
 SLACK_LABELS = {
     "Slack User Id": "id",
     "Is Admin?": "is_admin",
@@ -34,15 +37,15 @@ SLACK_LABELS = {
     "Team ID": "team_id",
 }
 INSTEAD = {"id": "user_id"}
-"""Slack's streams of logins, billing and activity name the person by another field than that of users."""
+"""Field that has the person's id in Slack's streams of logins, billing and activity, by its name in `users`."""
 SMART_MAPPING = "smart mapping"
-# Differs in every sync, and so would cost a write a person: only mapped where the configuration says so.
+# Differs in every sync and would cost one write per person, so only an explicit rule maps it.
 NEVER_SMART = "connector_sync_time"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How one Oomnitza field gets its value."""
+    """Rule for the value of one Oomnitza field."""
 
     field: PersonField
     expression: str | None
@@ -53,16 +56,19 @@ class Rule:
     write_empty: bool = False
     newest: bool = False
     reads: frozenset[str] = frozenset()
-    """The paths of the record that the value is made from; "" is the whole record."""
+    """Paths of the record that the value is made from; "" is the whole record."""
     origin: str = SMART_MAPPING
 
     @property
     def empty(self) -> Any:
-        """What empties the field: text fields take "" (the OpenAPI document has no nullable text), others null."""
+        """Value that empties the field.
+
+        That is "" for text fields, because the OpenAPI document has no nullable text, and null for others.
+        """
         return "" if self.field.kind is Kind.TEXT else None
 
     def reads_any(self, paths: Iterable[str]) -> bool:
-        """Return whether the value is made from one of these paths, from a part of it, or from what it is a part of."""
+        """Return whether the value depends on one of these paths, or on a part of it."""
         return any(_overlap(mine, path) for mine in self.reads for path in paths)
 
 
@@ -91,7 +97,10 @@ def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
 
 
 def field_fit(target: PersonField, metadata: PersonSchema) -> Callable[[Any], Any]:
-    """Return the function that turns a value into what the field takes; it raises ValueRejected. Roles come by id or by name."""
+    """Return the function that converts a value to the field's type.
+
+    It raises ValueRejected. A role may be an id or a name.
+    """
     return _role_fit(metadata) if target.id == "role" else fit(target)
 
 
@@ -102,7 +111,7 @@ def _holds_one_value(schema: Any) -> bool:
 
 
 def _present(source: str, properties: Mapping[str, Any]) -> str:
-    """Return the field of a stream that smart mapping reads: another one if the stream has that instead."""
+    """Return the field that smart mapping reads, or the one that replaces it."""
     other = INSTEAD.get(source)
     return other if other is not None and other in properties and source not in properties else source
 
@@ -112,9 +121,12 @@ def _first_of(source: str, other: str) -> Value:
 
 
 def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[Rule]:
-    """Return the rules of smart mapping for a stream with these fields (`properties` of its JSON schema)."""
+    """Return the rules of smart mapping for a stream.
+
+    `properties` are those of its JSON schema.
+    """
     sources = dict(SMART_FIELDS)
-    # Names of signs alone are all the same once normal, and mean nothing. A field takes one value, no object and no list.
+    # Leaves out names without letters and digits, which would all be equal, and objects and lists, which fit no field.
     by_name = {
         letters_and_digits(name): name
         for name, schema in properties.items()
@@ -142,10 +154,10 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
 
 
 def explicit_rule(entry: FieldMapping, metadata: PersonSchema) -> Rule:
-    """Return the rule of one entry of the configuration's field mapping.
+    """Return the rule of one entry of the configured field mapping.
 
-    Raises ValueError, with what is wrong and without the entry's name, for a value that does not compile or a default
-    that its field cannot take.
+    Raises ValueError, with the problem but without the entry's name, if the value does not compile or the default does not fit
+    its field.
     """
     target = metadata.fields.get(entry.field) or PersonField(entry.field, entry.field, Kind.UNKNOWN)
     fitting = field_fit(target, metadata)

@@ -1,8 +1,8 @@
-"""What a template may use up on one record: characters, steps of work and time.
+"""Budget of a record's templates: characters, work and time.
 
-- A value weighs about as many characters as it takes when written out, and no value may weigh more than MAX_CHARACTERS.
-- All that is weighed while one record is mapped comes out of one budget, which bounds the memory that is kept and ends endless work.
-- The time that the thread works is looked at as the budget shrinks. It is not the time that passes: a busy machine rejects no record.
+- The weight of a value is about its length when written out, at most MAX_CHARACTERS.
+- All weights of one record come out of one budget, which bounds the memory and ends endless work.
+- The thread's CPU time is checked as the budget shrinks. Elapsed time does not count, so a busy machine rejects no record.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from jinja2.sandbox import SecurityError
 Function = Callable[..., Any]
 
 MAX_CHARACTERS = 100_000
-"""The longest text that a template may build. The longest Oomnitza field is far shorter."""
+"""Longest text that a template may build; Oomnitza's longest field is far shorter."""
 
 _MAX_WORK = 1_000_000
 _MAX_SECONDS = 0.5
 _MAX_DEPTH = 50
-# Work after which the time is looked at.
+# Work between two checks of the time.
 _CLOCK_EVERY = 2_000
 DURATION = type(duration("P1Y"))
 _PLAIN = (type(None), float, date, time, timedelta, tzinfo, DURATION, Undefined)
@@ -45,7 +45,7 @@ _WORK = _Work()
 
 @contextmanager
 def budget() -> Generator[None]:
-    """Give the work within it one record's budget. Within another budget it is that one which is used up."""
+    """Open the budget of one record; a nested call shares the outer budget."""
     if _WORK.shared:
         yield
         return
@@ -59,7 +59,7 @@ def budget() -> Generator[None]:
 
 
 def seconds_left() -> float:
-    """Return how long the record's templates may go on. Raises SecurityError if that is no time at all."""
+    """Return the CPU seconds that are left. Raises SecurityError if there are none."""
     left = _WORK.until - thread_time()
     if left <= 0:
         raise SecurityError("it works longer on one record than is allowed")
@@ -67,7 +67,7 @@ def seconds_left() -> float:
 
 
 def charge(work: int) -> None:
-    """Take work off the budget. Raises SecurityError if it or the time is used up."""
+    """Charge work to the budget. Raises SecurityError if it or the time is used up."""
     _WORK.left -= work
     if _WORK.left < 0:
         raise SecurityError("it does more work on one record than is allowed")
@@ -83,7 +83,7 @@ def allow(size: int, limit: int = MAX_CHARACTERS) -> None:
 
 
 class Stream:
-    """What a filter brings one by one (`map`, `select`, ...): weighed as it is taken."""
+    """Results of a lazy filter (`map`, `select`, ...), weighed one by one."""
 
     def __init__(self, values: Iterator[Any]) -> None:
         self._values = values
@@ -98,14 +98,15 @@ class Stream:
 
 
 def whole(value: Any) -> Any:
-    """Return a value, what comes one by one as a list."""
+    """Return a value; a lazy result becomes a list."""
     return list(value) if isinstance(value, Stream) else value
 
 
 def weigh(value: Any) -> int:
-    """Return about how many characters a value takes when written out, and take that off the budget.
+    """Charge a value's weight to the budget, and return it.
 
-    Raises SecurityError for a value beyond MAX_CHARACTERS, one that is nested too deeply, and for what is no value (a method, a loop).
+    Raises SecurityError for a value beyond MAX_CHARACTERS, one that is nested too deeply, and one that is no data (a method, a
+    loop).
     """
     if value.__class__ is str:  # the usual case
         weight = len(value) or 1

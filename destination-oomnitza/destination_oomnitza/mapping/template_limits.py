@@ -1,9 +1,9 @@
-"""A Jinja environment in which nothing that a template builds or does is without bound.
+"""Jinja environment that bounds the output and the work of a template.
 
-Jinja's sandbox keeps a template from reaching Python; it does not keep it from building `'a' * 200000000`, from doubling a list in
-every line, or from loops within loops. Here every operator, comparison, filter, test, call and literal weighs what goes in and what
-comes out (`template_budget.py`). Where a result, or the time it takes, can be the product of what goes in, the product is looked at
-before. What cannot be bounded is not there: a method is only called if it is listed here.
+Jinja's sandbox keeps a template away from Python, but not from building `'a' * 200000000`, doubling a list in every line, or
+nesting loops. Here every operator, comparison, filter, test, call and literal weighs its input and output
+(`template_budget.py`). If the result or the time can be the product of the inputs, the product is checked first. What cannot
+be bounded is missing: only methods listed here can be called.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from destination_oomnitza.mapping.template_budget import (
 _MAX_PRODUCT = 1_000_000
 _MAX_BITS = 4096
 _MAX_PATTERN = 1_000
-"""The longest regular expression, and the longest format of text or dates."""
+"""Longest regular expression, and longest format of text or dates."""
 _MAX_SQUARE = 10_000
-"""The longest text for filters that may take as long as its length times itself."""
+"""Longest text for filters whose time can grow with the square of its length."""
 
-# Results, or times, that can be as large as the product of what goes in.
+# Their result or time can grow with the product of their inputs.
 _PRODUCT_FILTERS = frozenset(["batch", "center", "indent", "join", "replace", "slice", "tojson", "trim"])
 _SQUARE_FILTERS = frozenset(["striptags", "wordwrap"])
 _REFUSED_FILTERS = frozenset(["pprint", "urlize"])
-# Tests that look into their values; the others look at their type alone.
+# Tests that read their values; the others check the type only.
 _WEIGHED_TESTS = frozenset(
     ["in", "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=",
      "divisibleby", "lower", "upper"]
@@ -72,7 +72,10 @@ def _refuse(sentence: str) -> None:
 
 
 def _width(value: Any) -> int:
-    """Return how much a value can multiply a result: a number as a width, all else by its weight."""
+    """Return the factor by which a value can multiply a result.
+
+    A number counts as a width, any other value by its weight.
+    """
     return abs(value) if isinstance(value, int) else weigh(value)
 
 
@@ -103,7 +106,7 @@ def _bounded_result(result: Any) -> Any:
 
 
 def _bounded(function: Function, check: Function) -> Function:
-    """Return a filter or test whose values are checked before and weighed after."""
+    """Return a filter or test that checks its arguments and weighs its result."""
     passed = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @functools.wraps(function)  # keeps Jinja's marks, such as "pass the environment first"
@@ -115,10 +118,10 @@ def _bounded(function: Function, check: Function) -> Function:
 
 
 def _check(name: str) -> Function:
-    """Return the function that looks at what a filter or test is given, and returns it."""
+    """Return the function that checks, and returns, the arguments of a filter or test."""
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        # One by one, a value can be looked at only once.
+        # A lazy result can be read only once.
         gathers = name in _PRODUCT_FILTERS or name == "format"
         given = [whole(each) for each in args] if gathers else list(args)
         named = {key: whole(each) for key, each in kwargs.items()} if gathers else kwargs
@@ -126,7 +129,7 @@ def _check(name: str) -> Function:
         if name == "format":
             _allow_format(given[0], everything[1:])
         elif name in _PRODUCT_FILTERS:
-            # Indented JSON is as wide as it is deep.
+            # JSON is indented, so each line can be as wide as the value is deep.
             _allow_product(given[0], [*everything[1:], 50 if name == "tojson" else 1])
         elif name in _SQUARE_FILTERS:
             allow(weigh(given[0]), _MAX_SQUARE)
@@ -144,7 +147,10 @@ def _check(name: str) -> Function:
 
 
 def _regex(call: Function) -> Any:
-    """Call a method of `regex` within the time that is left: a pattern of the administrator's may go on for ever."""
+    """Call a method of `regex` within the time that is left.
+
+    A pattern of an administrator may backtrack almost endlessly.
+    """
     try:
         return call(timeout=seconds_left())
     except TimeoutError:
@@ -164,7 +170,7 @@ def _regex_search(value: str, pattern: str) -> Any:
 
 
 def _regex_replace(value: str, pattern: str, replacement: str) -> Any:
-    """Replace as the CDK's filter does, with an eye on what the groups add up to."""
+    """Replace as the CDK's filter does, and bound the total length of the groups."""
     length = 0
 
     def expand(match: regex.Match[str]) -> str:
@@ -184,7 +190,7 @@ def _counted(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def _container(values: Any) -> Any:
-    # A key of an object is found at once, whatever its size.
+    # Looking up a key takes the same time in an object of any size.
     return values if isinstance(values, dict) else _bounded_result(values)
 
 
@@ -193,7 +199,10 @@ def _joined(parts: list[Any]) -> str:
 
 
 def _dict(**values: Any) -> dict[str, Any]:
-    """Stand in for the type `dict`, whose methods would change a record: `dict.update(record, ...)`."""
+    """Replace the type `dict`, whose methods could change a record.
+
+    Without it, a template could call `dict.update(record, ...)`.
+    """
     return values
 
 
@@ -206,7 +215,10 @@ def _finalize(_: Context, value: Any) -> Any:
 
 
 class _Weighing(NodeTransformer):
-    """Lets literals, `~`, slices, comparisons and loops go through filters of ours, whose names no template can write."""
+    """Sends literals, `~`, slices, comparisons and loops through filters.
+
+    The names of these filters start with a blank, so no template can use them.
+    """
 
     def _weighed(self, node: nodes.Node, name: str = " weighed") -> nodes.Expr:
         return nodes.Filter(cast(nodes.Expr, node), name, [], [], None, None, lineno=node.lineno)
@@ -248,12 +260,15 @@ class _Weighing(NodeTransformer):
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, in which no value changes and none grows beyond its bounds. What is missing is null, and so are its parts."""
+    """Jinja's sandbox, in which values cannot change and are bounded.
+
+    A missing value is null, and so is each part of it.
+    """
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def __init__(self, filters: Mapping[str, Any], functions: Mapping[str, Any]) -> None:
-        # `optimized` would run constant filters while compiling, where there is no budget.
+        # `optimized` would run constant filters during compilation, outside any budget.
         super().__init__(optimized=False, finalize=_finalize, undefined=ChainableUndefined)
         patterns = {"regex_search": _regex_search, "regex_replace": _regex_replace}
         known = {
@@ -271,12 +286,12 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self._functions = frozenset(functions) - {"max", "min"}
 
     def bounded(self, tree: nodes.Template) -> nodes.Template:
-        """Return a parsed template in which all that builds something is weighed."""
+        """Return a parsed template that weighs everything it builds."""
         _Weighing().visit(tree)
         return tree
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Apply an operator, within the bounds."""
+        """Apply an operator within the bounds."""
         if isinstance(left, (int, float)) and isinstance(right, (int, float)):
             _allow_number(operator, left, right)
         elif operator == "%" and isinstance(left, str):
@@ -288,9 +303,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a function or a method, within the bounds."""
+        """Call a function or a method within the bounds."""
         given = [whole(each) for each in args]
-        method = getattr(function, "__wrapped__", function)  # what the sandbox puts in the place of str.format
+        method = getattr(function, "__wrapped__", function)  # the sandbox wraps str.format
         name = str(getattr(method, "__name__", ""))
         _allow_call(getattr(method, "__self__", None), name, [*given, *kwargs.values()])
         if name in self._functions and self.globals[name] is function:

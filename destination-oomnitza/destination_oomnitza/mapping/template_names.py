@@ -1,4 +1,4 @@
-"""Names in a template: which fields of the record it reads, and which functions it calls."""
+"""Names in a template: the fields that it reads and the functions it calls."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from jinja2 import meta, nodes
 from jinja2.visitor import NodeTransformer
 
 RECORD = "record"
-"""The variable that holds the whole record; each field whose name is a plain word is a variable, too."""
+"""Variable for the whole record; each field whose name is a plain word is a variable, too."""
 
 _Path = tuple[str, ...]
 
 
 def variables(tree: nodes.Template, functions: Collection[str]) -> frozenset[str]:
-    """Return the fields of the record that a template reads as variables. A function is one where it is called."""
+    """Return the record's fields that a template reads as variables.
+
+    A name of a function counts as one only if it is called.
+    """
     called = _called(tree) & set(functions)
     return frozenset(meta.find_undeclared_variables(tree) - {RECORD} - called)
 
 
 def unknown_functions(tree: nodes.Template, functions: Collection[str]) -> list[str]:
-    """Return the names that a template calls, and that are no functions."""
+    """Return the unknown functions that a template calls."""
     return sorted(_called(tree) & meta.find_undeclared_variables(tree) - set(functions))
 
 
@@ -29,7 +32,10 @@ def _called(tree: nodes.Template) -> set[str]:
 
 
 def paths(tree: nodes.Template, functions: Collection[str]) -> frozenset[str]:
-    """Return the paths of the record that a template reads, without indices; "" is the whole record."""
+    """Return the record's paths that a template reads; "" is the whole record.
+
+    The paths have no indices.
+    """
     return frozenset(".".join(path) for path in _paths(tree, variables(tree, functions)))
 
 
@@ -54,7 +60,7 @@ def _paths(node: nodes.Node, names: Collection[str]) -> Iterator[_Path]:
 
 
 def _path(node: nodes.Node, names: Collection[str]) -> _Path | None:
-    """Return the path that a name, an attribute or an item stands for, None if it is no such thing."""
+    """Return the path of a name, an attribute or an item; None for other nodes."""
     if isinstance(node, nodes.Name) and node.ctx == "load":
         return () if node.name == RECORD else (node.name,) if node.name in names else None
     if isinstance(node, nodes.Getattr):
@@ -68,7 +74,10 @@ def _path(node: nodes.Node, names: Collection[str]) -> _Path | None:
 
 
 def with_signs(tree: nodes.Template) -> nodes.Template:
-    """Return a template whose names have the blanks and dots that Oomnitza writes as `_SPACE_` and `_DOT_`."""
+    """Return a template with `_SPACE_` and `_DOT_` replaced in its names.
+
+    Oomnitza writes blanks and dots in names like that.
+    """
     _Signs().visit(tree)
     return tree
 

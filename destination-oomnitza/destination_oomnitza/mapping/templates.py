@@ -1,7 +1,7 @@
-"""Templates: the CDK's sandboxed Jinja, where text stays text and what a template may build is bounded.
+"""Templates: the CDK's sandboxed Jinja, bounded, and with text that stays text.
 
-The language (filters, macros, sandbox) is the CDK's. Its `JinjaInterpolation` is not used: it turns "+15551234567" into a
-number and "None" into nothing, and swallows errors. `template_limits.py` bounds what a template may build, and how long it may work.
+The language (filters, macros, sandbox) is the CDK's. Its `JinjaInterpolation` is not used, because it turns "+15551234567"
+into a number and "None" into nothing, and hides errors. `template_limits.py` bounds the output and the work of a template.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Render = Callable[[Mapping[str, Any]], Any]
 _MAX_REASON = 300
 _MAX_TEMPLATE = 20_000
 _RESULT = "result"
-# Everything that is code of another place, or that lets text grow unseen by the operators' bounds.
+# Tags that load other code, or that build text outside the bounded operators.
 _REFUSED_TAGS: tuple[type[nodes.Node], ...] = (
     nodes.Macro,
     nodes.CallBlock,
@@ -39,16 +39,16 @@ _REFUSED_TAGS: tuple[type[nodes.Node], ...] = (
 
 
 class TemplateFailed(ValueError):
-    """A template does not compile, or failed on a record; the message says why."""
+    """The template does not compile, or failed on a record; the message is the reason."""
 
 
 def _environment() -> BoundedEnvironment:
-    # The CDK's `string` writes what its interpolation reads back as Python; here text is text, so Jinja's own stays.
+    # Keeps Jinja's own `string`: the CDK's writes Python literals, for its interpolation to read.
     return BoundedEnvironment({name: each for name, each in cdk_filters.items() if name != "string"}, cdk_macros)
 
 
 _ENVIRONMENT = _environment()
-# Without functions, so that a field of a function's name is found, too.
+# Without functions, so that it also finds fields named like one.
 _NAMES = _environment()
 _NAMES.globals = {}
 
@@ -59,11 +59,11 @@ def is_template(text: str) -> bool:
 
 
 def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
-    """Return a function that renders `text` over a record.
+    """Return a function that renders a template over a record.
 
-    The record is the variable `record`, each of its fields that is a plain word a variable, too; the record is never changed. The
-    function returns text, exactly as the template built it, and raises TemplateFailed with the reason if the template fails on a
-    record. Raises TemplateFailed for a template that does not compile.
+    Variables are `record`, and each of its fields whose name is a plain word; the record is never changed. The function returns
+    the text exactly as rendered, and raises TemplateFailed with the reason if the template fails on a record. Raises
+    TemplateFailed if the template does not compile.
     """
     with _compiling():
         tree = _parsed(text)
@@ -79,16 +79,16 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
                 allow(length)
                 parts.append(part)
             rendered = "".join(parts)
-            rendered.encode()  # a template can build half a character, which no JSON holds
+            rendered.encode()  # raises for half a character, which a template can build and JSON cannot contain
         return rendered
 
     return render
 
 
 def compile_native_template(text: str) -> Render:
-    """Return a function from a record to the value of the one expression of a template, in its own type.
+    """Return a function from a record to the value of an expression, in its type.
 
-    In names, `_SPACE_` stands for a blank and `_DOT_` for a dot, as in mappings drawn in Oomnitza. A template that is more than one
+    In names, `_SPACE_` stands for a blank and `_DOT_` for a dot, as in mappings drawn in Oomnitza. A template with more than one
     expression becomes text. Raises as `compile_template`.
     """
     with _compiling():
@@ -107,7 +107,10 @@ def compile_native_template(text: str) -> Render:
 
 
 def template_paths(text: str, native: bool = False) -> frozenset[str]:
-    """Return the paths of the record that a template reads, without indices; "" is the whole record. Raises as `compile_template`."""
+    """Return the record's paths that a template reads; "" is the whole record.
+
+    The paths have no indices. Raises as `compile_template`.
+    """
     with _compiling():
         tree = names.with_signs(_parsed(text)) if native else _parsed(text)
         return names.paths(tree, _ENVIRONMENT.globals)
@@ -145,7 +148,10 @@ def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
 
 
 def _assigned(expression: nodes.Expr) -> nodes.Template:
-    """Return a template that keeps a value instead of writing it out, as Jinja's own compile_expression."""
+    """Return a template that assigns an expression instead of printing it.
+
+    Jinja's own compile_expression does the same.
+    """
     target = nodes.Name(_RESULT, "store", lineno=1)
     return nodes.Template([nodes.Assign(target, expression, lineno=1)], lineno=1)
 
@@ -172,7 +178,7 @@ def _compiling() -> Iterator[None]:
         raise TemplateFailed(f"{error.message} (line {error.lineno})") from None
     except TemplateError as error:
         raise TemplateFailed(str(error.message)) from None
-    except Exception as error:  # Python compiles what Jinja makes of it, and has limits of its own
+    except Exception as error:  # Jinja generates Python code, whose compiler has limits of its own
         raise TemplateFailed(f"it is nested too deeply, or too long ({type(error).__name__})") from None
 
 
@@ -183,5 +189,5 @@ def _rendering() -> Iterator[None]:
             yield
     except SecurityError as error:
         raise TemplateFailed(str(error.message)[:_MAX_REASON]) from None
-    except Exception as error:  # a template may raise whatever its filters raise
+    except Exception as error:  # filters may raise any exception
         raise TemplateFailed(f"{type(error).__name__}: {error}"[:_MAX_REASON]) from None

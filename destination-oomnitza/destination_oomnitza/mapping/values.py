@@ -1,4 +1,4 @@
-"""Values: fitting what a source says to an Oomnitza field, and telling whether two values differ. Pure functions."""
+"""Values: converts them to a field's type, and compares them. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from destination_oomnitza.person_schema import NAMES, Choices, Kind, PersonField
 
 
 class ValueRejected(ValueError):
-    """A value that its field cannot take; the message says why, without the value."""
+    """The value does not fit its field; the message is the reason, without the value."""
 
 
 MAX_TEXT = 100_000
-"""The longest text of a field whose length the metadata does not tell: a batch of records must fit into memory."""
+"""Longest text of a field whose length the metadata does not report; bounds the memory of a batch."""
 _NUMBER = re.compile(r"[-+]?\d{1,400}(\.\d{1,40})?([eE][-+]?\d{1,3})?", re.ASCII)
 _ENCODABLE = range(-(2**63), 2**64)
-"""Whole numbers that a JSON number can hold on the way to Oomnitza."""
+"""Whole numbers that are sent as JSON numbers."""
 _FIRST_SECOND, _END_OF_TIME = -30_610_224_000, 253_402_300_800
-"""Unix seconds of the years 1000 and 10000: what can be written as YYYY-MM-DD."""
+"""Unix seconds of the years 1000 and 10000: the dates of the form YYYY-MM-DD."""
 _FEWEST_SECONDS = 100_000_000
-"""A smaller number is no date but a year, a count, or the days of a spreadsheet: 45306."""
+"""Smallest number that is a date; smaller ones are a year, a count, or a spreadsheet's days (45306)."""
 _TYPE_NAMES = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 WITHOUT_CASE = frozenset({"email", "username"})
-"""Fields of which a difference in case alone is none, whether they are sync keys or not."""
+"""Fields that are always compared without regard to case, even if they are no sync keys."""
 
 
 def _is(value: Any) -> str:
@@ -64,12 +64,12 @@ def _number(value: Any) -> int | float:
         number = float(value) if set(value) & set(".eE") else int(value)
     if number is None or (isinstance(number, float) and not isfinite(number)):
         raise _unfit(value, "a number")
-    # Sources of tables write whole numbers as 25.0.
+    # Sources of tables send whole numbers as 25.0.
     return int(number_text(number)) if isinstance(number, float) and number.is_integer() else number
 
 
 def _encodable(number: Any) -> Any:
-    # Larger ones lose their last digits as JSON numbers, so they are written as text.
+    # Larger numbers would lose their last digits as JSON numbers, so they are sent as text.
     return str(number) if isinstance(number, int) and number not in _ENCODABLE else number
 
 
@@ -90,12 +90,12 @@ def _boolean(value: Any) -> Any:
 
 
 def _is_number(text: str) -> bool:
-    # Eight digits are a date without hyphens and four a year, which is ISO 8601, too; as seconds they would lie in 1970.
+    # Eight digits are a date without hyphens, four a year (both ISO 8601); as seconds they would be in 1970.
     return bool(_NUMBER.fullmatch(text)) and not re.fullmatch(r"\d{4}|\d{8}", text)
 
 
 def seconds(value: Any) -> float | None:
-    """Read a date as Unix seconds, or None for what is no date."""
+    """Return a date as Unix seconds, or None if the value is no date."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     text = value.strip() if isinstance(value, str) else ""
@@ -111,11 +111,11 @@ def _date(value: Any) -> Any:
     is_number = not isinstance(value, str) or _is_number(value)
     first = _FEWEST_SECONDS if is_number else _FIRST_SECOND
     if found is None or not first <= found < _END_OF_TIME:
-        # Milliseconds are far beyond the end.
+        # Milliseconds are far beyond _END_OF_TIME, so they end here, too.
         raise ValueRejected(f"{_is(value)}, and the field needs a date (ISO 8601, or Unix seconds)")
     if isinstance(value, int):
         return value
-    # Oomnitza ignores time zones in ISO 8601 (OpenAPI document, "Date type fields"), so the time is given in UTC.
+    # Oomnitza ignores time zones in ISO 8601 (OpenAPI document, "Date type fields"), so the time is sent in UTC.
     return datetime.fromtimestamp(found, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -147,9 +147,9 @@ def _choice(choices: Choices) -> Callable[[Any], Any]:
 
 
 def fit(field: PersonField) -> Callable[[Any], Any]:
-    """Return the function that turns a value (never null) into what the field takes.
+    """Return the function that converts a value (never null) to the field's type.
 
-    It returns "" for text without anything in it, and raises ValueRejected.
+    It returns "" for blank text, and raises ValueRejected.
     """
     convert = _name if field.id in NAMES else _choice(field.choices) if field.choices else _CONVERSIONS[field.kind]
     length = field.length or MAX_TEXT
@@ -169,16 +169,16 @@ def fit(field: PersonField) -> Callable[[Any], Any]:
 
 
 def later(current: Any, wanted: Any) -> bool:
-    """Return whether `wanted` is a date after `current`. What is no date is before every date."""
+    """Return whether `wanted` is later than `current`; any date is later than none."""
     before, after = seconds(current), seconds(wanted)
     return after is not None and (before is None or int(before) < int(after))
 
 
 def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool = False) -> bool:
-    """Return whether Oomnitza's value has to be written.
+    """Return whether a value has to be written.
 
-    Oomnitza may answer a flag as "1", a number as text, a date as Unix seconds, a choice by its key, a phone number without
-    blanks: the meaning is compared, not the notation. `ignore_case` is for sync keys, e-mail addresses and user names.
+    Compares the meaning, not the notation: Oomnitza may return a flag as "1", a number as text, a date as Unix seconds, a choice
+    by its key, a phone number without blanks. `ignore_case` is for sync keys, e-mail addresses and user names.
     """
     if current == wanted and current.__class__ is wanted.__class__:
         return False
@@ -213,7 +213,7 @@ def _kind_of_both(field: PersonField, current: Any, wanted: Any) -> Kind:
     if isinstance(current, bool) or isinstance(wanted, bool):
         return Kind.BOOLEAN
     if field.kind is Kind.UNKNOWN and isinstance(current, int) != isinstance(wanted, int):
-        # A number comes back as one also where the type is not known, and a date as Unix seconds.
+        # Oomnitza returns a number as a number, and a date as Unix seconds, also if the type is not known here.
         number, text = (current, wanted) if isinstance(current, int) else (wanted, current)
         if isinstance(text, str) and str(number) != text:
             return Kind.NUMBER if _is_number(text.strip()) else Kind.DATE
@@ -223,9 +223,9 @@ def _kind_of_both(field: PersonField, current: Any, wanted: Any) -> Kind:
 def kept_otherwise(
     sent: Mapping[str, Any], stored: Mapping[str, Any], fields: Mapping[str, PersonField], sync_keys: Iterable[str] = ()
 ) -> list[str]:
-    """Return the fields of which Oomnitza's answer to a write holds another value than was sent.
+    """Return the fields in which Oomnitza stored another value than was sent.
 
-    What the answer leaves out is taken to be stored as it was sent. Case counts except in sync keys, addresses and user names.
+    Fields missing in the response count as stored. Case counts except in sync keys, addresses and user names.
     """
     without_case = WITHOUT_CASE.union(sync_keys)
     return [

@@ -1,1 +1,1 @@
-"""Airbyte's messages, catalogs and states."""
+"""Airbyte protocol: messages, catalogs and states."""

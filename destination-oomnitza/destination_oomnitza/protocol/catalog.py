@@ -1,6 +1,6 @@
-"""The configured catalog: which streams come, and how they are to be written.
+"""Configured catalog: the streams, and how to write each of them.
 
-The CDK's model drops `destination_object_name`, so the JSON is read as it is.
+Read as plain JSON, because the CDK's model drops `destination_object_name`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import orjson
 from destination_oomnitza.errors import config_error
 
 StreamKey = tuple[str | None, str]
-"""Namespace and name: the identity of a stream."""
+"""Namespace and name of a stream."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of the configured catalog, as far as this destination uses it."""
+    """One stream of the configured catalog, with the properties used here."""
 
     name: str
     namespace: str | None = None
@@ -30,32 +30,35 @@ class Stream:
     properties: Mapping[str, Any] | None = None
     primary_key: tuple[str, ...] = ()
     object_name: str | None = None
-    """Set with Airbyte's data activation: records are already mapped to this Oomnitza object."""
+    """Oomnitza object to which Airbyte's data activation has mapped the records; None without data activation."""
     is_resumable: bool = False
-    """Whether an attempt may go on in the middle of a full refresh: a STATE is no sign that it was read whole."""
+    """Whether an attempt may resume a full refresh, so that a STATE does not mean it was read completely."""
     is_new_generation: bool = False
-    """Whether all earlier generations are to be dropped: `0 < minimum_generation_id == generation_id`."""
+    """Whether all earlier generations are replaced: `0 < minimum_generation_id == generation_id`."""
 
     @cached_property
     def key(self) -> StreamKey:
-        """The stream's identity."""
+        """Namespace and name."""
         return (self.namespace, self.name)
 
     @property
     def is_full_reload(self) -> bool:
-        """Whether the stream is sent whole, and takes the place of all that came before."""
-        # To a destination with supportsRefreshes, the platform sends overwrite as append with a generation of its own.
+        """Whether the stream is sent completely and replaces all earlier records."""
+        # If the metadata declares supportsRefreshes, the platform sends overwrite as append with a new generation.
         overwrites = self.destination_sync_mode == "overwrite" and self.sync_mode == "full_refresh"
         return overwrites or self.is_new_generation
 
     @property
     def title(self) -> str:
-        """The stream's name, as people read it."""
+        """Name of the stream for messages."""
         return f"{self.namespace}.{self.name}" if self.namespace else self.name
 
 
 def read_catalog(path: str) -> list[Stream]:
-    """Read the configured catalog. Raises AirbyteTracedException (config_error) if it is none."""
+    """Read the configured catalog from a file.
+
+    Raises AirbyteTracedException (config_error) if it cannot be read or is no catalog.
+    """
     try:
         return parse_catalog(orjson.loads(Path(path).read_bytes()))
     except OSError as error:
@@ -64,20 +67,20 @@ def read_catalog(path: str) -> list[Stream]:
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise config_error(
-            f"The file {path} is not a configured catalog of Airbyte; it comes from the platform, or from a source's discover.",
+            f"The file {path} is not a configured catalog of Airbyte. Use the platform's, or make one from a source's discover.",
             f"{type(error).__name__}: {error}",
         ) from None
 
 
 def parse_catalog(document: Mapping[str, Any]) -> list[Stream]:
-    """Read a configured catalog that is JSON already. Raises KeyError, TypeError or AttributeError if it is none."""
+    """Parse a configured catalog. Raises KeyError, TypeError or AttributeError."""
     return [_stream(each) for each in document["streams"]]
 
 
 def _stream(configured: Mapping[str, Any]) -> Stream:
     stream = configured["stream"]
     if not isinstance(stream["name"], str):
-        raise TypeError("a stream's name is no text")
+        raise TypeError("a stream's name is not text")
     keys = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
     return Stream(
         name=stream["name"],

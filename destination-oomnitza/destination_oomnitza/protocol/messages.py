@@ -1,7 +1,7 @@
-"""Messages of the Airbyte protocol: reads lines and sends lines.
+"""Messages of the Airbyte protocol: reads and sends them as JSON lines.
 
-The CDK's models drop unknown fields (`destination_catalog`, `rejectedRecordCount`, the fields of a state), its reader raises on a line
-that is JSON but no message, and its `write` cannot send a state while it waits for input. So messages are read and sent here as JSON.
+The CDK is not used for this, because its models drop unknown fields (`destination_catalog`, `rejectedRecordCount`, fields of
+a state), its reader raises on JSON that is no message, and its `write` cannot send a state while it waits for input.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from destination_oomnitza.masking import masked
 
 _CHUNK = 1 << 18
 MAX_LINE = 1 << 25
-"""A longer line is cut, so that memory is bounded: of a record, what is left shows its stream."""
+"""Longest line in bytes; bounds the memory. A longer one is cut, but still shows the stream of a record."""
 _ENVELOPE_LENGTH = 1 << 16
 
 
 def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
-    """Yield the lines of a pipe or a file, as they come and several at a time; an empty list after `silence` seconds without any."""
+    """Yield the lines of a pipe or a file as they arrive, several at a time.
+
+    Yields an empty list after `silence` seconds without input.
+    """
     rest = bytearray()
     is_cut = False
     while True:
@@ -52,11 +55,14 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
 
 
 class InvalidMessage(ValueError):
-    """A line is no message of the Airbyte protocol; the exception's message names it."""
+    """The line is no message of the Airbyte protocol; the message describes it."""
 
 
 class BrokenRecord(ValueError):
-    """A line is a record whose text is not valid JSON in UTF-8 (or holds NaN). `record` is what can be read of it."""
+    """The line is a record, but not valid JSON in UTF-8 (or it has NaN).
+
+    `record` is the readable part.
+    """
 
     def __init__(self, record: Any) -> None:
         super().__init__()
@@ -64,11 +70,11 @@ class BrokenRecord(ValueError):
 
 
 _ENVELOPE = {name: re.compile(rf'"{name}"\s*:\s*"([^"\\]+)"') for name in ("type", "stream", "namespace")}
-"""What can be read of a line that was cut; the namespace may have come after the cut."""
+"""Patterns for the readable part of a cut line; its namespace may be in the part that was cut off."""
 
 _DIGITS = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
 _LARGE = b"0" * 19
-"""What a number of so many digits is, once every digit is a zero: the fastest way to see that a line has none."""
+"""A large number after every digit was replaced by zero: the fastest way to see that a line has none."""
 _MOST = Decimal(10) ** 400
 
 _KINDS = frozenset(
@@ -77,9 +83,9 @@ _KINDS = frozenset(
 
 
 def read_message(line: bytes) -> tuple[str, dict[str, Any]]:
-    """Return a line's type and the message. An empty line is a message of no type.
+    """Return a line's type and message; an empty line has the type "".
 
-    Raises InvalidMessage; and BrokenRecord for a record that is not valid JSON, so that it is rejected and not lost.
+    Raises InvalidMessage, and BrokenRecord for a record that is not valid JSON, so that it is rejected and not lost.
     """
     try:
         message = orjson.loads(line)
@@ -106,7 +112,10 @@ def _kind(message: Any) -> str | None:
 
 
 def _exact(line: bytes) -> Any:
-    """Read a line whose numbers go out again digit by digit: a cursor of 30 digits is no double. Raises InvalidMessage."""
+    """Parse a line whose numbers are sent again digit by digit.
+
+    A cursor may have more digits than a double. Raises InvalidMessage.
+    """
 
     def number(digits: str) -> Any:
         return orjson.Fragment(digits)
@@ -118,7 +127,10 @@ def _exact(line: bytes) -> Any:
 
 
 def _with_large_numbers(line: bytes, message: dict[str, Any]) -> dict[str, Any]:
-    """Read a record whose whole numbers keep every digit: beyond 64 bits, orjson makes floats of them."""
+    """Parse a record with all digits of its whole numbers.
+
+    orjson turns whole numbers beyond 64 bits into floats.
+    """
 
     def number(digits: str) -> int | float:
         value = Decimal(digits)
@@ -126,13 +138,16 @@ def _with_large_numbers(line: bytes, message: dict[str, Any]) -> dict[str, Any]:
 
     try:
         exact: dict[str, Any] = json.loads(line, parse_float=number)
-    except (ValueError, ArithmeticError, RecursionError):  # Python reads no number of thousands of digits
+    except (ValueError, ArithmeticError, RecursionError):  # such as a number of thousands of digits
         return message
     return exact
 
 
 def _read_broken(line: bytes) -> Any:
-    """Read what can be read of a line that is not JSON: all of it leniently, or else that it is a record, and its stream."""
+    """Return the readable part of a line that is not JSON.
+
+    That is the whole message if lenient parsing succeeds, else the type and stream.
+    """
     text = line.decode("utf-8-sig", errors="replace")
     try:
         return json.loads(text, strict=False, parse_int=float)
@@ -143,14 +158,20 @@ def _read_broken(line: bytes) -> Any:
 
 
 def send(message: Mapping[str, Any]) -> None:
-    """Write a message to standard output, at once and whole, from any thread; in order with what is logged."""
+    """Write a message to standard output at once; thread-safe.
+
+    Shares the lock of the log's buffer, so messages and log lines stay whole and in order.
+    """
     with PRINT_BUFFER.lock:
         PRINT_BUFFER.write(orjson.dumps(message).decode() + "\n")
         PRINT_BUFFER.flush()
 
 
 def send_error(error: AirbyteTracedException) -> None:
-    """Send a TRACE ERROR message, its texts masked one by one: a secret that looks like JSON must not break the message."""
+    """Send a TRACE ERROR message with each of its texts masked.
+
+    The texts are masked one by one, so that a secret that looks like JSON cannot break the message.
+    """
     message = AirbyteMessageSerializer.dump(error.as_airbyte_message())
     texts = message["trace"]["error"]
     for name in ("message", "internal_message", "stack_trace"):

@@ -1,4 +1,4 @@
-"""A STATE message, as it comes and as it is acknowledged: unknown fields and the digits of numbers stay."""
+"""STATE messages: keeps unknown fields and all digits in the acknowledgement."""
 
 from __future__ import annotations
 
@@ -8,28 +8,36 @@ from typing import Any, Literal
 from destination_oomnitza.protocol.catalog import StreamKey
 
 Scope = StreamKey | Literal["every stream"]
-"""What a state stands for."""
+"""The stream of a state, or all streams."""
 
 
 @dataclass
 class State:
-    """A STATE message, to be sent back as it came."""
+    """STATE message, to be sent back unchanged."""
 
     message: dict[str, Any]
     scope: Scope
     bytes: int
-    """The length of its line."""
+    """Length of its line."""
 
     def acknowledgement(self, records: int, rejected: int) -> dict[str, Any]:
-        """Return the message with the destination's counts: of the `records` since the last state, and how many were rejected."""
-        # The platform adds the two up, and takes any other sum than the source's count for dropped records
+        """Return the message with the destination's counts.
+
+        Args:
+            records: The number of records since the last state.
+            rejected: How many of them were rejected.
+        """
+        # The platform adds the two counts, and reports dropped records if the sum differs from the source's count
         # (https://github.com/airbytehq/airbyte-platform, StateCheckSumCountEventHandler).
         stats = {"recordCount": float(records - rejected), "rejectedRecordCount": float(rejected)}
         return {**self.message, "state": {**self.message["state"], "destinationStats": stats}}
 
 
 def read_state(message: dict[str, Any], size: int = 0) -> State | None:
-    """Read a STATE message of so many bytes: of one stream, or of all (GLOBAL, LEGACY). None if it does not have a state's shape."""
+    """Read a STATE message of one stream, or of all (GLOBAL, LEGACY).
+
+    `size` is its length in bytes. Returns None if the message is malformed.
+    """
     state = message.get("state")
     if not isinstance(state, dict):
         return None
