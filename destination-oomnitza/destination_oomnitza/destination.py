@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
@@ -45,6 +44,7 @@ from destination_oomnitza.planning.mapping_table import mapping_table
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import plan_check
 from destination_oomnitza.protocol.catalog import parse_catalog, read_catalog
+from destination_oomnitza.protocol.input_files import read_json
 from destination_oomnitza.protocol.messages import read_lines, send
 from destination_oomnitza.sync import log_mapping, read_person_schema, run_sync
 
@@ -248,14 +248,7 @@ def _parse(raw: Mapping[str, Any]) -> Config:
 
 def _read_config(path: str) -> Mapping[str, Any]:
     """Read the configuration file and have its secrets masked. Raises AirbyteTracedException (config_error)."""
-    try:
-        config = orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise config_error(
-            f"The configuration {path} cannot be read ({error.strerror}).", type(error).__name__
-        ) from None
-    except ValueError as error:
-        raise config_error(f"The configuration {path} is not JSON.", type(error).__name__) from None
+    config = read_json(path, "configuration")
     if not isinstance(config, dict):
         raise config_error(f"The configuration {path} is not a JSON object.")
     mask_configuration(config)

@@ -114,15 +114,15 @@ class Report:
         if is_named:
             logger.error(f"Rejected: {stream}, {_short(key)}: {reason}")
 
-    def ignore(self, what: str) -> None:
-        """Note input that is no record: logged when it first comes, and counted."""
+    def ignore(self, what: str, where: str = "") -> None:
+        """Note input that is no record: logged when it first comes, with the place, and counted."""
         with self._lock:
             if what not in self._ignored and len(self._ignored) >= _MAX_IGNORED:
                 what = "more input of other kinds"
             self._ignored[what] += 1
             first = self._ignored[what] == 1
         if first:
-            logger.warning(f"Ignored: {what}. More of the same are counted at the end.")
+            logger.warning(f"Ignored: {what}{where}. More of the same are counted at the end.")
 
     def example(self, stream: str, key: str, what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Keep an example of what a test run would change, field by field; the first ten are logged."""

@@ -94,7 +94,7 @@ def test_read_config_of_a_deep_file_is_no_recursion(tmp_path: Path) -> None:
     assert filter_secrets("secret-deep") == "****"
 
 
-def test_write_from_python_returns_the_states(http: requests_mock.Mocker) -> None:
+def test_write_from_python_returns_states_and_report(http: requests_mock.Mocker) -> None:
     messages = [
         {
             "type": "RECORD",
@@ -112,7 +112,9 @@ def test_write_from_python_returns_the_states(http: requests_mock.Mocker) -> Non
             ConfiguredAirbyteCatalogSerializer.load(CATALOG),
             [AirbyteMessageSerializer.load(message) for message in messages],
         )
-        (state,) = [AirbyteMessageSerializer.dump(each)["state"] for each in sent]
+        acknowledged, report = [AirbyteMessageSerializer.dump(each) for each in sent]
+        state = acknowledged["state"]
+        assert "sync_report" in report["log"]["message"]
         assert state["stream"]["stream_state"] == {"n": 1}
         assert state["destinationStats"] == {"recordCount": 1.0}
 

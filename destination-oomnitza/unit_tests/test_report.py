@@ -98,11 +98,11 @@ def test_reject_of_half_a_surrogate_pair_is_logged(log: pytest.LogCaptureFixture
 def test_ignore_logs_once_and_counts(log: pytest.LogCaptureFixture) -> None:
     report = Report([])
     for _ in range(1000):
-        report.ignore("a line that is not JSON")
+        report.ignore("a line that is not JSON", " (column 3)")
     report.ignore("something else")
     report.finish()
     assert lines(log, "Ignored") == [
-        "Ignored: a line that is not JSON. More of the same are counted at the end.",
+        "Ignored: a line that is not JSON (column 3). More of the same are counted at the end.",
         "Ignored: something else. More of the same are counted at the end.",
         "Ignored: a line that is not JSON, 1000 times.",
     ]

@@ -199,7 +199,7 @@ def test_records_of_wrong_types_are_refused_one_by_one(sandbox: Sandbox) -> None
         "email=b@acme.example: first_name: is a list, and the field needs text",
         "email=c@acme.example: last_name: is an object",
         "email=d@acme.example: username: is a boolean",
-        "email=e@acme.example: address: ZeroDivisionError",
+        "email=e@acme.example: address: the template fails: ZeroDivisionError",
     ):
         assert logged in errors
     (kept,) = output.of("STATE")

@@ -15,11 +15,10 @@ from datetime import date, time, timedelta, tzinfo
 from typing import Any, cast
 
 import regex
-from jinja2 import ChainableUndefined, nodes, pass_context
+from jinja2 import ChainableUndefined, pass_context
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from jinja2.utils import Namespace
-from jinja2.visitor import NodeTransformer
 
 from destination_oomnitza.mapping.template_budget import (
     DURATION,
@@ -105,14 +104,29 @@ def _bounded_result(result: Any) -> Any:
     return result
 
 
-def _bounded(function: Function, check: Function) -> Function:
+class FilterFailed(ValueError):
+    """A filter or test raised `error` for its arguments."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.name = name
+
+
+def _bounded(name: str, function: Function) -> Function:
     """Return a filter or test that checks its arguments and weighs its result."""
+    check = _check(name)
     passed = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @functools.wraps(function)  # keeps Jinja's marks, such as "pass the environment first"
     def bounded(*args: Any, **kwargs: Any) -> Any:
         given, named = check(args[passed:], kwargs)
-        return _bounded_result(function(*args[:passed], *given, **named))
+        try:
+            result = function(*args[:passed], *given, **named)
+        except SecurityError:
+            raise
+        except Exception as error:  # whatever the filter raises
+            raise FilterFailed(name, error) from None
+        return _bounded_result(result)
 
     return bounded
 
@@ -146,6 +160,12 @@ def _check(name: str) -> Function:
     return check
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"it needs text, not {type(value).__name__}")
+    return value
+
+
 def _regex(call: Function) -> Any:
     """Call a method of `regex` within the time that is left.
 
@@ -163,13 +183,13 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
     return regex.compile(pattern)
 
 
-def _regex_search(value: str, pattern: str) -> Any:
+def _regex_search(value: Any, pattern: str) -> Any:
     """Return the first group of a match, or "", as the CDK's filter does."""
-    match = _regex(functools.partial(_compiled(pattern).search, value))
+    match = _regex(functools.partial(_compiled(pattern).search, _text(value)))
     return match.group(1) if match and match.groups() else ""
 
 
-def _regex_replace(value: str, pattern: str, replacement: str) -> Any:
+def _regex_replace(value: Any, pattern: str, replacement: str) -> Any:
     """Replace as the CDK's filter does, and bound the total length of the groups."""
     length = 0
 
@@ -180,7 +200,7 @@ def _regex_replace(value: str, pattern: str, replacement: str) -> Any:
         allow(length)
         return text
 
-    return _regex(functools.partial(_compiled(pattern).sub, expand, value))
+    return _regex(functools.partial(_compiled(pattern).sub, expand, _text(value)))
 
 
 def _counted(values: Iterable[Any]) -> Iterator[Any]:
@@ -214,51 +234,6 @@ def _finalize(_: Context, value: Any) -> Any:
     return "" if value is None else value
 
 
-class _Weighing(NodeTransformer):
-    """Sends literals, `~`, slices, comparisons and loops through filters.
-
-    The names of these filters start with a blank, so no template can use them.
-    """
-
-    def _weighed(self, node: nodes.Node, name: str = " weighed") -> nodes.Expr:
-        return nodes.Filter(cast(nodes.Expr, node), name, [], [], None, None, lineno=node.lineno)
-
-    def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        return self._weighed(node)
-
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        return self._weighed(node)
-
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        return self._weighed(node) if node.ctx == "load" else node
-
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        return self._weighed(node) if isinstance(node.arg, nodes.Slice) else node
-
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        node.expr = self._compared(node.expr)
-        for operand in node.ops:
-            operand.expr = self._compared(operand.expr, " container" if operand.op in ("in", "notin") else " weighed")
-        return node
-
-    def _compared(self, node: nodes.Expr, name: str = " weighed") -> nodes.Expr:
-        return node if isinstance(node, nodes.Const) else self._weighed(node, name)
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        return self._weighed(self._weighed(nodes.List(node.nodes, lineno=node.lineno)), " joined")
-
-    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        node.iter = self._weighed(node.iter, " counted")
-        return node
-
-
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, in which values cannot change and are bounded.
 
@@ -274,21 +249,16 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         known = {
             name: each for name, each in {**self.filters, **filters, **patterns}.items() if name not in _REFUSED_FILTERS
         }
-        self.filters = {name: _bounded(cast(Function, function), _check(name)) for name, function in known.items()}
+        self.filters = {name: _bounded(name, cast(Function, function)) for name, function in known.items()}
         self.filters |= {
             " weighed": _bounded_result,
             " joined": _joined,
             " counted": _counted,
             " container": _container,
         }
-        self.tests |= {name: _bounded(cast(Function, self.tests[name]), _check(name)) for name in _WEIGHED_TESTS}
+        self.tests |= {name: _bounded(name, cast(Function, self.tests[name])) for name in _WEIGHED_TESTS}
         self.globals = {"namespace": Namespace, "dict": _dict, **functions}
         self._functions = frozenset(functions) - {"max", "min"}
-
-    def bounded(self, tree: nodes.Template) -> nodes.Template:
-        """Return a parsed template that weighs everything it builds."""
-        _Weighing().visit(tree)
-        return tree
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Apply an operator within the bounds."""

@@ -6,7 +6,7 @@ into a number and "None" into nothing, and hides errors. `template_limits.py` bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,11 +17,13 @@ from jinja2.sandbox import SecurityError
 
 from destination_oomnitza.mapping import template_names as names
 from destination_oomnitza.mapping.template_budget import allow, budget, whole
-from destination_oomnitza.mapping.template_limits import BoundedEnvironment
+from destination_oomnitza.mapping.template_limits import BoundedEnvironment, FilterFailed
+from destination_oomnitza.mapping.template_weighing import weighed
 
 Render = Callable[[Mapping[str, Any]], Any]
 
 _MAX_REASON = 300
+_MAX_NAMES = 80
 _MAX_TEMPLATE = 20_000
 _RESULT = "result"
 # Tags that load other code, or that build text outside the bounded operators.
@@ -68,12 +70,13 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
     with _compiling():
         tree = _parsed(text)
         variables = names.variables(tree, _ENVIRONMENT.globals)
-        template = _ENVIRONMENT.from_string(_ENVIRONMENT.bounded(tree))
+        paths = names.paths(tree, _ENVIRONMENT.globals)
+        template = _ENVIRONMENT.from_string(weighed(tree))
 
     def render(record: Mapping[str, Any]) -> str:
         parts: list[str] = []
         length = 0
-        with _rendering():
+        with _rendering(record, paths):
             for part in template.generate(_context(record, variables)):
                 length += len(part)
                 allow(length)
@@ -94,13 +97,14 @@ def compile_native_template(text: str) -> Render:
     with _compiling():
         tree = names.with_signs(_parsed(text))
         variables = names.variables(tree, _ENVIRONMENT.globals)
+        paths = names.paths(tree, _ENVIRONMENT.globals)
         expression = _only_expression(tree)
         if expression is None:
             return compile_template(text)
-        template = _ENVIRONMENT.from_string(_ENVIRONMENT.bounded(_assigned(expression)))
+        template = _ENVIRONMENT.from_string(weighed(_assigned(expression)))
 
     def evaluate(record: Mapping[str, Any]) -> Any:
-        with _rendering():
+        with _rendering(record, paths):
             return _result(template, _context(record, variables))
 
     return evaluate
@@ -183,11 +187,32 @@ def _compiling() -> Iterator[None]:
 
 
 @contextmanager
-def _rendering() -> Iterator[None]:
+def _rendering(record: Mapping[str, Any], paths: Iterable[str]) -> Iterator[None]:
     try:
         with budget():
             yield
     except SecurityError as error:
         raise TemplateFailed(str(error.message)[:_MAX_REASON]) from None
     except Exception as error:  # filters may raise any exception
-        raise TemplateFailed(f"{type(error).__name__}: {error}"[:_MAX_REASON]) from None
+        raise TemplateFailed(_failure(error, record, paths)) from None
+
+
+def _failure(error: Exception, record: Mapping[str, Any], paths: Iterable[str]) -> str:
+    """Return what fails, the fields that the record lacks, and what to write in their place."""
+    subject, cause = "the template fails", f"{type(error).__name__}: {error}"
+    if isinstance(error, FilterFailed):
+        subject, cause = f"the filter {error.name} fails", str(error)
+    absent = [path for path in sorted(paths) if path and _is_absent(record, path)]
+    if absent:
+        steps = "".join(f"['{step}']" for step in absent[0].split("."))
+        subject += f", and the record has no {', '.join(absent)[:_MAX_NAMES]}; write (record{steps[:_MAX_NAMES]} or '')"
+    return f"{subject}: {cause}"[:_MAX_REASON]
+
+
+def _is_absent(record: Mapping[str, Any], path: str) -> bool:
+    value: Any = record
+    for step in path.split("."):
+        if not isinstance(value, dict):
+            return value is None
+        value = value.get(step)
+    return value is None

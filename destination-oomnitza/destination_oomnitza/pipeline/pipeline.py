@@ -108,7 +108,7 @@ class Pipeline:
             kind, message = read_message(line)
         except InvalidMessage as error:
             self._unreadable = True
-            self._report.ignore(str(error))
+            self._report.ignore(str(error), error.where)
             return
         except BrokenRecord as error:
             self._take_record(error.record, len(line), broken=True)

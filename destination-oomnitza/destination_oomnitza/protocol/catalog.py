@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import orjson
-
 from destination_oomnitza.errors import config_error
+from destination_oomnitza.protocol.input_files import read_json
 
 StreamKey = tuple[str | None, str]
 """Namespace and name of a stream."""
@@ -59,12 +57,9 @@ def read_catalog(path: str) -> list[Stream]:
 
     Raises AirbyteTracedException (config_error) if it cannot be read or is no catalog.
     """
+    document = read_json(path, "configured catalog")
     try:
-        return parse_catalog(orjson.loads(Path(path).read_bytes()))
-    except OSError as error:
-        raise config_error(
-            f"The configured catalog {path} cannot be read ({error.strerror}).", type(error).__name__
-        ) from None
+        return parse_catalog(document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise config_error(
             f"The file {path} is not a configured catalog of Airbyte. Use the platform's, or make one from a source's discover.",

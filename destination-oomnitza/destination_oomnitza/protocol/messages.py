@@ -57,6 +57,11 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
 class InvalidMessage(ValueError):
     """The line is no message of the Airbyte protocol; the message describes it."""
 
+    def __init__(self, message: str, where: str = "") -> None:
+        """`where`: the column of what is wrong, in parentheses, if it is known."""
+        super().__init__(message)
+        self.where = where
+
 
 class BrokenRecord(ValueError):
     """The line is a record, but not valid JSON in UTF-8 (or it has NaN).
@@ -89,13 +94,13 @@ def read_message(line: bytes) -> tuple[str, dict[str, Any]]:
     """
     try:
         message = orjson.loads(line)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
         if not line.strip():
             return "", {}
         message = _read_broken(line)
         if _kind(message) == "RECORD":
             raise BrokenRecord(message.get("record")) from None
-        raise InvalidMessage("a line that is not JSON") from None
+        raise InvalidMessage("a line that is not JSON", f" (column {error.colno})") from None
     kind = _kind(message)
     if kind is None:
         raise InvalidMessage("a line that is not a message of the Airbyte protocol")

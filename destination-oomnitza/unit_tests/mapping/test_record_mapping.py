@@ -136,7 +136,7 @@ def test_booleans_stay_where_the_metadata_does_not_say_text() -> None:
         ({"title": ["a", "b"]}, "position: is a list"),
         ({"role": "Wizard"}, r"role: names no role: there is no role 'Wizard'; there are Employee \(25\), Boss \(1\)"),
         ({"role": ["Boss"]}, "role: is not a role"),
-        ({"n": 0}, "address: ZeroDivisionError"),
+        ({"n": 0}, "address: the template fails: ZeroDivisionError"),
     ],
 )
 def test_value_that_does_not_fit_rejects_with_the_fields_name(record: dict[str, Any], expected: str) -> None:
@@ -265,7 +265,7 @@ def test_inactive() -> None:
     rows = [made({"email": "a@b.example", "status": status}) for status in ("TERMINATED", "ACTIVE", None)]
     assert [row and row.inactive for row in rows] == [True, False, False]
     failing = mapping(inactive=compile_condition("{{ 1 / record['n'] }}"))
-    with pytest.raises(RecordRejected, match="inactive_when: ZeroDivisionError"):
+    with pytest.raises(RecordRejected, match="inactive_when: the template fails: ZeroDivisionError"):
         failing({"email": "a@b.example", "n": 0})
 
 

@@ -169,10 +169,19 @@ def test_what_does_not_compile_is_rejected_before_any_record(template: str, expe
     ("template", "expected"),
     [
         ("{{ 1 / (record['n'] - 7) }}", "ZeroDivisionError"),
-        ("{{ record['name'] + 1 }}", "TypeError"),
-        ("{{ record['missing']['title'] + 1 }}", "no attribute 'missing'"),
-        ("{{ record['none'].upper() }}", "no attribute 'upper'"),
-        ("{{ record['name'] | regex_search('(') }}", "missing"),
+        ("{{ record['name'] + 1 }}", "^the template fails: TypeError"),
+        (
+            "{{ record['missing']['title'] + 1 }}",
+            r"^the template fails, and the record has no missing.title; write \(record\['missing'\]\['title'\] or ''\): Undefined",
+        ),
+        ("{{ record['none'].upper() }}", "the record has no none; .* no attribute 'upper'"),
+        ("{{ record['name'] | regex_search('(') }}", "^the filter regex_search fails: error: missing"),
+        ("{{ record['list'] | regex_search('x') }}", "^the filter regex_search fails: TypeError: it needs text"),
+        (
+            "{{ name }}{{ record.none | regex_search('x') }}",
+            r"^the filter regex_search fails, and the record has no none; write \(record\['none'\] or ''\): TypeError",
+        ),
+        ("{{ name is divisibleby(2) }}", "^the filter divisibleby fails"),
         ("{{ '%c' % 56789 }}", "surrogates"),
         ("{{ record.items }}", "a method is called with"),
         ("{{ record['list'] | map('string') }}", r"add \| list or \| join"),

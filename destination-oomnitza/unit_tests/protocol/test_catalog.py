@@ -39,6 +39,23 @@ def test_read_catalog_of_no_catalog_is_a_config_error(tmp_path: Path, content: b
     assert str(path) in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b'{"streams":\n [}', "is not JSON: line 2, column 3"),
+        (b" ", "is empty"),
+        (b"\xff", "is not text in UTF-8"),
+        (b"[" * 100_000, "is nested too deeply"),
+    ],
+)
+def test_read_catalog_that_is_not_json_says_where(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "catalog.json"
+    path.write_bytes(content)
+    with pytest.raises(AirbyteTracedException) as raised:
+        read_catalog(str(path))
+    assert f"The configured catalog {path} {what}." == raised.value.message
+
+
 def test_read_catalog_of_no_file_is_a_config_error(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.json"):
         with pytest.raises(AirbyteTracedException) as raised:
