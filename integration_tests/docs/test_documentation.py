@@ -34,6 +34,18 @@ def test_contributings_catalog_is_one() -> None:
     assert ConfiguredAirbyteCatalogSerializer.load(json.loads(example)).streams[0].stream.name == "users"
 
 
+def test_contributing_names_every_command() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.findall(r"`make ([a-z-]+)`", section("CONTRIBUTING.md", "Commands"))
+    assert sorted(named) == sorted(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+def test_contributing_names_files_that_there_are() -> None:
+    named = re.findall(r"`(\w+/(?:\w+\.py)?)`", section("CONTRIBUTING.md", "Tests"))
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / "integration_tests" / name).exists()] == []
+
+
 def test_how_it_works_names_files_that_there_are() -> None:
     """Each file or folder is in one of the two packages, and each function that stands beside a file is in it."""
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
