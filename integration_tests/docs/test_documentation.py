@@ -46,6 +46,13 @@ def test_contributing_names_files_that_there_are() -> None:
     assert [name for name in named if not (ROOT / "integration_tests" / name).exists()] == []
 
 
+def test_security_names_tests_that_there_are() -> None:
+    named = set(re.findall(r"`(test_\w+\.py)`", read("SECURITY.md")))
+    there = {path.name for folder in ("*/unit_tests", "integration_tests") for path in ROOT.glob(f"{folder}/**/*.py")}
+    assert len(named) > 15
+    assert named - there == set()
+
+
 def test_how_it_works_names_files_that_there_are() -> None:
     """Each file or folder is in one of the two packages, and each function that stands beside a file is in it."""
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
