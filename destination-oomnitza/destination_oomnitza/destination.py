@@ -33,13 +33,14 @@ from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.cancellation import Cancellation
-from destination_oomnitza.config.models import Config, IngestWriting
+from destination_oomnitza.config.models import Config
 from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.masking import mask_configuration, masked
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.pipeline.pipeline import SILENCE
 from destination_oomnitza.planning.activation import destination_catalog
+from destination_oomnitza.planning.capabilities import capabilities
 from destination_oomnitza.planning.mapping_table import mapping_table
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import plan_check
@@ -173,15 +174,16 @@ class DestinationOomnitza(Destination):
         client = Client(config, RetryPolicy.of_a_check())
         client.sign_in()
         schema = read_person_schema(client)
-        ingest = isinstance(config.write_method, IngestWriting)
+        method = capabilities(config.write_method)
         with _of_an_oomnitza(config):
-            if not ingest:  # before anything is concluded from what the host does not report
+            if method.reads_people:  # before anything is concluded from what the host does not report
                 client.get_list(_ANYBODY)
             plans = self._plans(client, config, schema)
-            if ingest and any(plan.must_know_people for plan in plans):
+            if not method.reads_people and any(plan.must_know_people for plan in plans):
                 client.get_list(_ANYBODY)
-            for application in {} if ingest else {plan.saas.application for plan in plans if plan.saas is not None}:
-                SaasApplication(client, application).find()
+            if method.writes_saas_users:
+                for application in {plan.saas.application for plan in plans if plan.saas is not None}:
+                    SaasApplication(client, application).find()
         for plan in plans:
             log_mapping(plan)
             if plan.mapping.rules:

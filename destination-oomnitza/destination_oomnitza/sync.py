@@ -27,6 +27,7 @@ from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
+from destination_oomnitza.planning.capabilities import capabilities
 from destination_oomnitza.planning.mapping_table import mapping_table
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.planning.stream_plan import entries_without_stream, plan_streams
@@ -69,7 +70,7 @@ def run_sync(
     report = Report([stream.title for stream in streams], config.test_run)
     try:
         # Over ingest, Oomnitza itself makes the test run.
-        reads_only = config.test_run and not isinstance(config.write_method, IngestWriting)
+        reads_only = config.test_run and capabilities(config.write_method).reads_people
         client = (ReadOnlyClient if reads_only else Client)(config, retry_policy, cancellation)
         _write(config, streams, lines, send, client=client, report=report, cancellation=cancellation)
     except RequestRejected as rejected:  # of a request that is about no record, or it would have been counted
