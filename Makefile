@@ -17,6 +17,8 @@ endif
 # PyAirbyte asks no registry and reports nothing.
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
+# The tests start a hundred processes, and each would compile both packages again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
 
@@ -56,9 +58,7 @@ lint: style ## ruff, mypy, and pip-audit of what the images hold
 style: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy source-slack-users/source_slack_users
-	@$(BIN)/mypy destination-oomnitza/destination_oomnitza
-	@$(BIN)/mypy bundle
+	@$(BIN)/mypy source-slack-users/source_slack_users destination-oomnitza/destination_oomnitza bundle
 
 format: $(DEV) ## let ruff fix and format
 	@$(BIN)/ruff check --fix .
