@@ -171,7 +171,8 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
                 "traffic, give its certificate to this connector (REQUESTS_CA_BUNDLE)."
             )
         if isinstance(error, ResponseTooSlow):
-            return self._fault(f"sent no complete response within {in_words(self._retry_policy.response)}")
+            # It took longer than a request is retried.
+            raise self._given_up("sent no complete response", self._retry_policy.response)
         return self._fault(f"is unreachable at {self._host}: {_cause(error)}")
 
     def _rate_limited(self, what: str, response: requests.Response) -> ErrorResolution:

@@ -122,7 +122,6 @@ CAUSES = [
     (requests.exceptions.ChunkedEncodingError(), "the connection was lost"),
     (requests.exceptions.ContentDecodingError(), "the connection was lost"),
     (requests.exceptions.SSLError("EOF occurred in violation of protocol"), "the connection was lost"),
-    (ResponseTooSlow(), "sent no complete response within 3 minutes"),
 ]
 
 
@@ -146,6 +145,15 @@ def test_handler_bad_certificate_ends_at_once(slack: Any, api: SlackApi, words: 
     error = failure(api)
     assert error.failure_type is FailureType.config_error
     assert "certificate cannot be verified" in str(error)
+    assert len(slack.calls) == 1
+
+
+def test_handler_slow_answer_is_given_up_at_once(slack: Any, api: SlackApi) -> None:
+    """It took three minutes, and a request is retried for two."""
+    raising(slack, ResponseTooSlow())
+    error = failure(api)
+    assert error.failure_type is FailureType.transient_error
+    assert "sent no complete response. Gave up after 3 minutes" in str(error)
     assert len(slack.calls) == 1
 
 
