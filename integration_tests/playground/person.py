@@ -13,7 +13,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
-from source_slack_users.users import to_record
+from source_slack_users.users import Standing, to_record
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -149,7 +149,7 @@ class PersonPages:
 def _record(sandbox: Sandbox, member: Member) -> dict[str, Any]:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     team = sandbox.slack.workspace.id
-    return to_record(member, [team], 0, sync_time=now, own={team})
+    return to_record(member, Standing([team]), sync_time=now, own={team})
 
 
 def _name(member: Member | None, person: Mapping[str, Any] | None) -> str:

@@ -49,7 +49,8 @@ class LastLogins(SlackStream):
         """Yield one log's entries from `since` on; if it is 0, of the last 13 months."""
         params = {"team_id": workspace.parameter}
         listing = Listing(self._api, "team.accessLogs", "logins", _versioned, LogPages(), params=params)
-        for logins in listing.pages():
+        for page in listing.pages():
+            logins = [login for _, _, login in page]
             since = since or max(map(_last, logins), default=0) - FIRST_READ
             recent = [login for login in logins if not 0 < _last(login) < since]
             yield from recent

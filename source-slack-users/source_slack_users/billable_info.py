@@ -25,7 +25,7 @@ class BillableInfo(SlackStream):
             params = {"team_id": workspace.parameter}
             listing = Listing(self._api, "team.billableInfo", "billable_info", _versioned, kind=dict, params=params)
             for people in listing.pages():
-                for person, info in people:
+                for person, _, (_, info) in people:
                     billed = flag((mapping(info) or {}).get("billing_active")) or False
                     active[person] = active.get(person, False) or billed
         for person, billed in active.items():

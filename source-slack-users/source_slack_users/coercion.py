@@ -66,7 +66,12 @@ def iso(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_BY_TYPE: Mapping[str, Callable[[Any], Any]] = {
+Coercion = Callable[[Any], Any]
+
+EXACT_TYPES: Mapping[Coercion, type] = {text: str, flag: bool, mapping: dict}
+"""The type whose values, if not empty, need no call of the function."""
+
+_BY_TYPE: Mapping[str, Coercion] = {
     "string": text,
     "date": text,
     "date-time": moment,
@@ -77,7 +82,7 @@ _BY_TYPE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def coercions(stream: str) -> dict[str, Callable[[Any], Any]]:
+def coercions(stream: str) -> dict[str, Coercion]:
     """Return the coercion function of each field of a stream's schema."""
     schema = json.loads(pkgutil.get_data(__package__, f"schemas/{stream}.json") or b"")
     return {name: _BY_TYPE[field.get("format") or _type(field["type"])] for name, field in schema["properties"].items()}

@@ -39,7 +39,6 @@ SMALLEST_PAGE = 100
 MAX_VALUES = 2_000_000
 """Values of one response; a page of 1,000 members has 100,000."""
 
-_FEW = 1 << 20
 _CDK_EXTRA_SECOND = 1
 
 
@@ -223,8 +222,8 @@ def _cause(error: Exception | None) -> str:
 def _parse(response: requests.Response) -> Any:
     """Return the body's JSON; None if it is not JSON, or has too many values."""
     content = response.content
-    # Small values such as [[],[],[]] take 30 times their size in memory.
-    if len(content) > _FEW and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
+    # Small values such as [[],[],[]] take 30 times their size in memory. None is shorter than a byte.
+    if len(content) > MAX_VALUES and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
         return None
     try:
         return orjson.loads(content)

@@ -3,10 +3,10 @@
 Keeps ids, not records.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from source_slack_users.users import is_deactivated, last_change, member_id, rights_of
+from source_slack_users.listing import Item
+from source_slack_users.users import Standing, is_deactivated, rights_of
 
 
 class Membership:
@@ -18,7 +18,7 @@ class Membership:
     """
 
     def __init__(self, team_ids: Sequence[str], since: int) -> None:
-        """Store changes at or after `since`, in Unix seconds; none if it is 0."""
+        """Store `since`, in Unix seconds: a record is due if it changed at or after it; all are if it is 0."""
         self._team_ids = list(team_ids)
         self._since = since
         self._width = len(team_ids)
@@ -26,6 +26,7 @@ class Membership:
         self._rights: dict[str, int] = {}
         self._changed: dict[str, int] = {}
         self._names: dict[int, list[str]] = {}
+        self._alone = Standing(self._team_ids)
         self._listings: list[int] = []  # the workspace of each listing
         self._taken: dict[str, int] = {}  # the listing that gave the record
 
@@ -33,26 +34,28 @@ class Membership:
         """Start a listing of the workspace with this index."""
         self._listings.append(workspace)
 
-    def see(self, member: Mapping[str, Any]) -> None:
-        """Record that the current listing contains a person."""
+    def see(self, members: Iterable[Item]) -> None:
+        """Record that the current listing contains these people."""
         if self._width == 1:
             return
-        person, workspace, updated = member_id(member), self._listings[-1], last_change(member)
-        if updated >= self._since > 0:
-            self._changed[person] = max(updated, self._changed.get(person, 0))
-        bits = self._bits.get(person, 0)
+        workspace = self._listings[-1]
         active_bit = 1 << self._width + workspace
-        self._bits[person] = (bits & ~active_bit if is_deactivated(member) else bits | active_bit) | 1 << workspace
-        self._rights[person] = self._rights.get(person, 0) | rights_of(member)
+        for person, updated, member in members:
+            if updated >= self._since > 0:
+                self._changed[person] = max(updated, self._changed.get(person, 0))
+            bits = self._bits.get(person, 0)
+            self._bits[person] = (bits & ~active_bit if is_deactivated(member) else bits | active_bit) | 1 << workspace
+            self._rights[person] = self._rights.get(person, 0) | rights_of(member)
 
-    def take(self, person: str) -> list[str] | None:
-        """Return a person's workspace ids; None if this listing gives no record.
+    def take(self, person: str, updated: int) -> Standing | None:
+        """Return a person's standing; None if this listing gives no record, or none is due.
 
         A record is given once. It is given again if this listing has a newer copy, or if the workspace that gives it
-        changed.
+        changed. It is due if the person changed at or after `since`, in this workspace (`updated`) or in another. If the
+        change in another is later, the record gets its time; with its own it could be older than a record emitted before.
         """
         if self._width == 1:
-            return self._team_ids
+            return None if 0 < updated < self._since else self._alone
         listing = len(self._listings) - 1
         workspace = self._listings[listing]
         bits = self._bits[person]
@@ -60,19 +63,14 @@ class Membership:
         if self._owner(bits) != workspace or (taken != listing and self._listings[taken] == workspace):
             return None
         self._taken[person] = listing
+        changed = self._changed.get(person, 0)
+        if 0 < max(updated, changed) < self._since:
+            return None
         where = bits & (1 << self._width) - 1
         names = self._names.get(where)
         if names is None:
             names = self._names[where] = [team for index, team in enumerate(self._team_ids) if where >> index & 1]
-        return names
-
-    def rights(self, person: str) -> int:
-        """Return a person's combined rights in all workspaces (see `users.rights_of`)."""
-        return self._rights.get(person, 0)
-
-    def changed(self, person: str) -> int:
-        """Return the time of a person's last change; 0 if it is before `since`."""
-        return self._changed.get(person, 0)
+        return Standing(names, self._rights[person], changed if changed > updated else 0)
 
     def awaited(self) -> list[int]:
         """Return the indices of the workspaces that have yet to give a record."""

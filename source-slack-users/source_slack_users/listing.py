@@ -16,6 +16,7 @@ from source_slack_users.slack_api import SlackApi
 
 # Returns the key of an item (None to skip it) and its version; a further copy is emitted only if its version is newer.
 Versioned = Callable[[Any], tuple[Hashable, int]]
+Item = tuple[Any, int, Any]  # key, version, and what Slack sent
 Paging = Callable[[int, Payload | None], Payload | None]
 
 MOST_RESTARTS = 5
@@ -56,8 +57,8 @@ class Listing:
     kind: type = list
     params: Mapping[str, Any] = field(default_factory=dict)
 
-    def pages(self) -> Iterator[list[Any]]:
-        """Yield, page by page, the items that are new, or newer than their last copy.
+    def pages(self) -> Iterator[list[Item]]:
+        """Yield, page by page, the items that are new, or newer than their last copy, with key and version.
 
         Starts the listing again if Slack rejects the cursor or asks for smaller pages.
 
@@ -118,20 +119,21 @@ class Progress:
         self._listed = 0
         self._stalled = 0
 
-    def take(self, items: list[Any]) -> list[Any]:
-        """Return the items of a page that are new or newer.
+    def take(self, items: list[Any]) -> list[Item]:
+        """Return the items of a page that are new or newer, with key and version.
 
         Raises system_error if the listing does not end.
         """
         known = len(self._versions)
         versioned, advance = self._versioned, self._versions.advance
-        kept, nameless = [], 0
+        kept: list[Item] = []
+        nameless = 0
         for item in items:
             key, version = versioned(item)
             if key is None:
                 nameless += 1
             elif advance(key, version):
-                kept.append(item)
+                kept.append((key, version, item))
         if nameless:
             logger.warning(
                 f"Slack's {self._method} returned {nameless} {self._key} without an ID on one page: skipped."

@@ -3,6 +3,7 @@
 It calls the CDK's entry point, and reports every error as an Airbyte message.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import NoReturn, TextIO
 
 import orjson
 from airbyte_cdk.entrypoint import launch
+from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import (
     AirbyteConnectionStatus,
     AirbyteMessage,
@@ -25,6 +27,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_slack_users.errors import config_error, failure, unexpected_error
 from source_slack_users.source import SourceSlackUsers
 
+FLUSH_SECONDS = 0.01
+"""Time for which the CDK collects messages before it writes them. In its own default of 0.1 s it collects 10 MB."""
+
 USAGE = "usage: source-slack-users {spec,check,discover,read} [-h] [--config FILE] [--catalog FILE] [--state FILE]\n"
 
 
@@ -38,6 +43,8 @@ def run() -> None:
         sys.stderr.write(USAGE)
         sys.exit(2)
     logging.raiseExceptions = False  # logging prints a traceback if a line cannot be written
+    PRINT_BUFFER.flush_interval = FLUSH_SECONDS
+    gc.freeze()  # or each collection would go through all that the imports made: a fifth of the time of a read
     try:
         _require_folder_and_output()
         launch(SourceSlackUsers(), arguments)

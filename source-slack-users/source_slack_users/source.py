@@ -50,6 +50,7 @@ class SourceSlackUsers(AbstractSource):
     """Reads the people of Slack as an Airbyte source."""
 
     raise_exception_on_missing_stream = True
+    message_repository = None  # no part of this source queues messages, for which the CDK would look after each record
     _reading: list[SlackStream]
 
     @staticmethod

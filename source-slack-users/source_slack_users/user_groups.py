@@ -25,10 +25,10 @@ class UserGroups(SlackStream):
             params = {"include_users": "true", "include_count": "true", "team_id": workspace.parameter}
             listing = Listing(self._api, "usergroups.list", "usergroups", _versioned, _one_page, params=params)
             for groups in listing.pages():
-                for record in map(_to_record, groups):
-                    if record["id"] not in emitted:
-                        emitted.add(record["id"])
-                        yield record
+                for group_id, _, group in groups:
+                    if group_id not in emitted:
+                        emitted.add(group_id)
+                        yield _to_record(group)
 
     def next_state(self, state: State) -> State:
         """Return the CDK's state for a stream without a cursor."""

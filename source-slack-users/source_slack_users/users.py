@@ -1,9 +1,9 @@
 """Converts a member of Slack's `users.list` into a record of the stream `users`."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from source_slack_users.coercion import LARGEST, coercions, flag, mapping, moment, text, whole
+from source_slack_users.coercion import EXACT_TYPES, LARGEST, Coercion, coercions, flag, mapping, moment, text, whole
 
 SLACKBOTS = ("USLACKBOT", "USLACK")
 GUESTS = ("single_channel_guest", "multi_channel_guest")
@@ -13,47 +13,65 @@ ADMIN, OWNER, PRIMARY_OWNER, SEVERAL_CHANNELS, ALL_CHANNELS = 1, 2, 4, 8, 16
 _ADMINISTRATION = {"is_admin": ADMIN, "is_owner": OWNER, "is_primary_owner": PRIMARY_OWNER}
 
 _FIELDS = coercions("users")
-_PROFILE_TEXTS = (
-    "email",
-    "first_name",
-    "last_name",
-    "display_name",
-    "title",
-    "phone",
-    "skype",
-    "pronouns",
-    "guest_invited_by",
-    "start_date",
+_PROFILE_FIELDS = {
+    name: _FIELDS[name]
+    for name in (
+        *("email", "first_name", "last_name", "real_name", "display_name", "title", "phone", "skype", "pronouns"),
+        *("guest_invited_by", "start_date"),
+    )
+}
+_COMPUTED = (
+    *("role", "status", "is_external", "guest_expires_at", "custom_fields", "team_ids", "profile"),
+    "connector_sync_time",
 )
-_COMPUTED = ("real_name", "role", "status", "connector_sync_time", "is_external")
-_MEMBER_TEXTS = [name for name, of in _FIELDS.items() if of is text and name not in (*_PROFILE_TEXTS, *_COMPUTED)]
-_NUMBERS = [name for name, of in _FIELDS.items() if of is whole]
+_MEMBER_FIELDS = {
+    name: convert
+    for name, convert in _FIELDS.items()
+    if name not in (*_PROFILE_FIELDS, *_COMPUTED) or name == "real_name"  # which the profile's replaces
+}
 _NULL_IF_ABSENT = ("has_2fa", "is_invited_user", "is_email_confirmed", "is_stranger")
-_FALSE_IF_ABSENT = [name for name, of in _FIELDS.items() if of is flag and name not in (*_NULL_IF_ABSENT, *_COMPUTED)]
-_EMPTY_RECORD: dict[str, Any] = dict.fromkeys(_FIELDS) | dict.fromkeys(_FALSE_IF_ABSENT, False)
+_EMPTY_RECORD: dict[str, Any] = {
+    name: False if convert is flag and name not in _NULL_IF_ABSENT else None for name, convert in _FIELDS.items()
+}
+_FALSE_COUNTS = {*_NULL_IF_ABSENT, *(name for name, convert in _FIELDS.items() if convert is whole)}
+_EXACT_TYPES = {name: EXACT_TYPES.get(convert) for name, convert in _FIELDS.items()}
 
 
-def to_record(
-    member: Mapping[str, Any], team_ids: list[str], rights: int, *, sync_time: str, own: Collection[str]
-) -> dict[str, Any]:
+class Standing(NamedTuple):
+    """Holds what all workspaces together report of one person.
+
+    Attributes:
+        team_ids: The workspaces in which this read saw the person.
+        rights: The person's rights in them (see `rights_of`); 0 if only one workspace is read.
+        changed: The time of a change in another workspace if it is later than the one in this workspace; else 0.
+    """
+
+    team_ids: list[str]
+    rights: int = 0
+    changed: int = 0
+
+
+def to_record(member: Mapping[str, Any], standing: Standing, *, sync_time: str, own: Collection[str]) -> dict[str, Any]:
     """Build the record of one person.
 
     Args:
         member: An element of `members` as Slack sends it (Slack: users.list), with an id.
-        team_ids: The workspaces in which this read saw the person.
-        rights: The person's rights in them (see `rights_of`); 0 if only one workspace is read.
+        standing: What all workspaces together report of the person.
         sync_time: The start of the read (date-time, UTC).
         own: The workspaces read; a person who belongs to another one is external.
 
     Returns:
         Every field of the stream's schema; None for those that Slack does not report.
     """
-    profile = mapping(member.get("profile"))
+    profile = mapping(member.get("profile")) or {}
     record = _EMPTY_RECORD.copy()
-    _copy_fields(record, member, profile or {})
-    if rights or record["enterprise_user"]:
-        _raise_rights(record, rights | rights_of(member))
-    if _is_bot(record, member, profile or {}):
+    _copy(record, member, _MEMBER_FIELDS)
+    _copy(record, profile, _PROFILE_FIELDS)
+    if standing.changed:
+        record["updated"] = standing.changed
+    if standing.rights or record["enterprise_user"]:
+        _raise_rights(record, standing.rights | rights_of(member))
+    if _is_bot(record, member, profile):
         record["role"] = "bot"
     else:
         record["role"] = _role(record)
@@ -61,16 +79,11 @@ def to_record(
     record["status"] = "deactivated" if record["deleted"] else "invited" if record["is_invited_user"] else "active"
     team_id = record["team_id"]
     record["is_external"] = record["is_stranger"] is True or (team_id is not None and team_id not in own)
-    record["profile"] = profile
-    record["team_ids"] = team_ids
+    record["guest_expires_at"] = moment(profile.get("guest_expiration_ts"))
+    record["profile"] = profile or None
+    record["team_ids"] = standing.team_ids
     record["connector_sync_time"] = sync_time
     return record
-
-
-def member_id(member: Mapping[str, Any]) -> str:
-    """Return the ID of a member; "" if it has none."""
-    value = member.get("id")
-    return value if type(value) is str else text(value) or ""
 
 
 def last_change(member: Mapping[str, Any]) -> int:
@@ -99,38 +112,18 @@ def rights_of(member: Mapping[str, Any]) -> int:
     return rights | (SEVERAL_CHANNELS if flag(member.get("is_restricted")) else SEVERAL_CHANNELS | ALL_CHANNELS)
 
 
-def _copy_fields(record: dict[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
-    member_field, profile_field = member.get, profile.get
-    # These loops take most of the time of a read, so a value of the right type is copied without a call.
-    for name in _MEMBER_TEXTS:
-        value = member_field(name)
+def _copy(record: dict[str, Any], values: Mapping[str, Any], fields: Mapping[str, Coercion]) -> None:
+    """Copy the values that Slack reports, in the types of the schema."""
+    # This loop takes most of the time of a read, so a value of the right type is copied without a call.
+    for name, value in values.items():
         if value:
-            record[name] = value if type(value) is str else text(value)
-    for name in _PROFILE_TEXTS:
-        value = profile_field(name)
-        if value:
-            record[name] = value if type(value) is str else text(value)
-    for name in _FALSE_IF_ABSENT:
-        value = member_field(name)
-        if value:
-            record[name] = value is True or flag(value) or False
-    for name in _NULL_IF_ABSENT:
-        value = member_field(name)
-        if value is not None:
-            record[name] = value if value is True or value is False else flag(value)
-    for name in _NUMBERS:
-        value = member_field(name)
-        if value is not None:
-            record[name] = whole(value)
-    _copy_others(record, member, profile)
-
-
-def _copy_others(record: dict[str, Any], member: Mapping[str, Any], profile: Mapping[str, Any]) -> None:
-    record["real_name"] = text(profile.get("real_name")) or text(member.get("real_name"))
-    if (expires := profile.get("guest_expiration_ts")) is not None:
-        record["guest_expires_at"] = moment(expires)
-    if (organization := member.get("enterprise_user")) is not None:
-        record["enterprise_user"] = mapping(organization)
+            if name in fields:
+                if type(value) is _EXACT_TYPES[name]:
+                    record[name] = value
+                elif (converted := fields[name](value)) is not None:
+                    record[name] = converted
+        elif name in _FALSE_COUNTS and name in fields and value is not None:
+            record[name] = fields[name](value)
 
 
 def _raise_rights(record: dict[str, Any], rights: int) -> None:

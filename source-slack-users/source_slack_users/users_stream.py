@@ -1,19 +1,17 @@
 """Reads the people of the workspaces: the stream `users`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from source_slack_users.coercion import iso
+from source_slack_users.coercion import iso, text
 from source_slack_users.custom_fields import CustomFields
 from source_slack_users.errors import transient_error
 from source_slack_users.grid import Membership
-from source_slack_users.listing import Listing
+from source_slack_users.listing import Item, Listing
 from source_slack_users.streams import Record, SlackStream, State
-from source_slack_users.users import GUESTS, last_change, member_id, to_record
+from source_slack_users.users import GUESTS, last_change, to_record
 from source_slack_users.workspaces import Workspace, workspaces_to_read
-
-Member = Mapping[str, Any]
 
 
 class Users(SlackStream):
@@ -43,8 +41,11 @@ class Users(SlackStream):
                 pass
         for index in _in_turn(last, membership):
             for members in self._members(workspaces[index], index, membership):
-                records = [build(*due) for member in members if (due := _due(member, since, membership))]
-                records = [record for record in records if self._wants(record)]
+                records = [
+                    record
+                    for person, updated, member in members
+                    if (standing := membership.take(person, updated)) and self._wants(record := build(member, standing))
+                ]
                 if custom_fields is not None:
                     custom_fields.complete(records)
                 yield from records
@@ -62,7 +63,7 @@ class Users(SlackStream):
         """
         return {"updated": max(self.since(state), min(self._largest, self.started))}
 
-    def _members(self, workspace: Workspace, index: int, membership: Membership) -> Iterator[list[Member]]:
+    def _members(self, workspace: Workspace, index: int, membership: Membership) -> Iterator[list[Item]]:
         """Yield the members of a workspace by page, and record them in `membership`.
 
         Raises transient_error if the workspace has none.
@@ -72,9 +73,8 @@ class Users(SlackStream):
         params = {"include_locale": "true", "team_id": workspace.parameter}
         for members in Listing(self._api, "users.list", "members", _versioned, params=params).pages():
             found = found or bool(members)
-            self._largest = max(self._largest, *map(last_change, members), 0)
-            for member in members:
-                membership.see(member)
+            self._largest = max(self._largest, *(updated for _, updated, _ in members), 0)
+            membership.see(members)
             yield members
         if not found:
             raise transient_error(
@@ -93,7 +93,7 @@ class Users(SlackStream):
 
 
 def _versioned(member: Any) -> tuple[str | None, int]:
-    return (member_id(member) or None, last_change(member)) if isinstance(member, dict) else (None, 0)
+    return (text(member.get("id")), last_change(member)) if isinstance(member, dict) else (None, 0)
 
 
 def _in_turn(last: int, membership: Membership) -> Iterator[int]:
@@ -101,16 +101,3 @@ def _in_turn(last: int, membership: Membership) -> Iterator[int]:
     yield last
     yield from range(last)
     yield from membership.awaited()
-
-
-def _due(member: Member, since: int, membership: Membership) -> tuple[Member, list[str], int] | None:
-    """Return the member, workspaces and rights; None if no record is due here.
-
-    A record is due if the member changed at or after `since` in any workspace. If the change in another workspace is
-    later, the record gets its time; with its own it could be older than a record emitted before.
-    """
-    person, here = member_id(member), last_change(member)
-    team_ids, elsewhere = membership.take(person), membership.changed(person)
-    if team_ids is None or 0 < max(here, elsewhere) < since:
-        return None
-    return {**member, "updated": elsewhere} if elsewhere > here else member, team_ids, membership.rights(person)

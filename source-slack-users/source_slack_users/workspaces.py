@@ -87,9 +87,9 @@ def workspaces_to_read(api: SlackApi, identity: Identity, wanted: Collection[str
     """
     if identity.is_organization:
         seen = {
-            team["id"]: Workspace(team["id"], team.get("name", ""), parameter=team["id"])
+            team_id: Workspace(team_id, team.get("name", ""), parameter=team_id)
             for teams in Listing(api, "auth.teams.list", "teams", lambda team: (team["id"], 0)).pages()
-            for team in teams
+            for team_id, _, team in teams
         }
     elif not identity.workspace.id:
         raise transient_error("Slack's auth.test returned a response without team_id. A later attempt may succeed.")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from source_slack_users.grid import Membership
-from source_slack_users.users import ADMIN, OWNER
+from source_slack_users.users import ADMIN, OWNER, Standing
 
 TEAMS = ["T0", "T1", "T2", "T3"]
 # For each person and workspace: None (not there), or whether active.
@@ -20,8 +20,12 @@ ORGANIZATION = st.dictionaries(
 
 def see(membership: Membership, workspace: int, *members: dict[str, Any]) -> None:
     membership.begin_listing(workspace)
-    for member in members:
-        membership.see(member)
+    membership.see([(member["id"], member.get("updated", 0), member) for member in members])
+
+
+def take(membership: Membership, person: str) -> list[str] | None:
+    standing = membership.take(person, 0)
+    return standing and standing.team_ids
 
 
 @given(ORGANIZATION, st.integers(min_value=1, max_value=3))
@@ -43,7 +47,7 @@ def test_membership_gives_each_record_once(organization: dict[str, list[bool | N
     for workspace in (3, 0, 1, 2, 1, 3):
         list_workspace(workspace)
         for person in organization:
-            team_ids = membership.take(person) if organization[person][workspace] is not None else None
+            team_ids = take(membership, person) if organization[person][workspace] is not None else None
             if team_ids is not None:
                 assert person not in taken
                 taken[person] = (workspace, team_ids)
@@ -59,7 +63,7 @@ def test_membership_without_a_taker_is_left() -> None:
     membership = Membership(["T0", "T1"], 0)
     see(membership, 0, {"id": "U1"})
     see(membership, 1, {"id": "U2"})
-    assert membership.take("U2") == ["T1"]
+    assert take(membership, "U2") == ["T1"]
     assert (membership.left(), membership.awaited()) == (1, [0])
 
 
@@ -68,57 +72,75 @@ def test_membership_second_listing_corrects_the_first() -> None:
     see(membership, 0, {"id": "U1"})
     see(membership, 1, {"id": "U1"})
     see(membership, 1, {"id": "U1", "deleted": True})
-    assert membership.take("U1") is None
+    assert take(membership, "U1") is None
     see(membership, 0, {"id": "U1"})
-    assert membership.take("U1") == ["T0", "T1"]
+    assert take(membership, "U1") == ["T0", "T1"]
     assert membership.left() == 0
 
 
 def test_membership_newer_copy_is_taken_again() -> None:
     membership = Membership(["T0", "T1"], 0)
     see(membership, 1, {"id": "U1"})
-    assert membership.take("U1") == ["T1"]
-    membership.see({"id": "U1", "deleted": True})
-    assert membership.take("U1") == ["T1"]
+    assert take(membership, "U1") == ["T1"]
+    membership.see([("U1", 0, {"deleted": True})])
+    assert take(membership, "U1") == ["T1"]
     see(membership, 1, {"id": "U1"})
-    assert membership.take("U1") is None, "another listing of the same workspace brings no news"
+    assert take(membership, "U1") is None, "another listing of the same workspace brings no news"
 
 
 def test_membership_newer_copy_moves_the_record() -> None:
     membership = Membership(["T0", "T1"], 0)
     see(membership, 0, {"id": "U1"})
     see(membership, 1, {"id": "U1"})
-    assert membership.take("U1") == ["T0", "T1"]
-    membership.see({"id": "U1", "deleted": True})
-    assert membership.take("U1") is None
+    assert take(membership, "U1") == ["T0", "T1"]
+    membership.see([("U1", 0, {"deleted": True})])
+    assert take(membership, "U1") is None
     assert membership.awaited() == [0]
     see(membership, 0, {"id": "U1"})
-    assert membership.take("U1") == ["T0", "T1"]
+    assert take(membership, "U1") == ["T0", "T1"]
     assert membership.left() == 0
 
 
 def test_membership_of_one_workspace_remembers_nothing() -> None:
     membership = Membership(["T0"], 5)
     see(membership, 0, {"id": "U1", "updated": 9, "is_admin": True})
-    assert membership.take("U1") == membership.take("U2") == ["T0"]
-    assert (membership.changed("U1"), membership.rights("U1"), membership.left()) == (0, 0, 0)
+    assert membership.take("U1", 9) == membership.take("U2", 0) == Standing(["T0"])
+    assert membership.left() == 0
 
 
-@pytest.mark.parametrize(("updated", "changed"), [(99, 0), (100, 100), (101, 101)])
-def test_membership_change_in_the_second_of_the_state_counts(updated: int, changed: int) -> None:
-    membership = Membership(["T0", "T1"], 100)
+@pytest.mark.parametrize("teams", [["T0"], ["T0", "T1"]])
+@pytest.mark.parametrize(("updated", "due"), [(99, False), (100, True), (101, True), (0, True)])
+def test_membership_change_in_the_second_of_the_state_is_due(teams: list[str], updated: int, due: bool) -> None:
+    membership = Membership(teams, 100)
     see(membership, 0, {"id": "U1", "updated": updated})
-    assert membership.changed("U1") == changed
+    assert (membership.take("U1", updated) is not None) is due
+    assert membership.left() == 0, "who is not due is not awaited"
 
 
-def test_membership_without_a_state_remembers_no_changes() -> None:
-    membership = Membership(["T0", "T1"], 0)
-    see(membership, 0, {"id": "U1", "updated": 100})
-    assert membership.changed("U1") == 0
+@pytest.mark.parametrize(
+    ("since", "elsewhere", "here", "changed"),
+    [(100, 100, 99, 100), (100, 101, 100, 101), (100, 101, 102, 0), (100, 101, 0, 101), (0, 101, 100, 0)],
+)
+def test_membership_later_change_elsewhere_counts(since: int, elsewhere: int, here: int, changed: int) -> None:
+    membership = Membership(["T0", "T1"], since)
+    see(membership, 0, {"id": "U1", "updated": elsewhere})
+    see(membership, 1, {"id": "U1", "updated": here})
+    standing = membership.take("U1", here)
+    assert standing is not None
+    assert standing.changed == changed
+
+
+def test_membership_unchanged_everywhere_is_not_due() -> None:
+    membership = Membership(["T0", "T1"], 100)
+    see(membership, 0, {"id": "U1", "updated": 99})
+    see(membership, 1, {"id": "U1", "updated": 98})
+    assert membership.take("U1", 98) is None
 
 
 def test_membership_adds_up_the_rights() -> None:
     membership = Membership(["T0", "T1"], 0)
     see(membership, 0, {"id": "U1", "deleted": True, "is_admin": True})
     see(membership, 1, {"id": "U1", "deleted": True, "enterprise_user": {"is_owner": True}})
-    assert membership.rights("U1") == ADMIN | OWNER
+    standing = membership.take("U1", 0)
+    assert standing is not None
+    assert standing.rights == ADMIN | OWNER

@@ -22,6 +22,13 @@ def progress() -> Progress:
     return Progress("users.list", "members", lambda item: item)
 
 
+def taken(progress: Progress, items: list[Any]) -> list[Any]:
+    """Return the items that are taken, each of which is its key and version."""
+    kept = progress.take(items)
+    assert all((key, version) == item for key, version, item in kept)
+    return [item for _, _, item in kept]
+
+
 @given(st.lists(st.tuples(st.text("UVW", max_size=2), st.integers(0, 5))))
 def test_versions_advance_like_a_dict(items: list[Item]) -> None:
     versions, known = Versions(), {}
@@ -41,8 +48,8 @@ def test_versions_of_many_keys_stay_apart() -> None:
 
 def test_progress_drops_copies_that_are_not_newer() -> None:
     listing = progress()
-    assert listing.take([("U1", 1), ("U2", 5)]) == [("U1", 1), ("U2", 5)]
-    assert listing.take([("U1", 2), ("U2", 5), ("U1", 1), ("U3", 0)]) == [("U1", 2), ("U3", 0)]
+    assert taken(listing, [("U1", 1), ("U2", 5)]) == [("U1", 1), ("U2", 5)]
+    assert taken(listing, [("U1", 2), ("U2", 5), ("U1", 1), ("U3", 0)]) == [("U1", 2), ("U3", 0)]
 
 
 @pytest.mark.parametrize("page", [[("U1", 1)], [("U1", 1), (None, 0)], []])
@@ -75,7 +82,7 @@ def test_progress_after_a_restart_repeats_what_is_known() -> None:
     listing = progress()
     pages = [[(f"U{page}-{person}", 0) for person in range(3)] for page in range(40)]
     for page in pages:
-        assert listing.take(page) == page
+        assert taken(listing, page) == page
     listing.restart()
     for page in pages:
         assert listing.take(page) == []
@@ -85,7 +92,7 @@ def test_progress_after_a_restart_repeats_what_is_known() -> None:
 
 
 def test_progress_leaves_out_items_without_a_key(caplog: pytest.LogCaptureFixture) -> None:
-    assert progress().take([("U1", 1), (None, 0), (None, 0)]) == [("U1", 1)]
+    assert taken(progress(), [("U1", 1), (None, 0), (None, 0)]) == [("U1", 1)]
     assert "users.list returned 2 members without an ID" in caplog.text
 
 
@@ -124,7 +131,7 @@ def api() -> SlackApi:
 
 def members(api: SlackApi) -> list[str]:
     pages = Listing(api, "users.list", "members", lambda member: (member["id"], 0)).pages()
-    return [member["id"] for page in pages for member in page]
+    return [person for page in pages for person, _, _ in page]
 
 
 def listing(size: int) -> Any:
@@ -150,8 +157,8 @@ def test_listing_forgotten_cursor_starts_again(slack: Any, api: SlackApi) -> Non
     pages = Listing(api, "users.list", "members", lambda member: (member["id"], 0)).pages()
     found = next(pages)
     slack.fail("users.list", "invalid_cursor")
-    found = [*found, *(member for page in pages for member in page)]
-    assert [member["id"] for member in found] == [f"U{number}" for number in range(2500)]
+    found = [*found, *(item for page in pages for item in page)]
+    assert [person for person, _, _ in found] == [f"U{number}" for number in range(2500)]
     assert len(slack.asked("users.list")) == 5
 
 

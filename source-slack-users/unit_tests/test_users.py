@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from source_slack_users.coercion import flag
-from source_slack_users.users import SLACKBOTS, last_change, member_id, rights_of, to_record
+from source_slack_users.users import SLACKBOTS, Standing, last_change, rights_of, to_record
 
 SCHEMA = json.loads((Path(source_slack_users.__file__).parent / "schemas" / "users.json").read_text())
 VALIDATOR = Draft7Validator(SCHEMA)
@@ -63,7 +63,7 @@ RIGHTS = st.integers(0, 31)
 
 
 def record_of(member: dict[str, Any], rights: int = 0, **more: Any) -> dict[str, Any]:
-    return to_record({"id": "U1", **member, **more}, ["T1"], rights, sync_time=START, own={"T1", "T2"})
+    return to_record({"id": "U1", **member, **more}, Standing(["T1"], rights), sync_time=START, own={"T1", "T2"})
 
 
 @given(MEMBER, RIGHTS)
@@ -184,12 +184,6 @@ def test_last_change_of_slacks_value(updated: Any, result: int) -> None:
     assert last_change({"id": "U1", "updated": updated}) == result
 
 
-@pytest.mark.parametrize(("given_id", "result"), [("U1", "U1"), (5, "5"), (None, ""), ("", ""), ([], "")])
-def test_member_id_of_slacks_value(given_id: Any, result: str) -> None:
-    assert member_id({"id": given_id}) == result
-    assert member_id({}) == ""
-
-
 def test_record_of_an_app_user_is_a_member() -> None:
     record = record_of({"is_app_user": True})
     assert (record["role"], record["is_bot"]) == ("member", False)
@@ -286,6 +280,12 @@ def test_record_has_the_highest_role_whatever_the_order(members: list[dict[str, 
 def test_record_raised_to_a_role_has_its_flags() -> None:
     record = record_of({"is_restricted": True, "is_ultra_restricted": True}, rights_of({"is_owner": True}))
     assert (record["role"], record["is_owner"], record["is_restricted"]) == ("owner", True, False)
+
+
+def test_record_takes_each_field_from_its_own_place() -> None:
+    """A profile's `updated` is not the member's, nor a member's `email` the profile's."""
+    record = record_of({"updated": 5, "email": "a@b.example", "profile": {"updated": 0, "tz": "UTC", "has_2fa": False}})
+    assert (record["updated"], record["email"], record["tz"], record["has_2fa"]) == (5, None, None, None)
 
 
 def test_record_profile_stays_whole() -> None:
