@@ -74,11 +74,15 @@ class Airbyte:
         return self.call("update the connection", "PATCH", f"/connections/{connection_id}", body)
 
     def pages(self, what: str, path: str) -> list[Json]:
-        """Read all pages of a list of this workspace."""
+        """Read all pages of a list of this workspace. Raises AirbyteError if a page has no new row."""
         rows: list[Json] = []
         while True:
             query = {"workspaceIds": self.workspace, "limit": PAGE, "offset": len(rows)}
             page = self.rows(what, path, query)
+            if page and all(row in rows for row in page):
+                raise AirbyteError(
+                    f"Cannot {what}: {self.root} sends the same rows for every offset, so the list has no end."
+                )
             rows += page
             if len(page) < PAGE:
                 return rows

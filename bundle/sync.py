@@ -42,6 +42,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path)
     bundle = load_bundle(root)
     connection = _connection(bundle, options.connection)
     source, destination = read_configuration(options.source_config), read_configuration(options.destination_config)
+    destination = settings_for(connection, bundle, destination)
     if options.test_run:
         destination = {**destination, "test_run": True}
     with ExitStack() as stack:
@@ -66,6 +67,23 @@ def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path)
         stack.enter_context(exclusive(file.with_suffix(".lock"), f"{connection.name!r} between these two"))
         _sync(runner, listener, file, full_refresh=options.full_refresh)
     return _conclude(listener, destination)
+
+
+def settings_for(connection: Connection, bundle: Bundle, destination: Json) -> Json:
+    """Return the destination's configuration without settings of streams that only other connections have.
+
+    The destination would warn of them in every sync, as of a misspelt stream.
+    """
+    every = {stream.name for each in bundle.connections.values() for stream in each.streams}
+    others = every - {stream.name for stream in connection.streams}
+    entries = destination.get("streams")
+    if not isinstance(entries, list):
+        return destination
+    return {**destination, "streams": [entry for entry in entries if not _is_of(entry, others)]}
+
+
+def _is_of(entry: object, streams: set[str]) -> bool:
+    return isinstance(entry, dict) and entry.get("stream") in streams
 
 
 def _check(runner: "Runner", bundle: Bundle) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bundle.definition import DEFAULT_CONNECTION, Bundle, Schedule, load_bundle, load_metadata
 from bundle.errors import DefinitionError
+from bundle.sync import settings_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,3 +128,22 @@ def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
     file.write_text(original.replace("dockerImageTag: 0.1.0", "dockerImageTag: 9.9.9"), encoding="utf-8")
     with pytest.raises(DefinitionError, match=r"9\.9\.9.*make them one"):
         load_metadata(tmp_path, bundle.connectors.destination)
+
+
+@pytest.mark.parametrize(
+    ("connection", "kept"),
+    [("users", ["usres", None]), ("activity", ["last_logins", "usres", None])],
+)
+def test_settings_of_streams_of_other_connections_are_left_out(connection: str, kept: list[Any]) -> None:
+    """One destination serves both; it warns of an entry whose stream it lacks, which is good for a misspelt one only."""
+    bundle = load_bundle(ROOT)
+    settings = {"test_run": False, "streams": [{"stream": "last_logins"}, {"stream": "usres"}, {}]}
+    left = settings_for(bundle.connections[connection], bundle, settings)
+    assert [entry.get("stream") for entry in left["streams"]] == kept
+    assert len(settings["streams"]) == 3
+
+
+@pytest.mark.parametrize("settings", [{}, {"streams": None}, {"streams": {}}, {"streams": ["users", 5]}])
+def test_settings_that_are_wrong_are_left_to_the_check(settings: dict[str, Any]) -> None:
+    bundle = load_bundle(ROOT)
+    assert settings_for(bundle.connections["users"], bundle, settings) == settings

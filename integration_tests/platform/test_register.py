@@ -381,6 +381,7 @@ def test_a_configuration_that_is_none_is_named(
     [
         (html_page(), "not JSON, so this is not Airbyte's public API"),
         (JSONResponse({"data": {"no": "rows"}}), "does not answer as Airbyte's public API does"),
+        (JSONResponse({"data": [{"sourceId": n} for n in range(100)]}), "sends the same rows for every offset"),
         (
             RedirectResponse("https://elsewhere.example.com/sources"),
             "redirects to https://elsewhere.example.com/sources",
