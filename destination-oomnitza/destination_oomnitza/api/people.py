@@ -25,6 +25,7 @@ _OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
 """Header to write fields that the data model calls not editable."""
 
 _MAX_RECENT = 1000
+_UNIQUE_NAMES = ("username", "email")
 
 
 @dataclass
@@ -56,6 +57,8 @@ class PeopleApi:
         self._client = client
         self._room = MAX_URL - len(f"{origin}{USERS}?limit={PAGE}&skip=00000&sortby=user_id%20asc&filter=")
         self._recent = _RecentPeople()
+        # Names of people whose creation Oomnitza accepted, and whose user_id is unknown: they are not created again.
+        self._unlisted: set[tuple[str, str]] = set()
 
     def look_up(self, key: str, values: Sequence[Any]) -> Found:
         """Find people by the values of one field.
@@ -110,20 +113,24 @@ class PeopleApi:
         Raises:
             RequestRejected: Oomnitza rejects the person.
         """
-        creation = self._client.create(USERS, body, find, _OVERRIDE if override else None)
-        if creation.found is not None:
-            self._recent.add(creation.found)
-            return Created(creation.found, True, creation.ours)
-        answer = creation.json
-        if isinstance(answer, list):  # the OpenAPI document shows both an object and a list
-            answer = answer[0] if answer else None
-        if isinstance(answer, dict) and user_id_of(answer) is not None:
-            person = {**body, **answer}
-            self._recent.add(person)
-            return Created(person, False, True)
+        names = {(name, folded(body[name])) for name in _UNIQUE_NAMES if body.get(name)}
+        if self._unlisted.isdisjoint(names):
+            creation = self._client.create(USERS, body, find, _OVERRIDE if override else None)
+            if creation.found is not None:
+                self._recent.add(creation.found)
+                return Created(creation.found, True, creation.ours)
+            answer = creation.json
+            if isinstance(answer, list):  # the OpenAPI document shows both an object and a list
+                answer = answer[0] if answer else None
+            if isinstance(answer, dict) and user_id_of(answer) is not None:
+                person = {**body, **answer}
+                self._recent.add(person)
+                return Created(person, False, True)
         found = self._client.look_again(find)
         if found is None:
-            raise RequestRejected(200, "its response has no user_id, and the person cannot be found")
+            self._unlisted |= names
+            raise RequestRejected(200, "its response has no user_id, and it does not list the person yet; sync again")
+        self._recent.add(found)
         return Created(found, True, True)
 
     def edit(self, user_id: str, changes: Mapping[str, Any], override: bool = False) -> Person | None:

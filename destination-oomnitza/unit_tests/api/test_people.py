@@ -142,11 +142,26 @@ def test_create_without_user_id_is_looked_up(requests_mock: Mocker, answer: dict
     assert (created.person, created.found, created.ours) == (ADA, True, True)
 
 
-def test_create_without_user_id_and_never_found_is_rejected(requests_mock: Mocker) -> None:
-    requests_mock.post(USERS, json={})
+def test_create_that_is_never_listed_is_not_repeated(requests_mock: Mocker) -> None:
+    """The person may be there: a second creation, also by another record, might make two of them."""
+    sent = requests_mock.post(USERS, json={})
+    people = make()
+    for body in ({"username": "ada", "email": "ada@acme.example"}, {"username": "ada2", "email": "ADA@acme.example"}):
+        with pytest.raises(RequestRejected, match="no user_id"):
+            people.create(body, nobody)
+    assert sent.call_count == 1
+    assert people.create({"username": "Ada"}, lambda: ADA).ours
     with pytest.raises(RequestRejected, match="no user_id"):
-        make().create({"username": "ada"}, nobody)
-    assert requests_mock.call_count == 1
+        people.create({"username": "eve", "email": ""}, nobody)
+    assert sent.call_count == 2
+
+
+def test_create_that_was_found_late_is_remembered(requests_mock: Mocker) -> None:
+    requests_mock.post(USERS, json={})
+    Listed(requests_mock)
+    people = make()
+    people.create({"username": "ada"}, lambda: ADA)
+    assert people.look_up("username", ["ada"]).people == {"ada": [ADA]}
 
 
 def test_create_errors_in_200_is_rejected(requests_mock: Mocker) -> None:
