@@ -1,4 +1,7 @@
-"""The end of a sync, for every thread and reason: a signal, an error of one thread, or a sync that failed otherwise."""
+"""Cancellation of a sync, for every thread and reason.
+
+The reason may be a signal, an error in one thread, or any other failure of the sync.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,26 @@ from typing import NoReturn
 
 
 class Cancellation:
-    """Ends a sync for all of its threads, with the first error that one of them met."""
+    """Cancels a sync for all of its threads, with the first error of any thread."""
 
     def __init__(self) -> None:
         self.cancelled: Future[NoReturn] = Future()
-        """Is done when the sync has ended: who waits for other futures waits for this one, too."""
+        """Done when the sync is cancelled; code that waits for other futures waits for this one, too."""
 
     def cancel(self, error: BaseException) -> None:
-        """End the sync with this error. A later error is a consequence of the first one, and changes nothing."""
+        """Cancel the sync with this error; later errors, its consequences, are ignored."""
         with suppress(InvalidStateError):
             self.cancelled.set_exception(error)
 
     def raise_if_cancelled(self) -> None:
-        """Raise the error that ended the sync, if it has ended."""
+        """Raise the error that cancelled the sync, if any."""
         if self.cancelled.done():
             self.cancelled.result()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than the sync lasts. Raises as `raise_if_cancelled`."""
+        """Sleep until the time is up or the sync is cancelled.
+
+        Raises as `raise_if_cancelled`.
+        """
         wait([self.cancelled], seconds)
         self.raise_if_cancelled()

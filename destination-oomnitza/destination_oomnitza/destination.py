@@ -1,4 +1,4 @@
-"""The destination's commands: spec, check, discover and write."""
+"""Commands of the destination: spec, check, discover and write."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ logger = logging.getLogger("airbyte")
 
 DOCUMENTATION = "https://github.com/airbyte-oomnitza/airbyte-oomnitza/blob/main/docs/destination-oomnitza.md"
 CHECK_SECONDS = 15.0
-"""A check answers within this time, whatever Oomnitza does (Airbyte waits 30 seconds, with the start of the process)."""
+"""Longest duration of a check; Airbyte waits 30 seconds, including the start of the process."""
 
 
 _ANYBODY = f"{USERS}?limit=1"
@@ -61,7 +61,7 @@ _ANYBODY = f"{USERS}?limit=1"
 
 @contextmanager
 def _of_an_oomnitza(config: Config) -> Iterator[None]:
-    """Name the address as the cause if a request is rejected that every Oomnitza accepts."""
+    """Blame the address if a request is rejected that every Oomnitza accepts."""
     try:
         yield
     except RequestRejected as rejected:
@@ -72,17 +72,17 @@ def _of_an_oomnitza(config: Config) -> Iterator[None]:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise config_error(f"The command is not complete: {message}. There are spec, check, discover and write.")
+        raise config_error(f"The command is incomplete: {message}. The commands are spec, check, discover and write.")
 
 
 class DestinationOomnitza(Destination):
     """Turns records into Oomnitza people and SaaS users."""
 
-    # `Config.parse` does it, in plain sentences and without quoting the configuration.
+    # `Config.parse` checks it instead, with readable messages that do not quote the configuration.
     check_config_against_spec = False
 
     def __init__(self, cancellation: Cancellation | None = None) -> None:
-        """Keep what ends a write from outside."""
+        """Take the cancellation that ends a write from outside."""
         self._cancellation = cancellation or Cancellation()
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
@@ -99,14 +99,17 @@ class DestinationOomnitza(Destination):
         )
 
     def parse_args(self, args: list[str]) -> argparse.Namespace:
-        """Parse the command line: the CDK's, and `discover`. Raises AirbyteTracedException (config_error)."""
+        """Parse the command line: the CDK's commands, and `discover`.
+
+        Raises AirbyteTracedException (config_error).
+        """
         parser = _Parser(
             prog="destination-oomnitza", description="Airbyte destination: Oomnitza people and SaaS users."
         )
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("spec", help="print the configuration's form")
         for name, help_text in (
-            ("check", "prove a configuration"),
+            ("check", "check a configuration"),
             ("discover", "list the objects of data activation"),
             ("write", "write records from stdin"),
         ):
@@ -117,12 +120,15 @@ class DestinationOomnitza(Destination):
         return parser.parse_args(args)
 
     def run_cmd(self, parsed_args: argparse.Namespace) -> Iterable[AirbyteMessage]:
-        """Run one command. Raises AirbyteTracedException if it fails; a failed check is a message, not an error."""
+        """Run one command. Raises AirbyteTracedException if it fails.
+
+        A failed check is a message, not an error.
+        """
         if parsed_args.command == "spec":
             yield AirbyteMessage(type=Type.SPEC, spec=self.spec(logger))
         elif parsed_args.command == "check":
             status = self._check_file(parsed_args.config)
-            _show(status.message or "The check succeeded: Oomnitza, the mapping and the role are as they should be.")
+            _show(status.message or "The check succeeded: address, token, mapping and role are valid.")
             yield AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
         elif parsed_args.command == "discover":
             self.discover(_read_config(parsed_args.config))
@@ -142,7 +148,10 @@ class DestinationOomnitza(Destination):
             return _failed(str(error))
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Prove address, token, rights, mapping and role. Never raises, and answers within 30 seconds."""
+        """Check address, token, permissions, mapping and role.
+
+        Never raises, and returns within 30 seconds.
+        """
         outcome: list[AirbyteConnectionStatus] = []
 
         def run() -> None:
@@ -154,7 +163,7 @@ class DestinationOomnitza(Destination):
             except Exception as error:
                 outcome.append(
                     _failed(
-                        f"The check failed by a fault of this connector ({type(error).__name__}: {error}). Please report it."
+                        f"The check failed because of a bug in this connector ({type(error).__name__}: {error}). Please report it."
                     )
                 )
 
@@ -166,7 +175,7 @@ class DestinationOomnitza(Destination):
             outcome[0]
             if outcome
             else _failed(
-                "Oomnitza gave no whole answer in time. See whether it is up and whether the address is right."
+                "Oomnitza did not answer in time. Check that it is available and that Oomnitza address (instance_url) is right."
             )
         )
 
@@ -176,7 +185,7 @@ class DestinationOomnitza(Destination):
         schema = read_person_schema(client)
         method = capabilities(config.write_method)
         with _of_an_oomnitza(config):
-            if method.reads_people:  # before anything is concluded from what the host does not report
+            if method.reads_people:  # first of all, because another host would not report fields either
                 client.get_list(_ANYBODY)
             plans = self._plans(client, config, schema)
             if not method.reads_people and any(plan.must_know_people for plan in plans):
@@ -197,12 +206,15 @@ class DestinationOomnitza(Destination):
         try:
             return plan_check(config, schema, read_mappings(client, config.integrations))
         except AirbyteTracedException:
-            if not schema.known:  # most often the address is wrong, and the configuration is right
+            if not schema.known:  # the address is wrong rather than the rest of the configuration
                 client.get_list(_ANYBODY)
             raise
 
     def discover(self, config: Mapping[str, Any]) -> None:
-        """Send a DESTINATION_CATALOG message: the objects, fields and keys of data activation. Raises AirbyteTracedException."""
+        """Send a DESTINATION_CATALOG message: objects, fields and keys of data activation.
+
+        Raises AirbyteTracedException.
+        """
         parsed = _parse(config)
         client = Client(parsed)
         client.sign_in()
@@ -214,9 +226,9 @@ class DestinationOomnitza(Destination):
         configured_catalog: ConfiguredAirbyteCatalog,
         input_messages: Iterable[AirbyteMessage],
     ) -> Iterable[AirbyteMessage]:
-        """Write messages that are in memory, for whoever calls the destination from Python. Returns the states, after all is written.
+        """Write messages in memory; return the acknowledged states and the sync report.
 
-        The command `write` does not come by here: it answers while it reads. Raises AirbyteTracedException.
+        For callers of the Python API only: the command `write` acknowledges states while it reads. Raises AirbyteTracedException.
         """
         mask_configuration(config)
         sent: list[AirbyteMessage] = []
@@ -230,8 +242,11 @@ class DestinationOomnitza(Destination):
 
 
 def _show(text: str) -> None:
-    """Write text for a person who runs the check in a terminal. A platform reads the messages, and gets none of it."""
-    if os.isatty(1):  # the CDK has put its buffer in the place of sys.stdout and sys.stderr
+    """Print text for a person who runs the check in a terminal.
+
+    Prints nothing on a platform, which reads the messages.
+    """
+    if os.isatty(1):  # not sys.stdout, which the CDK has replaced by its buffer
         print(masked(text), file=sys.__stderr__, flush=True)
 
 
@@ -240,16 +255,19 @@ def _failed(message: str) -> AirbyteConnectionStatus:
 
 
 def _parse(raw: Mapping[str, Any]) -> Config:
-    """Return the configuration as types, and warn of names that are none of its settings. Raises as Config.parse."""
+    """Parse the configuration, and warn of unknown names. Raises as Config.parse."""
     config = Config.parse(raw)
     if unknown := config.unknown(raw):
         names = ", ".join(name[:100] for name in unknown[:20])
-        logger.warning(f"Settings that this version does not have are ignored; see whether they are misspelt: {names}.")
+        logger.warning(f"Unknown settings are ignored; check whether they are misspelt: {names}.")
     return config
 
 
 def _read_config(path: str) -> Mapping[str, Any]:
-    """Read the configuration file and have its secrets masked. Raises AirbyteTracedException (config_error)."""
+    """Read the configuration file, and mask its secrets.
+
+    Raises AirbyteTracedException (config_error).
+    """
     config = read_json(path, "configuration")
     if not isinstance(config, dict):
         raise config_error(f"The configuration {path} is not a JSON object.")

@@ -1,4 +1,4 @@
-"""Errors that end a command, as Airbyte types them."""
+"""Errors that end a command, with Airbyte's failure types."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 
 def config_error(message: str, internal: str | None = None) -> AirbyteTracedException:
-    """Return an error that the administrator can correct. `internal` is for the log, and `message` if absent."""
+    """Return an error that the administrator can correct.
+
+    `internal` is the message for the log; `message` if absent.
+    """
     return _error(FailureType.config_error, message, internal)
 
 
 def transient_error(message: str, internal: str | None = None) -> AirbyteTracedException:
-    """Return an error that the next attempt may not meet. `internal` is for the log, and `message` if absent."""
+    """Return an error that may not occur in the next attempt.
+
+    `internal` is the message for the log; `message` if absent.
+    """
     return _error(FailureType.transient_error, message, internal)
 
 

@@ -1,7 +1,7 @@
-"""Masking: finds a secret in a text, in whatever form it is written there.
+"""Masks secrets in texts, however they are encoded.
 
-The CDK masks log lines and traces by plain replacement; `mask` gives it the usual forms of each secret. Texts that another party wrote go
-through `masked`, which decodes them step by step and looks for the secret itself.
+The CDK masks log lines and traces by plain replacement, and `mask` gives it the usual forms of each secret. Texts from other
+parties go through `masked`, which decodes them step by step and looks for the secret itself.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secre
 
 MASK = "****"
 SHORTEST = 4
-"""A secret of fewer characters is not masked: it stands in every other word and number, and its mask would tell it."""
+"""Shortest secret that is masked. A shorter one is part of many words and numbers, and their masks would reveal it."""
 LONGEST_TEXT = 16_384
-"""Characters of a text that `masked` keeps; no message is longer, but one that a stranger's server made up."""
+"""Characters of a text that `masked` keeps; only the response of a hostile server is longer."""
 
 _LONGEST_FORM = 4096
 _MAX_LAYERS = 3
@@ -75,13 +75,16 @@ _ENCODERS: tuple[Callable[[str], str], ...] = (
 
 
 def _forms(secret: str) -> set[str]:
-    """Return the usual forms of a secret, encoded up to twice: a log line is JSON, and may quote JSON."""
+    """Return the usual forms of a secret, encoded up to twice.
+
+    A log line is JSON, and may quote JSON.
+    """
     once = {encode(each) for each in (secret, secret.strip()) for encode in _ENCODERS}
     return {encode(each) for each in once for encode in _ENCODERS}
 
 
 class _Secrets:
-    """The secrets of this process. Read by many threads; replaced as a whole, never changed."""
+    """Secrets of this process. Thread-safe: replaced as a whole, never changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,7 +105,7 @@ class _Secrets:
             self._publish()
 
     def clear(self) -> None:
-        """Forget all secrets."""
+        """Remove all secrets."""
         with self._lock:
             self._forms.clear()
             self._rotating.clear()
@@ -110,12 +113,15 @@ class _Secrets:
 
     def _publish(self) -> None:
         self.needles = tuple({needle for secret in self._forms for needle in _needles(secret.strip())})
-        # The longest first: a form that holds another one must not be left half masked.
+        # Longest first: a form that contains another one must not stay half masked.
         update_secrets(sorted({form for forms in self._forms.values() for form in forms}, key=len, reverse=True))
 
 
 def _needles(secret: str) -> Iterator[str]:
-    """Yield a secret as decoded texts hold it: as text, and as UTF-8 whose bytes were decoded one by one."""
+    """Yield the forms of a secret in decoded texts.
+
+    These are the text, and its UTF-8 bytes decoded one by one.
+    """
     yield _comparable(secret)
     yield _comparable(secret.encode("utf-8", "surrogatepass").decode("latin-1"))
 
@@ -128,18 +134,21 @@ SECRETS = _Secrets()
 
 
 def mask(*secrets: str) -> None:
-    """Mask these secrets from now on, in logs, traces and the messages of a failed check."""
+    """Mask secrets in logs, traces and the messages of a failed check."""
     for secret in secrets:
         SECRETS.add(secret)
 
 
 def mask_rotating(secret: str) -> None:
-    """Mask a secret that the server replaces again and again, such as a CSRF token."""
+    """Mask a secret that the server replaces often, such as a CSRF token."""
     SECRETS.add(secret, rotating=True)
 
 
 def mask_configuration(config: Mapping[str, Any]) -> None:
-    """Mask everything under `credentials` but user names, also if it does not fit the form, or stands where a name should."""
+    """Mask everything under `credentials` but user names.
+
+    That includes values that do not fit the form, and values in the place of a name.
+    """
     nodes = [config.get("credentials")]
     while nodes:
         node = nodes.pop()
@@ -153,12 +162,12 @@ def mask_configuration(config: Mapping[str, Any]) -> None:
 
 
 def masked(text: str) -> str:
-    """Return a text without the secrets, however they are encoded in it, and cut to LONGEST_TEXT characters.
+    """Return a text without secrets, in any encoding, cut to LONGEST_TEXT characters.
 
-    Takes time in proportion to the length of the text, whatever it holds.
+    The time is proportional to the length of the text.
     """
     needles = SECRETS.needles
-    # A secret across the cut must be seen whole.
+    # Includes all of a secret that crosses the cut.
     beyond = max(_LONGEST_FORM, 8 * max(map(len, needles), default=0))
     layers = list(_layers(text[: LONGEST_TEXT + beyond])) if needles else []
     spans = sorted(span for layer in layers for needle in needles for span in layer.find(needle))
@@ -166,7 +175,7 @@ def masked(text: str) -> str:
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
-    """Return a text with a mask in the place of these sorted parts of it."""
+    """Return a text with these sorted spans masked."""
     parts: list[str] = []
     done = 0
     for start, end in spans:
@@ -178,13 +187,16 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A text after some decoding. Its character `i` was written from `starts[i]` to `starts[i + 1]` of the original."""
+    """Text after some decoding.
+
+    `starts[i]` to `starts[i + 1]` is the span of character `i` in the original.
+    """
 
     text: str
     starts: list[int]
 
     def find(self, needle: str) -> Iterator[tuple[int, int]]:
-        """Yield where a secret begins and ends in the original."""
+        """Yield the start and end of a secret in the original."""
         text = _comparable(self.text)
         place = text.find(needle)
         while place >= 0:
@@ -192,7 +204,7 @@ class _Layer:
             place = text.find(needle, place + 1)
 
     def decoded(self, coding: _Coding) -> _Layer:
-        """Return the text with one layer of one coding taken off."""
+        """Return the text with one layer of one coding removed."""
         parts: list[str] = []
         starts: list[int] = []
         done = 0
@@ -210,7 +222,7 @@ class _Layer:
 
 @dataclass(frozen=True, slots=True)
 class _Coding:
-    """One way to write a character with others. `decode` returns the one character, or None if it is none."""
+    """Encoding of a single character; `decode` returns it, or None if there is none."""
 
     pattern: re.Pattern[str]
     decode: Callable[[re.Match[str]], str | None]
@@ -237,7 +249,7 @@ def _entity(found: re.Match[str]) -> str | None:
 
 
 _CODINGS = (
-    # JSON, Python, JavaScript: a backslash before one character, or before the number of one.
+    # JSON, Python, JavaScript: a backslash before a character, or before its number.
     _Coding(
         re.compile(
             r"\\(?:u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
@@ -258,7 +270,7 @@ _CODINGS = (
 
 
 def _layers(text: str) -> Iterator[_Layer]:
-    """Yield a text as it is, and with up to three layers of encoding taken off, in every order of the codings."""
+    """Yield a text, and the results of up to three decodings in every order."""
     layers = [_Layer(text, list(range(len(text) + 1)))]
     seen = {text}
     yield layers[0]

@@ -1,4 +1,7 @@
-"""Normalizes text and numbers, so that values are written, compared and looked up alike. Pure functions."""
+"""Normalizes text and numbers for writing, comparing and looking up.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from typing import Any
 
 
 def clean_text(text: str) -> str:
-    """Return text in NFC, without blanks and format characters (zero-width space, byte order mark) at its ends."""
+    """Return text in NFC, without blanks and format characters at its ends.
+
+    Format characters are the zero-width space, the byte order mark and the like.
+    """
     if text.isascii():
         return text.strip()
     text = unicodedata.normalize("NFC", text)
@@ -25,42 +31,51 @@ def _is_invisible(character: str) -> bool:
 
 
 def has_format_character(text: str) -> bool:
-    """Return whether text holds a character that nobody sees and no look-up finds."""
+    """Return whether text contains an invisible format character."""
     return not text.isascii() and any(unicodedata.category(each) == "Cf" for each in text)
 
 
 def number_text(number: float) -> str:
-    """Return a number as text, a whole one digit by digit: 1001.0 is "1001", 1e22 is "10000000000000000000000"."""
+    """Return a number as text; whole numbers digit by digit.
+
+    For example 1001.0 is "1001", 1e22 is "10000000000000000000000".
+    """
     if isinstance(number, float) and number.is_integer():
-        # The digits that the number was written with: int(1e23) is 99999999999999991611392.
+        # Keeps the digits that the number was written with: int(1e23) is 99999999999999991611392.
         return str(int(Decimal(repr(number))))
     return str(number)
 
 
 def compared_text(value: Any) -> str:
-    """Return a value as it is compared: clean text, with one blank for several in a row."""
+    """Return a value for comparison: clean text with single blanks."""
     if value.__class__ is not str:
         value = number_text(value) if isinstance(value, float) else str(value)
     return " ".join(clean_text(value).split())
 
 
 def folded(value: Any) -> str:
-    """Return a sync key's value as it is compared and looked up: without regard to case, too."""
+    """Return a sync key's value for comparison and look-ups: lower case as well."""
     if value.__class__ is str and value.isascii():  # the usual case
         return " ".join(value.lower().split())
     return unicodedata.normalize("NFC", compared_text(value).lower())
 
 
 def key_hash(field: str, value: Any) -> int:
-    """Return a number for a field's value as it is compared: a hundred thousand texts would take ten times the memory."""
+    """Return a hash of a field's folded value.
+
+    A hundred thousand texts would need ten times the memory.
+    """
     return hash((field, folded(value)))
 
 
 def letters_and_digits(value: Any) -> str:
-    """Return only the letters and digits of a value, without case: what counts in a label or a phone number."""
+    """Return the letters and digits of a value in lower case.
+
+    Labels and phone numbers are compared like that.
+    """
     return "".join(filter(str.isalnum, folded(value)))
 
 
 def is_empty(value: Any) -> bool:
-    """Return whether a value counts as empty: null, or text without anything in it."""
+    """Return whether a value is null or blank text."""
     return value is None or (isinstance(value, str) and not clean_text(value))

@@ -1,7 +1,7 @@
-"""What an Oomnitza instance says of its person fields (`GET /api/v3/users/meta`), as types.
+"""Person fields and roles of an Oomnitza instance.
 
-The page is not in Oomnitza's OpenAPI document: where an instance does not answer it, `PersonSchema.unknown()` stands in, which
-holds the standard fields and their types from that document, and no custom fields and no roles.
+Oomnitza's OpenAPI document does not have `GET /api/v3/users/meta`. If an instance does not answer it, `PersonSchema.unknown()`
+is used: the standard fields and types of that document, without custom fields and roles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from destination_oomnitza.normalize import folded
 
 
 class Kind(Enum):
-    """How a field's values are written and compared."""
+    """Kind of a field: how to write and compare its values."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -25,38 +25,41 @@ class Kind(Enum):
 
 
 class Choices:
-    """The list of a drop-down: pairs of key and value. A record may give either, in any case."""
+    """Entries of a drop-down, by key and value; both are accepted in any case."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]], *, by_key: bool = False) -> None:
-        """Index the list. `by_key`: the field is a number, which is written as the key; text is written as the value."""
+        """Index the list.
+
+        `by_key`: the field is a number and is written as the key; otherwise it is written as the value.
+        """
         self.values = tuple(value for _, value in pairs)
         written = [(key, value, int(key) if by_key else value) for key, value in pairs]
         keys = {folded(key): choice for key, _, choice in reversed(written)}
         values = {folded(value): choice for _, value, choice in reversed(written)}
-        # Two values may differ in case alone; one choice's key may be another's value.
+        # Values may differ only in case, and the key of one choice may be the value of another.
         self._exact: dict[Any, str | int] = {choice: choice for _, _, choice in written}
         self._folded = {**values, **keys} if by_key else {**keys, **values}
         self._names = {choice: {folded(key), folded(value)} for key, value, choice in written}
 
     def find(self, given: Any) -> str | int | None:
-        """Return a choice as it is written, None if the list does not have it."""
+        """Return a choice in the form to write; None if it is not in the list."""
         if given in self._exact and given.__class__ is not bool:
             return self._exact[given]
         return next((self._folded[word] for word in _words(given) if word in self._folded), None)
 
     def same(self, current: Any, wanted: Any) -> bool:
-        """Return whether a value of Oomnitza, key or value, is the choice `wanted`, which is as `find` returned it."""
+        """Return whether Oomnitza's key or value is the choice that `find` returned."""
         names = self._names.get(wanted, set())
         return any(word in names for word in _words(current))
 
     def __str__(self) -> str:
-        """Return the list as people read it, its first twenty values."""
+        """Return the first twenty values."""
         more = f" and {len(self.values) - 20} more" if len(self.values) > 20 else ""
         return ", ".join(self.values[:20]) + more
 
 
 def _words(given: Any) -> tuple[str, ...]:
-    # A list of Yes and No is filled from a flag, too.
+    # A flag also fits a list of Yes and No.
     if isinstance(given, bool):
         return ("true", "yes", "1") if given else ("false", "no", "0")
     return (folded(given),)
@@ -64,7 +67,7 @@ def _words(given: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class PersonField:
-    """One field of a person: its id in the API, what people call it, and what may be done with it."""
+    """One field of a person: its id, its label and its properties."""
 
     id: str
     label: str
@@ -74,23 +77,26 @@ class PersonField:
     editable: bool = True
     optional: bool = True
     standard: bool = False
-    """Oomnitza's own: of the OpenAPI document, or said to be so by the metadata's flag `hardcode`."""
+    """Whether it is one of Oomnitza's own: in the OpenAPI document, or with the flag `hardcode` in the metadata."""
     length: int | None = None
-    """The most characters that the field holds; None if the metadata has no limit."""
+    """Maximum number of characters; None if the metadata has no limit."""
     choices: Choices | None = None
-    """The list of a drop-down; None if any value may be written."""
+    """List of a drop-down; None if any value may be written."""
     has_default: bool = False
     """Whether Oomnitza fills the field of a new person by itself."""
     is_phone: bool = False
-    """Whether punctuation and blanks mean nothing: Oomnitza may keep a number in another notation."""
+    """Whether comparing ignores punctuation and blanks, because Oomnitza may store another notation."""
 
     @property
     def system_kept(self) -> bool:
-        """Whether nobody but Oomnitza itself writes the field: the header that opens edit-only fields opens others only."""
+        """Whether only Oomnitza writes the field.
+
+        The header for fields that are not editable does not open it.
+        """
         return self.standard and not self.editable
 
 
-# Oomnitza's OpenAPI document, schema "User": the fields of every instance. `external_id` and the like are text there.
+# Fields of every instance (OpenAPI document, schema "User", where `external_id` and the like are text).
 _STANDARD = {
     "username": ("User Name", Kind.TEXT, "USER"),
     "email": ("Email", Kind.TEXT, "EMAIL"),
@@ -114,7 +120,7 @@ _STANDARD = {
     "uid": ("UID", Kind.NUMBER, None),
     "version": ("Version", Kind.TEXT, None),
 }
-# Kept by the server. `user_id` is its key, the others are its own records of a person.
+# Fields that the server sets: the key `user_id`, and its own data about a person.
 SERVER_KEPT = frozenset({"user_id", "uid", "version", "creation_date", "change_date", "created_by", "changed_by"})
 _UNIQUE = frozenset({"username", "email", "user_id"})
 
@@ -125,14 +131,17 @@ NAMES = frozenset({"username", "email", "first_name", "last_name", "full_name"})
 
 
 def _flag(value: Any, default: bool) -> bool:
-    """Read a flag of the metadata: "1" / "0" or "true" / "false" (which of them is open), or a JSON boolean."""
+    """Read a flag: "1" / "0" or "true" / "false", or a JSON boolean.
+
+    It is not documented which of them the metadata uses.
+    """
     if isinstance(value, str):
         return value.strip().lower() in ("1", "true", "yes") if value.strip() else default
     return default if value is None else bool(value)
 
 
 def _kind(data_type: Any) -> Kind:
-    """Read a data type. Their names are not documented, so what they hold decides."""
+    """Return the kind of a data type, by parts of its undocumented name."""
     name = str(data_type or "").lower()
     for kind, marks in (
         (Kind.UNKNOWN, ("enum", "list", "drop", "select")),
@@ -147,9 +156,9 @@ def _kind(data_type: Any) -> Kind:
 
 
 def _is_editable(name: str, flag: Any) -> bool:
-    """Return whether a field may be written, to a new person at least."""
+    """Return whether a field may be written, at least to a new person."""
     if name == "username":
-        # "Cannot be edited" is true of those who are there: writers/changes.py leaves theirs alone. A new person needs one.
+        # "Cannot be edited" applies to existing people only (see writers/changes.py); a new person needs one.
         return True
     return _flag(flag, default=True) and name not in SERVER_KEPT
 
@@ -160,7 +169,7 @@ def _length(value: Any) -> int | None:
 
 
 def _choices(searchhelp: Any, kind: Kind) -> Choices | None:
-    """Read the list of a drop-down. None if there is none, or the type of the field needs none."""
+    """Return the list of a drop-down; None if there is none or the kind needs none."""
     if not isinstance(searchhelp, list) or kind in (Kind.BOOLEAN, Kind.DATE):
         return None
     pairs = []
@@ -195,22 +204,25 @@ def _standard_fields() -> dict[str, PersonField]:
 
 @dataclass(frozen=True)
 class PersonSchema:
-    """The person fields of an instance and its roles."""
+    """Person fields and roles of an instance."""
 
     fields: Mapping[str, PersonField]
     roles: Mapping[str, str] = field(default_factory=dict)
-    """Role id -> name; empty where the instance does not tell."""
+    """Role id -> name; empty if the instance does not report them."""
     known: bool = True
     """Whether the instance reports its fields; if not, a field that is missing here may still exist."""
 
     @classmethod
     def unknown(cls) -> PersonSchema:
-        """The fields of every instance, for one that does not tell its own."""
+        """Return the fields of every instance, for one that does not report its own."""
         return cls(_standard_fields(), known=False)
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> PersonSchema:
-        """Read the answer of `GET /api/v3/users/meta` (OpenAPI schema "PersonSchema fields"): field id -> description."""
+        """Parse the response of `GET /api/v3/users/meta`: field id -> description.
+
+        The OpenAPI document calls the schema "PersonSchema fields".
+        """
         standard = _standard_fields()
         fields: dict[str, PersonField] = {}
         for name, entry in document.items():
@@ -238,11 +250,11 @@ class PersonSchema:
         helps = role.get("searchhelp") if isinstance(role, Mapping) else None
         helps = helps if isinstance(helps, list) else []
         roles = {str(h["key"]): str(h.get("value", "")) for h in helps if isinstance(h, Mapping) and "key" in h}
-        # A field that every instance has may be written even where the page leaves it out.
+        # Fields that every instance has may be written even if the response omits them.
         return cls({**standard, **fields}, roles)
 
     def mandatory(self) -> list[PersonField]:
-        """Return the fields that a new person must have: those of every instance, and those that this one needs."""
+        """Return the fields that a new person must have, in every instance or in this one."""
         return [
             each
             for each in self.fields.values()
@@ -250,13 +262,13 @@ class PersonSchema:
         ]
 
     def edit_only(self) -> frozenset[str]:
-        """Return the fields that the metadata says are not editable."""
+        """Return the fields that the metadata calls not editable."""
         return frozenset(name for name, each in self.fields.items() if not each.editable)
 
     def role_id(self, given: float | str) -> int:
         """Return the id of a role that is given by id or by name.
 
-        Raises ValueError, with a sentence, where there is no such role, or a name is given and the instance does not tell its roles.
+        Raises ValueError if there is no such role, or if a name is given and the instance does not report its roles.
         """
         text = str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
         if text in self.roles and text.isdecimal():
@@ -265,10 +277,10 @@ class PersonSchema:
         if len(named) == 1 and named[0].isdecimal():
             return int(named[0])
         if len(named) > 1:
-            raise ValueError(f"there are several roles named {text!r}; give the id of the one that is meant")
+            raise ValueError(f"there are several roles named {text!r}; give the role's id")
         if self.roles:
             known = ", ".join(f"{name} ({key})" for key, name in list(self.roles.items())[:20])
             raise ValueError(f"there is no role {text!r}; there are {known}")
         if text.isdecimal():
             return int(text)
-        raise ValueError(f"this Oomnitza does not tell its roles by name; give the role's id instead of {text!r}")
+        raise ValueError(f"this Oomnitza does not report its roles by name; give the role's id instead of {text!r}")

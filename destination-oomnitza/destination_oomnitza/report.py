@@ -1,4 +1,4 @@
-"""The report of a sync: counts by stream and outcome, and the reasons of rejected and skipped records."""
+"""Report of a sync: counts by outcome, and reasons of unwritten records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from destination_oomnitza.masking import masked
 logger = logging.getLogger("airbyte")
 
 MAX_REJECTED = 50
-"""Rejected records that are logged one by one; further ones are counted by their reason."""
+"""Number of rejected records that are logged one by one; further ones are counted by reason."""
 MAX_SKIPPED = 10
-"""Skipped records of a stream that are logged for each reason."""
+"""Number of skipped records of a stream that are logged for each reason."""
 MAX_EXAMPLES = 10
 _MAX_REASONS = 100
 _MAX_IGNORED = 50
@@ -26,7 +26,7 @@ _MAX_REASON = 500
 
 
 class Outcome(Enum):
-    """What became of one record, in Oomnitza's words."""
+    """Outcome of one record, in Oomnitza's words."""
 
     ADDED = "added"
     UPDATED = "updated"
@@ -36,7 +36,7 @@ class Outcome(Enum):
 
 
 class SkipReason(str, Enum):
-    """Why a record was skipped: the name in the sync report."""
+    """Reason to skip a record, as the sync report names it."""
 
     FILTERED = "filtered"
     NO_SYNC_KEY = "no_sync_key"
@@ -49,7 +49,7 @@ _BECAUSE = {
     SkipReason.FILTERED: "the record filter is not true for it",
     SkipReason.NO_SYNC_KEY: "it has no value for a sync key",
     SkipReason.INACTIVE_UNKNOWN: "its account is inactive, and its person is not in Oomnitza",
-    SkipReason.WRITE_MODE: "the write mode leaves its person alone",
+    SkipReason.WRITE_MODE: "the write mode does not write its person",
     SkipReason.SUPERSEDED: "a later record is of the same person",
 }
 SAAS_COUNTS = ("assigned", "activated", "deactivated", "roles_changed")
@@ -57,7 +57,10 @@ _OPEN = "open"
 
 
 class Report:
-    """Counts what became of the records, from any thread, and logs rejected and skipped ones, a bounded number of each."""
+    """Counts outcomes, and logs rejected and skipped records. Thread-safe.
+
+    The number of logged records is bounded.
+    """
 
     def __init__(self, streams: Iterable[str], test_run: bool = False) -> None:
         self._test_run = test_run
@@ -76,17 +79,17 @@ class Report:
             self._counts[stream][outcome.value] += number
 
     def count_saas(self, stream: str, what: str, number: int = 1) -> None:
-        """Count what was done to SaaS users: one of SAAS_COUNTS."""
+        """Count changes of SaaS users: one of SAAS_COUNTS."""
         with self._lock:
             self._counts[stream][what] += number
 
     def leave_open(self, stream: str, number: int) -> None:
-        """Count records that were handed over, and of which Oomnitza has not yet reported what became of them."""
+        """Count records that were sent, but whose outcome Oomnitza has not reported yet."""
         with self._lock:
             self._counts[stream][_OPEN] += number
 
     def skip(self, stream: str, reason: SkipReason, name: Callable[[], str]) -> None:
-        """Count a skipped record; name it in the log if it is among the first of its reason."""
+        """Count a skipped record, and log it if it is among the first of its reason."""
         with self._lock:
             counts = self._counts[stream]
             counts[Outcome.SKIPPED.value] += 1
@@ -96,7 +99,7 @@ class Report:
             logger.info(f"Skipped ({reason.value}): {stream}, {_short(masked(name()))}: {_BECAUSE[reason]}")
 
     def count_skipped(self, stream: str, reason: SkipReason, number: int) -> None:
-        """Count skipped records whose names are not known here."""
+        """Count skipped records that cannot be named."""
         with self._lock:
             self._counts[stream][Outcome.SKIPPED.value] += number
             self._counts[stream][reason.value] += number
@@ -115,7 +118,7 @@ class Report:
             logger.error(f"Rejected: {stream}, {_short(key)}: {reason}")
 
     def ignore(self, what: str, where: str = "") -> None:
-        """Note input that is no record: logged when it first comes, with the place, and counted."""
+        """Count input that is no record; the first of each kind is logged."""
         with self._lock:
             if what not in self._ignored and len(self._ignored) >= _MAX_IGNORED:
                 what = "more input of other kinds"
@@ -125,7 +128,7 @@ class Report:
             logger.warning(f"Ignored: {what}{where}. More of the same are counted at the end.")
 
     def example(self, stream: str, key: str, what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        """Keep an example of what a test run would change, field by field; the first ten are logged."""
+        """Keep an example of a change in a test run; the first ten are logged."""
         if not self._test_run:
             return
         with self._lock:
@@ -134,24 +137,27 @@ class Report:
                 self._examples.append("\n".join([f"  {stream}, {key} would be {what}:", *lines]))
 
     def keep_otherwise(self, stream: str, key: str, name: str, sent: Any, kept: Any) -> None:
-        """Note that Oomnitza keeps another value of a field than was sent. The first is the example of its field."""
+        """Note that Oomnitza stored another value than was sent.
+
+        The first one of each field is logged as an example.
+        """
         with self._lock:
             self._kept[stream, name] += 1
             if self._kept[stream, name] == 1:
                 self._kept_examples[stream, name] = masked(f"{_short(key)}: sent {_short(sent)}, kept {_short(kept)}")
 
     def rejected(self) -> int:
-        """Return how many records were rejected."""
+        """Return the number of rejected records."""
         return self._rejected
 
     def all_rejected(self) -> bool:
-        """Return whether there were records, and every one of them was rejected."""
+        """Return whether there were records and all of them were rejected."""
         total: Counter[str] = sum(self._counts.values(), Counter())
         others = [_OPEN, *(outcome.value for outcome in Outcome if outcome is not Outcome.FAILED)]
         return total[Outcome.FAILED.value] > 0 and not any(total[each] for each in others)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counts as the sync report has them."""
+        """Return the counts in the form of the sync report."""
         return {
             stream: {
                 **{outcome.value: counts[outcome.value] for outcome in Outcome},
@@ -162,7 +168,7 @@ class Report:
         }
 
     def finish(self) -> None:
-        """Log what was only counted, and the examples of a test run."""
+        """Log the totals, and the examples of a test run."""
         for reason, number in self._unnamed.most_common():
             logger.error(f"Rejected: {number} more: {reason}")
         for what, number in self._ignored.items():
@@ -170,21 +176,24 @@ class Report:
                 logger.warning(f"Ignored: {what}, {number} times.")
         for (stream, name), number in self._kept.items():
             logger.warning(
-                f"Oomnitza keeps another {name} than was sent, for {number} people of {stream}, for example "
+                f"Oomnitza stores another {name} than was sent, for {number} people of {stream}, for example "
                 f"{self._kept_examples[stream, name]}. The field is written in every sync."
             )
         if self._test_run:
             logger.info(
-                "Test run: nothing was written, so no state is acknowledged, and the next sync brings all of it again.\n"
+                "Test run: nothing was written, so no state is acknowledged, and the next sync sends all records again.\n"
                 + "\n".join(self._examples)
             )
 
     def message(self) -> dict[str, Any]:
-        """Return the sync report as a LOG message, unmasked: it holds counts and no secret, and a mask could break its JSON."""
+        """Return the sync report as a LOG message.
+
+        It is not masked: it has counts and no secret, and a mask could break its JSON.
+        """
         return {"type": "LOG", "log": {"level": "INFO", "message": json.dumps({"sync_report": self.as_dict()})}}
 
 
 def _short(value: Any, longest: int = _MAX_VALUE) -> str:
     text = "(empty)" if value is None or value == "" else str(value)
-    text = text.encode(errors="replace").decode()  # half a surrogate pair is no text, and cannot be logged
+    text = text.encode(errors="replace").decode()  # half a surrogate pair cannot be encoded
     return text if len(text) <= longest else text[:longest] + "…"

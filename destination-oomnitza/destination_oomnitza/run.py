@@ -1,4 +1,4 @@
-"""The command line: `destination-oomnitza`."""
+"""Command line of the destination: `destination-oomnitza`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from destination_oomnitza.errors import transient_error
 from destination_oomnitza.protocol.messages import send_error
 
 GRACE = 5.0
-"""Seconds after SIGTERM in which the command may end by itself; a request that is under way can take longer."""
+"""Seconds that the command has to end by itself after SIGTERM; a running request can take longer."""
 LAST_WORDS = 1.0
-"""Seconds after that, in which it may send its TRACE message."""
+"""Seconds that it then has to send its TRACE message."""
 
 
 def run() -> None:
-    """Run one command. The exit status is 0 on success, and 1 after a TRACE ERROR message."""
-    logging.raiseExceptions = False  # a line of the log that nobody reads any more must not become a traceback
+    """Run one command; exit with 0 on success, and with 1 after a TRACE ERROR message."""
+    logging.raiseExceptions = False  # a log line after the output was closed must not cause a traceback
     if sys.__stdout__ is None:
         _end_unheard("The output is closed, so no message can be sent.")
     cancellation = Cancellation()
@@ -42,18 +42,18 @@ def run() -> None:
             except Exception as error:
                 _fail(_explained(error))
     except BrokenPipeError:
-        os._exit(1)  # nobody reads any more
+        os._exit(1)  # the reader has closed the output
     except OSError as error:
         _end_unheard(f"The output cannot be written ({error.strerror}).")
 
 
 def _explained(error: Exception) -> AirbyteTracedException:
-    if isinstance(error, OSError) and error.errno is not None:  # those of requests have no number
+    if isinstance(error, OSError) and error.errno is not None:  # an OSError of requests has no number
         return transient_error(
-            f"The output cannot be written ({error.strerror}). What was acknowledged is in Oomnitza."
+            f"The output cannot be written ({error.strerror}). Records acknowledged before that are in Oomnitza."
         )
     return AirbyteTracedException(
-        message="The destination failed by a fault of its own. What was acknowledged is in Oomnitza. "
+        message="The destination failed because of a bug. Records acknowledged before the error are in Oomnitza. "
         "Please report this with the log.",
         internal_message=f"{type(error).__name__}: {error}",
         failure_type=FailureType.system_error,
@@ -62,24 +62,27 @@ def _explained(error: Exception) -> AirbyteTracedException:
 
 
 def _end_unheard(sentence: str) -> NoReturn:
-    """End at once: the interpreter would try once more to write to the output, and fail with words of its own."""
+    """Write a sentence to standard error, and end at once.
+
+    The interpreter would try to write to the output again, and report that failure in its own words.
+    """
     with suppress(OSError):
         os.write(2, f"{sentence}\n".encode())
     os._exit(1)
 
 
 def _fail(error: AirbyteTracedException) -> NoReturn:
-    """Send the TRACE ERROR message and end at once: requests that are still under way must not keep the process."""
+    """Send the TRACE ERROR message, and end without waiting for running requests."""
     send_error(error)
-    # Whoever sends a state holds this lock, so that no line is cut in the middle.
+    # A thread that sends a state holds this lock, so no line is cut.
     PRINT_BUFFER.lock.acquire(timeout=GRACE)
     os._exit(1)
 
 
 def _cancel_on_signals(cancellation: Cancellation) -> None:
-    """Cancel the command on SIGTERM and SIGINT, and end the process if that does not.
+    """Cancel the command on SIGTERM and SIGINT; end the process if that fails.
 
-    A thread waits for them: a handler would run in the main thread, which could be in the middle of waiting for that very event.
+    A thread waits for the signals: a handler would run in the main thread, which may be waiting for that very event.
     """
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -87,12 +90,12 @@ def _cancel_on_signals(cancellation: Cancellation) -> None:
     def wait() -> None:
         signal.sigwait(signals)
         stopped = transient_error(
-            "The sync was stopped from outside. What was acknowledged is in Oomnitza; the next sync does the rest.",
+            "The sync was stopped from outside. Records acknowledged before that are in Oomnitza; the next sync writes the rest.",
             "SIGTERM or SIGINT",
         )
         cancellation.cancel(stopped)
         time.sleep(GRACE)
-        # Where nobody reads any more, whoever sends a state waits for ever, and keeps the lock that the message needs.
+        # If the output is not read any more, a thread that sends a state blocks and keeps the lock that the message needs.
         last = threading.Timer(LAST_WORDS, os._exit, [1])
         last.daemon = True
         last.start()

@@ -1,4 +1,4 @@
-"""One write, put together: the client, the plans of the streams, the writer, the checkpoints and the pipeline."""
+"""Puts one write together: client, plans, writer, checkpoints and pipeline."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def run_sync(
     cancellation: Cancellation | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> None:
-    """Write the records of all lines, and send the sync report, however the sync ends.
+    """Write the records of all lines, and send the sync report in any case.
 
     Args:
         config: The configuration.
         streams: The streams of the configured catalog.
-        lines: The messages, as they are read; an empty list means that the source is silent.
-        send: Takes the STATE messages that are acknowledged, and at the end the sync report, a LOG message.
-        cancellation: Ends the sync from outside; cancelled if the sync fails.
-        retry_policy: How long Oomnitza is waited for.
+        lines: The messages as they are read; an empty list means that the source is silent.
+        send: Sends the acknowledged STATE messages and, at the end, the sync report as a LOG message.
+        cancellation: Ends the sync from outside; is cancelled if the sync fails.
+        retry_policy: The time-outs and waits of requests.
 
     Raises:
         AirbyteTracedException: The sync failed; records acknowledged before are in Oomnitza.
@@ -69,13 +69,14 @@ def run_sync(
     cancellation = cancellation or Cancellation()
     report = Report([stream.title for stream in streams], config.test_run)
     try:
-        # Over ingest, Oomnitza itself makes the test run.
+        # With connector ingest, Oomnitza itself does the test run.
         reads_only = config.test_run and capabilities(config.write_method).reads_people
         client = (ReadOnlyClient if reads_only else Client)(config, retry_policy, cancellation)
         _write(config, streams, lines, send, client=client, report=report, cancellation=cancellation)
-    except RequestRejected as rejected:  # of a request that is about no record, or it would have been counted
+    except RequestRejected as rejected:  # of a request for no single record; those are counted as rejected
         raise config_error(
-            f"Oomnitza refused a request (HTTP {rejected.status}): {rejected}. What was acknowledged stays."
+            f"Oomnitza rejected a request (HTTP {rejected.status}): {rejected}. "
+            "Records acknowledged before the error are in Oomnitza."
         ) from None
     finally:
         report.finish()
@@ -121,14 +122,14 @@ def _write(
             client.write_access.raise_if_none()
             _fail_if_unwritten(config, report, keys)
         except BaseException as error:
-            cancellation.cancel(error)  # what is still waiting for another try must not go on
+            cancellation.cancel(error)  # ends requests that wait for their next attempt
             raise
         checkpoints.conclude(end.broken)
 
 
 @contextmanager
 def _executor(num_workers: int) -> Iterator[Executor]:
-    """Yield an executor; what is under way at the end is not waited for."""
+    """Yield an executor; do not wait for running batches at the end."""
     executor = ThreadPoolExecutor(num_workers, thread_name_prefix="batch")
     try:
         yield executor
@@ -141,7 +142,7 @@ def _withhold(state: dict[str, Any]) -> None:
 
 
 def _plans(config: Config, streams: Sequence[Stream], client: Client) -> list[StreamPlan]:
-    """Sign in, and plan the streams by what the instance reports; the log shows the mapping of each."""
+    """Sign in, plan the streams, and log the mapping of each."""
     client.sign_in()
     schema = read_person_schema(client)
     plans = plan_streams(config, schema, streams, read_mappings(client, config.integrations))
@@ -153,19 +154,22 @@ def _plans(config: Config, streams: Sequence[Stream], client: Client) -> list[St
 
 
 def read_person_schema(client: Client) -> PersonSchema:
-    """Read the instance's person fields; the standard ones if it does not report them. Raises as Client.get."""
+    """Return the instance's person fields, or the standard ones if it reports none.
+
+    Raises as Client.get.
+    """
     try:
         document = client.get(f"{USERS}/meta", keyed=True).json
     except RequestRejected as rejected:
         logger.info(
-            f"This Oomnitza does not tell its fields ({rejected.status}): only standard fields are mapped by smart mapping."
+            f"This Oomnitza does not report its fields (HTTP {rejected.status}), so smart mapping maps standard fields only."
         )
         return PersonSchema.unknown()
     return PersonSchema.parse(document) if isinstance(document, dict) and document else PersonSchema.unknown()
 
 
 def log_mapping(plan: StreamPlan) -> None:
-    """Log the mapping in force as a table, so that nobody has to guess."""
+    """Log the mapping of a stream as a table, with its remarks and warnings."""
     if plan.mapping.rules:
         logger.info(f"Mapping of {plan.stream.title}:\n{mapping_table(plan)}")
     for remark in plan.remarks:
@@ -177,7 +181,7 @@ def log_mapping(plan: StreamPlan) -> None:
 def _writer(
     config: Config, client: Client, report: Report, cancellation: Cancellation, plans: Sequence[StreamPlan]
 ) -> Writer:
-    """Choose the writer; nothing else does."""
+    """Return the writer of the write method."""
     if isinstance(config.write_method, IngestWriting):
         runs = IngestRuns(client, config.write_method, config.test_run, sleep=cancellation.sleep)
         return IngestWriter(client, runs, config.write_method, report)
@@ -189,7 +193,10 @@ def _writer(
 def _applications(
     options: RestWriting, client: Client, report: Report, plans: Sequence[StreamPlan]
 ) -> dict[StreamKey, Application]:
-    """Return the SaaS application of each stream that keeps one; streams that name the same one share it."""
+    """Return the SaaS application of each stream that writes to one.
+
+    Streams that name the same application share it.
+    """
     made: dict[tuple[str | None, str], SaasApplication] = {}
     streams: dict[SaasApplication, list[StreamPlan]] = {}
     for plan in plans:
@@ -214,11 +221,11 @@ def _fail_if_unwritten(config: Config, report: Report, keys: SyncKeyWatch) -> No
         raise keyless
     if report.all_rejected():
         raise config_error(
-            f"Oomnitza, or the mapping, rejected every record ({report.rejected()}). The log has the reasons; "
-            "most often a field mapping or a role is wrong."
+            f"Oomnitza or the mapping rejected every record ({report.rejected()}). See the reasons in the log; "
+            "the usual cause is a wrong field mapping or role."
         )
     if report.rejected() and config.on_failed_record == "fail_after_sync":
         raise config_error(
-            f"Rejected records: {report.rejected()}. All the others are written. The log has the reasons. "
-            "The next sync brings the rejected records again."
+            f"Rejected records: {report.rejected()}. All others are written. See the reasons in the log. "
+            "The next sync sends the rejected records again."
         )

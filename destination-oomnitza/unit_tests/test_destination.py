@@ -53,7 +53,7 @@ def test_check_with_an_unexpected_error_answers(http: requests_mock.Mocker, monk
     monkeypatch.setattr(module, "plan_check", fail)
     status, message = check(CONFIG)
     assert status is Status.FAILED
-    assert "fault of this connector" in message
+    assert "bug in this connector" in message
     assert "made-up-token" not in message
 
 

@@ -195,11 +195,11 @@ def test_an_unknown_role_names_those_that_there_are(given: Any) -> None:
 
 def test_two_roles_of_one_name() -> None:
     twins = [{"key": "1", "value": "Employee"}, {"key": "2", "value": "employee"}]
-    with pytest.raises(ValueError, match="several roles named 'Employee'; give the id"):
+    with pytest.raises(ValueError, match="several roles named 'Employee'; give the role's id"):
         PersonSchema.parse({"role": {"searchhelp": twins}}).role_id("Employee")
 
 
 def test_without_metadata_a_role_is_given_by_its_id() -> None:
     assert PersonSchema.unknown().role_id("25") == 25
-    with pytest.raises(ValueError, match="does not tell its roles by name; give the role's id instead of 'Employee'"):
+    with pytest.raises(ValueError, match="does not report its roles by name; give the role's id instead of 'Employee'"):
         PersonSchema.unknown().role_id("Employee")

@@ -63,10 +63,10 @@ def test_values_kept_otherwise_are_said_once_a_field(log: pytest.LogCaptureFixtu
         report.keep_otherwise("users", f"email=p{number}@acme.example", "position", f"boss {number}", f"Boss {number}")
     report.keep_otherwise("users", "email=ada@acme.example", "address", "made-up-token", None)
     report.finish()
-    assert lines(log, "Oomnitza keeps another") == [
-        "Oomnitza keeps another position than was sent, for 12 people of users, for example email=p0@acme.example: "
+    assert lines(log, "Oomnitza stores another") == [
+        "Oomnitza stores another position than was sent, for 12 people of users, for example email=p0@acme.example: "
         "sent boss 0, kept Boss 0. The field is written in every sync.",
-        "Oomnitza keeps another address than was sent, for 1 people of users, for example email=ada@acme.example: "
+        "Oomnitza stores another address than was sent, for 1 people of users, for example email=ada@acme.example: "
         "sent ****, kept (empty). The field is written in every sync.",
     ]
 

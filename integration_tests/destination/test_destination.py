@@ -297,7 +297,7 @@ def test_a_check_answers_in_time_whatever_the_server_does(behave: Callable[[sock
     assert status == "FAILED"
     assert time.monotonic() - started < 3
     assert message.endswith(".")
-    assert "fault of this connector" not in message
+    assert "bug in this connector" not in message
     assert "made-up-token" not in message
 
 

@@ -92,8 +92,8 @@ def test_what_the_server_keeps_otherwise_is_said_once_a_field(sandbox: Sandbox) 
     for outcome in ("added", "updated"):
         counts, log = sync(sandbox, *records)
         assert counts == {outcome: 3}
-        (said,) = [line for line in log.splitlines() if "Oomnitza keeps another" in line]
-        assert "keeps another position than was sent, for 3 people of users, for example email=p" in said
+        (said,) = [line for line in log.splitlines() if "Oomnitza stores another" in line]
+        assert "stores another position than was sent, for 3 people of users, for example email=p" in said
         assert "sent head of it, kept Head Of It" in said
 
 

@@ -11,10 +11,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 80
 QUESTIONS = re.compile(r"(?:What|Who|Where|Whose|How)\b")
 # Folders that keep the form; at the end the whole tree.
-FOLDERS = tuple(
-    f"destination-oomnitza/destination_oomnitza/{name}"
-    for name in ("api", "config", "mapping", "pipeline", "planning", "protocol", "writers")
-)
+FOLDERS = ("destination-oomnitza/destination_oomnitza",)
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, str]]:

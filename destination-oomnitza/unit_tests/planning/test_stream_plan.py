@@ -127,7 +127,7 @@ def test_standard_key_that_is_not_unique_here_is_a_mistake(mistakes: Mistakes) -
 def test_plan_without_metadata_accepts_any_field(plan: Plan, mistakes: Mistakes) -> None:
     made = plan(instance=PersonSchema.unknown(), sync_keys=["badge"], field_mapping=[{"field": "badge", "value": "n"}])
     assert made.mapping.sync_keys == ("badge",)
-    assert "does not tell its roles by name" in mistakes(instance=PersonSchema.unknown(), default_role="Employee")
+    assert "does not report its roles by name" in mistakes(instance=PersonSchema.unknown(), default_role="Employee")
 
 
 @pytest.mark.parametrize("key", ["email or 1 eq 1", "email]", "a b", 'x"'])
