@@ -1,4 +1,7 @@
-"""Weighs what a template builds without a filter, through filters of `template_limits.py`."""
+"""Weighs the values that a template builds outside its filters and calls.
+
+The weighing itself is done by filters of `template_limits.py`.
+"""
 
 from __future__ import annotations
 

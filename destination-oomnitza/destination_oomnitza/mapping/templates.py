@@ -198,7 +198,7 @@ def _rendering(record: Mapping[str, Any], paths: Iterable[str]) -> Iterator[None
 
 
 def _failure(error: Exception, record: Mapping[str, Any], paths: Iterable[str]) -> str:
-    """Return what fails, the fields that the record lacks, and what to write in their place."""
+    """Return the reason: what fails, the record's missing fields, and the fix."""
     subject, cause = "the template fails", f"{type(error).__name__}: {error}"
     if isinstance(error, FilterFailed):
         subject, cause = f"the filter {error.name} fails", str(error)

@@ -1,4 +1,4 @@
-"""The files that a command is given."""
+"""Reads the files that a command is given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from destination_oomnitza.errors import config_error
 
 
 def read_json(path: str, kind: str) -> Any:
-    """Return the JSON of a file. Raises AirbyteTracedException (config_error) with the line and column of what is wrong."""
+    """Return the JSON of a file.
+
+    Raises AirbyteTracedException (config_error), with the line and column of the mistake.
+    """
     try:
         content = Path(path).read_bytes()
         return json.loads(content)
