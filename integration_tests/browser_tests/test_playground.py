@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
+import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,9 @@ from integration_tests.harness.example import furnish
 from integration_tests.playground import Playground
 from integration_tests.playground.exports import export
 from integration_tests.playground.listing import Column, Listing
+from integration_tests.playground.run_log import NamedRecord, named_records, read_report
+from integration_tests.playground.runs import Run
+from integration_tests.playground.values import shown
 from integration_tests.sandbox import Sandbox
 
 PAGES = ("/people", "/software/saas/slack/users", "/runs", "/slack")
@@ -65,8 +72,8 @@ def test_run_tells_who_was_changed_and_how(playground: Playground) -> None:
     post(playground, f"/slack/{ada}/deactivate", editing=grace, title="Rear <Admiral>")
     post(playground, "/slack/invite", real_name="Dana Barrett", email="dana@acme.example")
     assert "title changed" in get(playground, "/slack")
-    forecast = get(playground, f"/slack/{grace}")
-    assert "<mark>Rear &lt;Admiral&gt;</mark>" in forecast and "updated" in forecast
+    ahead = get(playground, f"/slack/{grace}")
+    assert "<mark>Rear &lt;Admiral&gt;</mark>" in ahead and "The next sync changes 1 field." in ahead
     assert post(playground, "/sync").headers["location"] == "/runs"
     assert "under way" in get(playground, "/runs")
     playground.runs.wait(240)
@@ -80,6 +87,110 @@ def test_run_tells_who_was_changed_and_how(playground: Playground) -> None:
     rows = requests.get(playground.sandbox.oomnitza_url + "/people.json?q=grace", timeout=10).json()
     assert [row["Position"] for row in rows] == ["Rear <Admiral>"]
     assert "History" in get(playground, f"/people/{person(playground, 'Grace Hopper')}")
+
+
+def test_rejected_member_has_the_reason_in_their_history(playground: Playground) -> None:
+    conan = member(playground, "Conan O'Brien")
+    playground.runs.all.append(
+        Run(
+            1,
+            datetime.now(timezone.utc),
+            Path(),
+            60,
+            9,
+            1,
+            finished=datetime.now(timezone.utc),
+            named=[NamedRecord("users", "", "Username is in use already.", "Conan O'Brien", conan)],
+        )
+    )
+    furnish(playground.sandbox)
+    page = get(playground, f"/slack/{conan}")
+    assert "Rejected" in page and "A test run cannot foresee what Oomnitza rejects" in page
+
+
+def test_person_page_shows_every_rule_and_the_next_sync(playground: Playground) -> None:
+    furnish(playground.sandbox)
+    page = get(playground, f"/slack/{member(playground, 'Grace Hopper')}")
+    assert "The next sync adds this person." in page
+    for field, written in (
+        ("Role", "Employee"),
+        ("Email", "grace.hopper@acme.example.com"),
+        ("Slack Billing Active", "yes"),
+        ("Slack role", "Primary Owner"),
+    ):
+        assert f"<mark>{written}</mark>" in page.partition(f">{field}</td>")[2].partition("</tr>")[0]
+    gone = get(playground, f"/slack/{member(playground, 'Left With Address')}")
+    assert "The next sync skips this member: its account is inactive" in gone
+
+
+def test_new_name_is_new_first_and_last_name(playground: Playground) -> None:
+    """Slack takes both from the full name, and so does the next sync."""
+    grace = member(playground, "Grace Hopper")
+    post(playground, "/slack/edits", editing=grace, real_name="Amazing Grace")
+    profile = playground.sandbox.slack.workspace.members[grace]["profile"]
+    assert (profile["first_name"], profile["last_name"]) == ("Amazing", "Grace")
+
+
+def test_invited_member_has_no_value_that_nobody_entered(playground: Playground) -> None:
+    post(playground, "/slack/invite", real_name="Dana Barrett", email="dana@acme.example")
+    profile = playground.sandbox.slack.workspace.members[member(playground, "Dana Barrett")]["profile"]
+    entered = ("real_name", "real_name_normalized", "first_name", "last_name", "email", "display_name_normalized")
+    others = {name: value for name, value in profile.items() if name not in entered and not name.startswith("image_")}
+    assert not any(others[name] for name in others.keys() - {"avatar_hash", "team"})
+
+
+def test_members_are_a_sum_that_adds_up(playground: Playground) -> None:
+    post(playground, "/slack/invite", real_name="Dana Barrett", email="dana@acme.example")
+    total, *parts = map(int, re.findall(r"\d+(?= (?:members|active|deactivated|bots))", get(playground, "/slack")))
+    assert total == 61 == sum(parts)
+
+
+def test_unused_seats_are_one_link_away(playground: Playground) -> None:
+    furnish(playground.sandbox)
+    add, now = playground.sandbox.oomnitza.add_person, int(time.time())
+    for name, paid, days in (("Idle Paid", True, 91), ("Idle Free", False, 91), ("Busy Paid", True, 89)):
+        add(first_name=name, slack_billing_active=paid, slack_last_login=now - days * 86_400)
+    link = re.search(
+        r'href="([^"]+)">Paid for, and no login for 90 days</a> <span class="quiet">1<', get(playground, "/people")
+    )
+    assert link
+    page = get(playground, html.unescape(link[1]))
+    assert "Idle Paid" in page and "Idle Free" not in page and "Busy Paid" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("role", 25, "Employee"),
+        ("role", "25", "Employee"),
+        ("slack_billing_active", 1, "yes"),
+        ("slack_billing_active", "False", "no"),
+        ("slack_last_login", 1_700_000_000, "14 November 2023"),
+        ("slack_last_login", "2023-11-14T22:13:20Z", "14 November 2023"),
+        ("position", None, ""),
+        ("position", 7, "7"),
+        ("unknown", False, "False"),
+    ],
+)
+def test_value_is_shown_in_words(playground: Playground, name: str, value: object, text: str) -> None:
+    furnish(playground.sandbox)
+    assert shown(playground.sandbox.oomnitza.store.fields.get(name), value) == text
+
+
+def test_log_names_records_by_their_members() -> None:
+    grace = {"id": "U1", "name": "grace", "profile": {"real_name": "Grace Hopper", "email": "Grace@acme.example"}}
+    log = (
+        "Z destination-oomnitza INFO Skipped (no_sync_key): users, id=U1: it has no value: none\n"
+        "Z destination-oomnitza ERROR Rejected: users, email=grace@acme.example: is in use\n"
+        "Z destination-oomnitza ERROR Rejected: users, email=who@acme.example: is in use\n"
+        'Z destination-oomnitza INFO {"sync_report": {"users": {"added": 2}}}\n'
+    )
+    assert named_records(log, [grace]) == [
+        NamedRecord("users", "no_sync_key", "it has no value: none", "Grace Hopper", "U1"),
+        NamedRecord("users", "", "is in use", "Grace Hopper", "U1"),
+        NamedRecord("users", "", "is in use", "who@acme.example", ""),
+    ]
+    assert read_report(log) == {"users": {"added": 2}}
 
 
 def test_failed_run_has_the_connectors_words(playground: Playground) -> None:

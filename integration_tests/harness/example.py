@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from typing import Any
 
 from integration_tests.sandbox import Sandbox
 from integration_tests.sandbox.oomnitza.slack_setup import set_up_slack
+from integration_tests.sandbox.slack.members import Member, is_bot
+from integration_tests.sandbox.slack.people import EPOCH
 
 PEOPLE = 250
 CONNECTIONS = ("users", "activity")
@@ -13,8 +17,14 @@ CONNECTIONS = ("users", "activity")
 
 
 def furnish(sandbox: Sandbox) -> None:
-    """Set the instance up for Slack, with two people in it: one whom the first sync changes, and one in its way."""
+    """Set the instance up for Slack, with two people in it: one whom the first sync changes, and one in its way.
+
+    The newest login to Slack is today's, so that "no login for 90 days" is true of some people and not of all.
+    """
     set_up_slack(sandbox.oomnitza)
+    later = int(time.time()) - EPOCH
+    for login in sandbox.slack.workspace.logins:
+        login |= {name: login[name] + later for name in ("date_first", "date_last")}
     by_name = {member["profile"].get("real_name"): member for member in sandbox.slack.members()}
     sandbox.oomnitza.add_person(
         username="ada", email=by_name["Ada Lovelace"]["profile"]["email"], first_name="Ada", last_name="King"
@@ -25,6 +35,18 @@ def furnish(sandbox: Sandbox) -> None:
         first_name="Conan",
         last_name="Doyle",
     )
+
+
+def count_members(sandbox: Sandbox) -> str:
+    """Return how many members Slack has, as a sum that adds up."""
+    kinds = Counter(map(_kind, sandbox.slack.members()))
+    return f"{kinds.total()} members = {' + '.join(f'{number} {kind}' for kind, number in kinds.most_common())}"
+
+
+def _kind(member: Member) -> str:
+    if is_bot(member):
+        return "bots"
+    return "deactivated people" if member["deleted"] else "active people"
 
 
 def source_configuration(sandbox: Sandbox) -> dict[str, Any]:

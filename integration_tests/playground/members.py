@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from integration_tests.harness.example import count_members
 from integration_tests.playground.exports import export
 from integration_tests.playground.listing import Column, Listing, Row
+from integration_tests.playground.values import name_of
 from integration_tests.playground.view import View, form_of
 from integration_tests.sandbox import Sandbox
 from integration_tests.sandbox.slack.members import Member, is_bot
@@ -66,7 +68,7 @@ class Members:
         given = {name: value for name, value in given.items() if value != (profile.get(name) or "")}
         problem = self._problem(given, member["id"])
         if given and not problem:
-            self._sandbox.slack.set_profile(member["id"], **given)
+            self._sandbox.slack.set_profile(member["id"], **given, **_parts(given.get("real_name", "")))
             words = {"real_name": "name", "email": "e-mail address", "title": "title"}
             self.changed[member["id"]] = " and ".join(words[name] for name in given) + " changed"
         return problem
@@ -90,7 +92,7 @@ class Members:
     def _row(self, member: Member) -> Row:
         return {
             "id": member["id"],
-            "real_name": member["profile"].get("real_name") or member["name"],
+            "real_name": name_of(member),
             "email": member["profile"].get("email") or "",
             "title": member["profile"].get("title") or "",
             "kind": kind(member),
@@ -107,6 +109,7 @@ class Members:
             SLACK,
             status,
             listing=self._listing(request),
+            count=count_members(self._sandbox),
             edit=edit if edit in self._sandbox.slack.workspace.members else "",
             problem=problem,
             given=given,
@@ -131,6 +134,7 @@ class Members:
 
     async def _reactivate(self, request: Request) -> Response:
         def reactivate(slack: Any, member: Member) -> None:
+            # Slack keeps the address that it no longer lists: the sandbox makes all addresses in this way.
             slack.reactivate(member["id"], member["profile"].get("email") or f"{member['name']}@acme.example.com")
 
         return await self._switch(request, reactivate)
@@ -161,6 +165,12 @@ class Members:
         """Return to the list as it was searched, sorted and turned."""
         query = query if query.startswith("?") else ""
         return RedirectResponse(f"{SLACK}{query}#{quote(member)}", 303)
+
+
+def _parts(real_name: str) -> dict[str, str]:
+    """Return first and last name, which Slack takes from a full name that somebody changes; nothing without one."""
+    first, _, last = real_name.partition(" ")
+    return {"first_name": first, "last_name": last} if real_name else {}
 
 
 def kind(member: Member) -> str:

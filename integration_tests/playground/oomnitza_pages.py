@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,9 +13,10 @@ from starlette.routing import BaseRoute, Route
 from integration_tests.playground.exports import export
 from integration_tests.playground.listing import Column, Listing, Row
 from integration_tests.playground.runs import SAAS_NAME, Runs, Touch
+from integration_tests.playground.stories import SAAS_FIELDS, saas_value
+from integration_tests.playground.values import moment, shown
 from integration_tests.playground.view import View
 from integration_tests.sandbox import Sandbox
-from integration_tests.sandbox.oomnitza.fields import ROLES
 
 PEOPLE, SAAS = "/people", "/software/saas/slack/users"
 PEOPLE_COLUMNS = (
@@ -37,6 +39,11 @@ SAAS_COLUMNS = (
 )
 # Custom fields of the playground's instance; the second connection of the bundle fills them.
 LAST_LOGIN, BILLING_ACTIVE = "slack_last_login", "slack_billing_active"
+LONG_AGO = "over 90 days ago"
+UNUSED = {"paid_seat": "yes", "last_login": LONG_AGO}
+"""The seats that are paid for and not used, as parameters of the page of people."""
+
+Query = Mapping[str, str]
 
 
 class OomnitzaPages:
@@ -50,43 +57,46 @@ class OomnitzaPages:
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""
         return [
-            Route(PEOPLE, lambda request: self._show("people.html", self._people(request), request)),
-            Route(SAAS, lambda request: self._show("saas_users.html", self._saas_users(request), request)),
-            Route(f"{PEOPLE}.{{kind}}", lambda request: self._export(self._people(request), "people", request)),
-            Route(f"{SAAS}.{{kind}}", lambda request: self._export(self._saas_users(request), "saas-users", request)),
+            Route(PEOPLE, self._people_page),
+            Route(SAAS, self._saas_users_page),
+            Route(f"{PEOPLE}.{{kind}}", lambda it: self._export(self._people(it.query_params), "people", it)),
+            Route(f"{SAAS}.{{kind}}", lambda it: self._export(self._saas_users(it.query_params), "saas-users", it)),
         ]
 
-    def _people(self, request: Request) -> Listing:
-        touches = self._runs.people()
+    def _people_page(self, request: Request) -> Response:
+        listing, unused = self._people(request.query_params), self._people(UNUSED)
+        return self._view.show("people.html", PEOPLE, listing=listing, unused=unused)
+
+    def _saas_users_page(self, request: Request) -> Response:
+        return self._view.show("saas_users.html", SAAS, listing=self._saas_users(request.query_params))
+
+    def _people(self, query: Query) -> Listing:
+        touches, fields = self._runs.people(), self._sandbox.oomnitza.store.fields
         rows = [
             {
                 **{name: person.get(name) or "" for name in ("full_name", "email", "position", "phone_number")},
                 "user_id": person["user_id"],
-                "role": ROLES.get(person["role"], ""),
-                "paid_seat": _yes(person.get(BILLING_ACTIVE)),
+                "role": shown(fields["role"], person["role"]),
+                "paid_seat": shown(fields.get(BILLING_ACTIVE), person.get(BILLING_ACTIVE)),
                 "last_login": _ago(person.get(LAST_LOGIN)),
                 **_touched(touches.get(person["user_id"])),
             }
             for person in self._sandbox.oomnitza.people()
         ]
-        return Listing(PEOPLE, PEOPLE_COLUMNS, rows, request.query_params)
+        return Listing(PEOPLE, PEOPLE_COLUMNS, rows, query)
 
-    def _saas_users(self, request: Request) -> Listing:
+    def _saas_users(self, query: Query) -> Listing:
         touches = self._runs.saas_users()
         rows = [
             {
-                **{name: user[name] or "" for name in ("full_name", "email", "user_external_id")},
+                **{name: user[name] or "" for name in ("full_name", "email")},
                 "user_id": user["user_id"],
-                "roles": ", ".join(user["roles"]),
-                "active": "Active" if user["active"] else "Deactivated",
+                **{name: saas_value(user, name) for name in SAAS_FIELDS},
                 **_touched(touches.get(user["user_id"])),
             }
             for user in self._sandbox.oomnitza.saas_users(SAAS_NAME)
         ]
-        return Listing(SAAS, SAAS_COLUMNS, rows, request.query_params)
-
-    def _show(self, template: str, listing: Listing, request: Request) -> Response:
-        return self._view.show(template, listing.path, listing=listing)
+        return Listing(SAAS, SAAS_COLUMNS, rows, query)
 
     def _export(self, listing: Listing, name: str, request: Request) -> Response:
         kind = request.path_params["kind"]
@@ -100,17 +110,9 @@ def _touched(touch: Touch | None) -> Row:
     return {"run": touch.run, "action": touch.action, "fields": touch.fields, "touched": f"Sync {touch.run}: {word}"}
 
 
-def _yes(value: Any) -> str:
-    return "" if value in (None, "") else "yes" if str(value).lower() in ("1", "true", "yes") else "no"
-
-
 def _ago(value: Any) -> str:
     """Return how long ago a login was, as an administrator asks for it."""
     if value in (None, "", 0):
         return ""
-    try:
-        at = datetime.fromtimestamp(float(value), timezone.utc)
-    except ValueError:
-        at = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    days = (datetime.now(timezone.utc) - at) // timedelta(days=1)
-    return "within 30 days" if days <= 30 else "31 to 90 days ago" if days <= 90 else "over 90 days ago"
+    days = (datetime.now(timezone.utc) - moment(value)) // timedelta(days=1)
+    return "within 30 days" if days <= 30 else "31 to 90 days ago" if days <= 90 else LONG_AGO

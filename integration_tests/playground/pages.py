@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from integration_tests.playground.members import SLACK, Members
 from integration_tests.playground.oomnitza_pages import OomnitzaPages
 from integration_tests.playground.person import PersonPages
-from integration_tests.playground.runs import OUTCOMES, Run, Runs
+from integration_tests.playground.run_log import SKIPPED
+from integration_tests.playground.runs import OUTCOMES, PHASES, Run, Runs
 from integration_tests.playground.view import View, form_of
 from integration_tests.sandbox import Sandbox
 
@@ -62,7 +63,9 @@ class Playground:
 
     def _show(self, template: str, **what: Any) -> Response:
         figures = self.runs.progress() if self.runs.running else None
-        return self.view.show(template, RUNS, figures=figures, outcomes=OUTCOMES, **what)
+        return self.view.show(
+            template, RUNS, figures=figures, outcomes=OUTCOMES, phases=PHASES, skipped=SKIPPED, **what
+        )
 
     def _log(self, request: Request) -> Response:
         run = self._asked(request)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,31 +21,37 @@ from typing import Any
 
 from bundle.sync import REJECTED
 from integration_tests.harness.example import CONNECTIONS, destination_configuration, source_configuration
+from integration_tests.playground.run_log import NamedRecord, named_records, read_report
 from integration_tests.playground.stories import Story, person_stories, saas_stories
 from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox.slack.members import is_bot
 
 SAAS_NAME = "Slack"
 ROOT = Path(__file__).parents[2]
 OUTCOMES = ("added", "updated", "unchanged", "skipped", "failed")
-_REPORT = re.compile(r'\{"sync_report": .*\}')
-_NAMED = re.compile(r" (Rejected|Skipped \(\w+\)): \w+, (.+?): (.+)")
+PHASES = ("starting", "reading", "writing", "last logins and billing")
 
 
 @dataclass
 class Run:
-    """One run of the sync. `first` and `last` number its changes in the instance (the sandbox's `changes()`)."""
+    """One run of the sync, through both connections.
+
+    `first` and `last` number its changes in the instance (the sandbox's `changes()`).
+    """
 
     number: int
     started: datetime
     log: Path
+    members: int
+    bots: int
     first: int
     last: int = 0
     finished: datetime | None = None
+    connection: str = CONNECTIONS[0]
     status: str = "running"
     problem: str = ""
     report: dict[str, Any] = field(default_factory=dict)
-    rejected: list[tuple[str, str]] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    named: list[NamedRecord] = field(default_factory=list)
     stories: list[Story] = field(default_factory=list)
     saas_stories: list[Story] = field(default_factory=list)
 
@@ -59,6 +64,10 @@ class Run:
     def total(self) -> int:
         """How many records it took."""
         return sum(map(self.count, OUTCOMES))
+
+    def records(self, stream: str) -> int:
+        """Return how many records of a stream it took."""
+        return sum(self.report[stream][outcome] for outcome in OUTCOMES)
 
     def count(self, outcome: str) -> int:
         """Return how many records of all streams had an outcome."""
@@ -106,7 +115,15 @@ class Runs:
             if self.running or self._ended:
                 return False
             number = len(self.all) + 1
-            run = Run(number, datetime.now(timezone.utc), self._home / f"run-{number}.log", first=self._changes() + 1)
+            members = self._sandbox.slack.members()
+            run = Run(
+                number,
+                started=datetime.now(timezone.utc),
+                log=self._home / f"run-{number}.log",
+                members=len(members),
+                bots=sum(map(is_bot, members)),
+                first=self._changes() + 1,
+            )
             self._cancelled = False
             self._sandbox.requests.clear()
             self.all.append(run)
@@ -138,15 +155,16 @@ class Runs:
 
     def progress(self) -> dict[str, Any]:
         """Return how far the latest run is: its phase, requests to both services, people read and written."""
-        requests = self._sandbox.requests
-        slack, written = requests.count(service="slack"), self._changes() - self.all[-1].first + 1
+        run, requests = self.all[-1], self._sandbox.requests
+        slack, written = requests.count(service="slack"), self._changes() - run.first + 1
+        phase = 3 if run.connection != CONNECTIONS[0] else 2 if written else 1 if slack else 0
         return {
-            "phase": "writing" if written else "reading" if slack else "starting",
+            "phase": PHASES[phase],
             "read": self._read(),
             "expected": len(self._sandbox.slack.members()),
             "slack": slack,
             "oomnitza": requests.count(service="oomnitza"),
-            "people": written,
+            "written": written,
         }
 
     def people(self) -> dict[str, Touch]:
@@ -170,14 +188,17 @@ class Runs:
                 found[story.user_id] = Touch(run.number, action, {change.field for change in story.changes})
         return found
 
-    def of_person(self, user_id: str) -> list[tuple[Run, Story]]:
-        """Return the history of one person, the newest first."""
-        return [
-            (run, story)
+    def of_person(self, user_id: str, member: str) -> list[tuple[Run, list[Story], list[NamedRecord]]]:
+        """Return the history of one person, the newest run first, by their ids in Oomnitza and in Slack."""
+        history = [
+            (
+                run,
+                [story for story in (*run.stories, *run.saas_stories) if story.user_id == user_id],
+                [record for record in run.named if member and record.member == member],
+            )
             for run in reversed(self.all)
-            for story in (*run.stories, *run.saas_stories)
-            if story.user_id == user_id
         ]
+        return [each for each in history if each[1] or each[2]]
 
     def _run(self, run: Run) -> None:
         saas_before = self._saas_users()
@@ -193,6 +214,7 @@ class Runs:
 
     def _sync(self, run: Run, connection: str) -> int:
         """Run one connection, and return the exit status of its command; a run that failed has its status and problem."""
+        run.connection = connection
         command = [sys.executable, "-m", "bundle", "sync", *map(str, self.configurations)]
         with subprocess.Popen(
             [*command, "--connection", connection, "--log", str(run.log)],
@@ -216,18 +238,14 @@ class Runs:
 
     def _read_log(self, run: Run) -> None:
         log = run.log.read_text(encoding="utf-8") if run.log.is_file() else ""
-        for found in _REPORT.findall(log):
-            run.report |= json.loads(found)["sync_report"]
-        named = _NAMED.findall(log)
-        run.rejected = [(who, why) for kind, who, why in named if kind == "Rejected"]
-        run.skipped = [(who, why) for kind, who, why in named if kind != "Rejected"]
+        run.report = read_report(log)
+        run.named = named_records(log, self._sandbox.slack.members())
 
     def _tell(self, run: Run, saas_before: Mapping[str, Any]) -> None:
         run.last = self._changes()
         changes = [each for each in self._sandbox.oomnitza.changes() if run.first <= each["number"] <= run.last]
         people = {person["user_id"]: person for person in self._sandbox.oomnitza.people()}
-        labels = {name: each.label for name, each in self._sandbox.oomnitza.store.fields.items()}
-        run.stories = person_stories(changes, people, labels)
+        run.stories = person_stories(changes, people, self._sandbox.oomnitza.store.fields)
         run.saas_stories = saas_stories(saas_before, self._saas_users())
 
     def _changes(self) -> int:

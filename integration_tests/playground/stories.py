@@ -7,20 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from integration_tests.playground.values import shown
+from integration_tests.sandbox.oomnitza.fields import Field
+
 Row = Mapping[str, Any]
-SAAS_FIELDS = {"active": "Active", "roles": "Slack role", "user_external_id": "External id"}
+SAAS_FIELDS = {"active": "Status", "roles": "Slack role", "user_external_id": "External id"}
 # Kept by the server itself at each edit: nothing that a sync wrote.
 UNTOLD = {"full_name", "version", "change_date", "changed_by", "creation_date", "created_by", "user_id", "uid"}
 
 
 @dataclass
 class Change:
-    """One field of a story: its id, its label, and the two values."""
+    """One field of a story: its id, its label, and the two values in words."""
 
     field: str
     label: str
-    before: Any
-    after: Any
+    before: str
+    after: str
 
 
 @dataclass
@@ -33,10 +36,10 @@ class Story:
     changes: list[Change] = dataclasses.field(default_factory=list)
 
 
-def person_stories(changes: Iterable[Row], people: Mapping[str, Row], labels: Mapping[str, str]) -> list[Story]:
+def person_stories(changes: Iterable[Row], people: Mapping[str, Row], fields: Mapping[str, Field]) -> list[Story]:
     """Return one story a person from the instance's own record of changes; added and edited in one run is added.
 
-    `changes` are those of the run, in order; `people` everybody by id; `labels` the fields' names for people.
+    `changes` are those of the run, in order; `people` everybody by id; `fields` those of a person, by id.
     """
     stories: dict[str, Story] = {}
     for change in changes:
@@ -44,15 +47,16 @@ def person_stories(changes: Iterable[Row], people: Mapping[str, Row], labels: Ma
         story = stories.setdefault(
             change["user_id"], Story(change["user_id"], _name(person, change["user_id"]), change["action"])
         )
-        known = {each.label: each for each in story.changes}
-        for name, after in change["after"].items():
+        known = {each.field: each for each in story.changes}
+        for name, value in change["after"].items():
             if name in UNTOLD:
                 continue
-            label = labels.get(name, name)
-            if label in known:
-                known[label].after = after
+            field = fields.get(name)
+            before, after = shown(field, change["before"].get(name)), shown(field, value)
+            if name in known:
+                known[name].after = after
             else:
-                story.changes.append(Change(name, label, change["before"].get(name), after))
+                story.changes.append(Change(name, field.label if field else name, before, after))
     return list(stories.values())
 
 
@@ -62,13 +66,22 @@ def saas_stories(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[St
     for user_id, now in after.items():
         then = before.get(user_id)
         changes = [
-            Change(name, label, then and then[name], now[name])
+            Change(name, label, saas_value(then, name), saas_value(now, name))
             for name, label in SAAS_FIELDS.items()
             if then is None or then[name] != now[name]
         ]
         if changes:
             stories.append(Story(user_id, _name(now, user_id), "assigned" if then is None else "changed", changes))
     return stories
+
+
+def saas_value(user: Row | None, name: str) -> str:
+    """Return a value of a SaaS user in words; "" without a user."""
+    if user is None:
+        return ""
+    if name == "active":
+        return "Active" if user["active"] else "Deactivated"
+    return ", ".join(user["roles"]) if name == "roles" else str(user[name] or "")
 
 
 def _name(person: Row, otherwise: str) -> str:

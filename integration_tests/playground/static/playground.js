@@ -3,15 +3,15 @@
 
 // Leaving a field saves what was typed, as Enter and every button do.
 const edits = document.getElementById("edits");
-if (edits) {
-  const status = document.getElementById("saved");
+const saved = document.getElementById("saved");
+if (saved) {
   const inputs = [...edits.elements].filter((each) => each.matches("input:not([type=hidden])"));
   let saving = Promise.resolve();
   for (const input of inputs) {
     input.addEventListener("change", () => {
       const body = new URLSearchParams(new FormData(edits));
       saving = saving.then(() => fetch("/slack/edits", {method: "POST", body, keepalive: true, headers: {Accept: "text/plain"}}))
-        .then(async (answer) => { status.textContent = await answer.text(); });
+        .then(async (answer) => { saved.textContent = await answer.text(); });
     });
   }
 }

@@ -13,6 +13,11 @@ def is_bot(member: Member) -> bool:
     return member["id"] == "USLACKBOT" or bool(member["profile"].get("bot_id")) or any(map(member.get, marks))
 
 
+def is_billed(member: Member) -> bool:
+    """Whether Slack bills a person: not once deactivated, not before they accept, nor as a guest of one channel."""
+    return not (member["deleted"] or member.get("is_ultra_restricted") or member.get("is_invited_user"))
+
+
 def slackbot(team_id: str) -> Member:
     """Slack's own assistant: no bot by its flag, never updated, no e-mail address."""
     profile = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from integration_tests.sandbox.slack.analytics import day_file
 from integration_tests.sandbox.slack.calls import Params, boolean, opened, sealed, seen, whole
+from integration_tests.sandbox.slack.members import is_billed
 from integration_tests.sandbox.slack.tokens import SlackError, Token
 from integration_tests.sandbox.slack.workspace import Workspace
 
@@ -140,12 +141,7 @@ class Methods:
         place = self._administered(token, params)
         people = [m for m in place.humans() if params.get("user") in (None, m["id"])]
         page, cursor = self._page("team.billableInfo", token, params, people, place)
-        info = {
-            m["id"]: {
-                "billing_active": not m["deleted"] and not m.get("is_ultra_restricted") and not m.get("is_invited_user")
-            }
-            for m in page
-        }
+        info = {m["id"]: {"billing_active": is_billed(m)} for m in page}
         return {"billable_info": info, "response_metadata": {"next_cursor": cursor}}
 
     def _profile(self, token: Token, params: Params) -> Answer:

@@ -25,6 +25,11 @@ ZONES = (
     ("Asia/Kolkata", "India Standard Time", 19800, "en-GB"),
     ("Asia/Tokyo", "Japan Standard Time", 32400, "ja-JP"),
 )
+EMPTY_PROFILE: dict[str, Any] = {
+    **dict.fromkeys(("title", "phone", "skype", "pronouns", "display_name", "status_text", "status_emoji"), ""),
+    "fields": None,
+}
+"""What somebody who has just joined has not filled in yet."""
 EPOCH = 1_700_000_000
 """The time of the made-up past: nobody of the first workspace was changed after it."""
 

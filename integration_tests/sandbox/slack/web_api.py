@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from integration_tests.sandbox.slack.calls import Params, arguments
 from integration_tests.sandbox.slack.members import Member
 from integration_tests.sandbox.slack.methods import PACE, Answer, Methods
-from integration_tests.sandbox.slack.people import Cast
+from integration_tests.sandbox.slack.people import EMPTY_PROFILE, Cast
 from integration_tests.sandbox.slack.tokens import USER_SCOPES, SlackError, Token, Tokens
 from integration_tests.sandbox.slack.workspace import Workspace, grid, standalone
 
@@ -162,16 +162,13 @@ class Slack:
 
     def invite(self, real_name: str, email: str, team_id: str | None = None) -> str:
         """Invite somebody who has not accepted yet; the new id."""
-        place = self.place(team_id)
-        now = int(time.time())
-        return place.add(
-            self._cast.person(place.id, real_name, email, is_invited_user=True, is_email_confirmed=False, updated=now)
-        )
+        return self.join(real_name, email, team_id, is_invited_user=True, is_email_confirmed=False)
 
     def join(self, real_name: str, email: str, team_id: str | None = None, **changes: Any) -> str:
-        """Somebody joins as a full member; the new id."""
+        """Somebody joins as a full member, with an empty profile; the new id."""
         place = self.place(team_id)
-        return place.add(self._cast.person(place.id, real_name, email, updated=int(time.time()), **changes))
+        changes = {"updated": int(time.time()), **changes, "profile": {**EMPTY_PROFILE, **changes.get("profile", {})}}
+        return place.add(self._cast.person(place.id, real_name, email, **changes))
 
     def log_in(self, user_id: str, at: int | None = None, team_id: str | None = None, **changes: Any) -> None:
         """Somebody comes in: the newest entry of the access log. `changes`: `ip`, `country`, `user_agent`, ..."""

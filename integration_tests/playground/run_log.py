@@ -1,0 +1,58 @@
+"""Reads the log of a run: how many records had each outcome, and who was skipped or rejected, and why. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from integration_tests.playground.values import name_of
+from integration_tests.sandbox.slack.members import Member
+
+SKIPPED = {
+    "filtered": "the record filter is not true",
+    "no_sync_key": "no value for a sync key, such as the e-mail address",
+    "inactive_unknown": "a deactivated account of somebody who is not in Oomnitza",
+    "write_mode": "nobody in Oomnitza has this Slack user id, and the stream adds nobody",
+    "superseded": "a later record is of the same person",
+}
+"""The sync report's reasons for skipping, in words, as the example has them."""
+_REPORT = re.compile(r'\{"sync_report": .*\}')
+_NAMED = re.compile(r" (?:Rejected|Skipped \((?P<reason>\w+)\)): (?P<stream>\w+), (?:\w+=)?(?P<key>.+?): (?P<why>.+)")
+
+
+@dataclass(frozen=True)
+class NamedRecord:
+    """A record that the log names: its stream, why it was left out, and the member of Slack it is of, "" if unknown.
+
+    `reason` is the sync report's word for why it was skipped, "" for a rejected record.
+    """
+
+    stream: str
+    reason: str
+    why: str
+    name: str
+    member: str
+
+
+def read_report(log: str) -> dict[str, Any]:
+    """Return the counts of each stream."""
+    report: dict[str, Any] = {}
+    for found in _REPORT.findall(log):
+        report |= json.loads(found)["sync_report"]
+    return report
+
+
+def named_records(log: str, members: Iterable[Member]) -> list[NamedRecord]:
+    """Return the skipped and rejected records that the log names: the first ten of each reason, in its order."""
+    by_key: dict[str, Member] = {}
+    for member in members:
+        by_key[(member["profile"].get("email") or member["id"]).lower()] = by_key[member["id"].lower()] = member
+    return [_named(found, by_key.get(found["key"].lower())) for found in _NAMED.finditer(log)]
+
+
+def _named(found: re.Match[str], member: Member | None) -> NamedRecord:
+    name, of = (name_of(member), member["id"]) if member else (found["key"], "")
+    return NamedRecord(found["stream"], found["reason"] or "", found["why"], name, of)
