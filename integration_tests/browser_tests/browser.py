@@ -21,6 +21,8 @@ PAGES = {
     "runs": "/runs",
     "slack": "/slack",
     "run": "/runs/2",
+    "filtered": "/people?paid_seat=yes&sort=email&order=desc",
+    "nobody": "/people?q=zuul",
 }
 FLAGS = [
     "--headless",
@@ -56,11 +58,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def playground(people: int) -> Iterator[str]:
+def playground(people: int, latency: float = 0) -> Iterator[str]:
     """The address of a playground as `make playground` has it, with its state in a directory that goes with it."""
     with tempfile.TemporaryDirectory() as home:
         pages = Playground(Path(home))
-        with Sandbox(people, pages=pages.pages) as sandbox:
+        with Sandbox(people, latency=latency, pages=pages.pages) as sandbox:
             furnish(sandbox)
             yield sandbox.oomnitza_url
             pages.runs.wait(240)

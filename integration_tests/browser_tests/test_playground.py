@@ -74,12 +74,14 @@ def test_run_tells_who_was_changed_and_how(playground: Playground) -> None:
     assert "title changed" in get(playground, "/slack")
     ahead = get(playground, f"/slack/{grace}")
     assert "<mark>Rear &lt;Admiral&gt;</mark>" in ahead and "The next sync changes 1 field." in ahead
-    assert post(playground, "/sync").headers["location"] == "/runs"
+    katherine = member(playground, "Katherine Johnson")
+    assert post(playground, "/sync", editing=katherine, title="Navigator").headers["location"] == "/runs"
     assert "under way" in get(playground, "/runs")
     playground.runs.wait(240)
 
     story = get(playground, "/runs/2")
-    assert "<ins>Rear &lt;Admiral&gt;</ins>" in story and "Dana Barrett" in story and "Radia Perlman" not in story
+    assert "<ins>Rear &lt;Admiral&gt;</ins>" in story and "<ins>Navigator</ins>" in story
+    assert "Dana Barrett" in story and "Radia Perlman" not in story
     changed = get(playground, "/people?touched=Sync+2%3A+changed")
     assert "<mark>Rear &lt;Admiral&gt;</mark>" in changed and "Dana Barrett" not in changed
     assert "Ada Lovelace" in get(playground, "/software/saas/slack/users?active=Deactivated")

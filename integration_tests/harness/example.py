@@ -15,6 +15,15 @@ PEOPLE = 250
 CONNECTIONS = ("users", "activity")
 """Both connections of the bundle, in the order in which they are run: who is new is there when their logins come."""
 
+SKIPPED = {
+    "filtered": "left out by the record filter",
+    "no_sync_key": "without a sync key (the e-mail address)",
+    "inactive_unknown": "deactivated, and not in Oomnitza",
+    "write_mode": "not in Oomnitza, and the stream only updates",
+    "superseded": "followed by a later record of the same person",
+}
+"""The sync report's reasons for skipping a record, in words that fit the example."""
+
 
 def furnish(sandbox: Sandbox) -> None:
     """Set the instance up for Slack, with two people in it: one whom the first sync changes, and one in its way.

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from integration_tests.harness.example import SKIPPED
 from integration_tests.playground.members import SLACK, Members
 from integration_tests.playground.oomnitza_pages import OomnitzaPages
 from integration_tests.playground.person import PersonPages
-from integration_tests.playground.run_log import SKIPPED
 from integration_tests.playground.runs import OUTCOMES, PHASES, Run, Runs
 from integration_tests.playground.view import View, form_of
 from integration_tests.sandbox import Sandbox

@@ -11,14 +11,6 @@ from typing import Any
 from integration_tests.playground.values import name_of
 from integration_tests.sandbox.slack.members import Member
 
-SKIPPED = {
-    "filtered": "the record filter is not true",
-    "no_sync_key": "no value for a sync key, such as the e-mail address",
-    "inactive_unknown": "a deactivated account of somebody who is not in Oomnitza",
-    "write_mode": "nobody in Oomnitza has this Slack user id, and the stream adds nobody",
-    "superseded": "a later record is of the same person",
-}
-"""The sync report's reasons for skipping, in words, as the example has them."""
 _REPORT = re.compile(r'\{"sync_report": .*\}')
 _NAMED = re.compile(r" (?:Rejected|Skipped \((?P<reason>\w+)\)): (?P<stream>\w+), (?:\w+=)?(?P<key>.+?): (?P<why>.+)")
 
