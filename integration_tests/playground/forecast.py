@@ -82,7 +82,9 @@ def records_of(member: Member, sandbox: Sandbox) -> dict[str, Any]:
     workspace, now = sandbox.slack.workspace, datetime.now(timezone.utc)
     user = {"user_id": member["id"]}
     records: dict[str, Any] = {
-        "users": to_record(member, Standing([workspace.id]), sync_time=now.isoformat(timespec="seconds"), own={workspace.id}),
+        "users": to_record(
+            member, Standing([workspace.id]), sync_time=now.isoformat(timespec="seconds"), own={workspace.id}
+        ),
         "billable_info": {**user, "billing_active": is_billed(member)},
     }
     if login := next((each for each in workspace.logins if each["user_id"] == member["id"]), None):
