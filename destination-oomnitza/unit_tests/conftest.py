@@ -1,4 +1,4 @@
-"""What hypothesis and the CDK's standard tests need of pytest."""
+"""Fixtures for hypothesis and the CDK's standard tests."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import pytest
 from destination_oomnitza.masking import SECRETS
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no fault of what is tested.
+# A busy machine must fail no test.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 
 
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
-    """What one test has masked is not masked in the next."""
+    """Remove the masked secrets after each test."""
     SECRETS.clear()
     yield
     SECRETS.clear()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of the CDK's image tests, which are left out: there may be no engine that runs images."""
+    """Register the marker of the CDK's image tests, which need a container engine."""
     config.addinivalue_line("markers", "image_tests: the CDK's tests of the connector's image")
 
 

@@ -1,4 +1,4 @@
-"""The rooms of the package, and which room may import which: docs/how-it-works.md, "The rooms"."""
+"""Tests of the package's layers: docs/how-it-works.md, "The rooms"."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imported(path: Path) -> set[str]:
-    """The modules that a module imports."""
+    """Yield the modules that a module imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -53,7 +53,7 @@ def imported(path: Path) -> set[str]:
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of this package that a module imports, without the package's name."""
+    """Yield the modules of this package that a module imports, without its name."""
     return {name.removeprefix(f"{NAME}.") for name in imported(path) if name.startswith(f"{NAME}.")}
 
 

@@ -1,4 +1,4 @@
-"""One token ends a sync for all of its threads."""
+"""Tests of cancellation: it ends a sync for all of its threads."""
 
 from __future__ import annotations
 

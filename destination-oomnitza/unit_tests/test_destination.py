@@ -1,4 +1,4 @@
-"""The destination as it is called from Python, and what it makes of a configuration before it asks anybody."""
+"""Tests of the commands from Python, and of configurations without a request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_check_of_a_host_without_people_fails(http: requests_mock.Mocker, answer
 
 @pytest.mark.parametrize("method", ["rest", "ingest"])
 def test_check_of_a_stranger_with_role_by_name_names_the_host(http: requests_mock.Mocker, method: str) -> None:
-    """The host reports no roles because it is no Oomnitza: the role's id would not help."""
+    """The host reports no roles because it is no Oomnitza; a role id would not help."""
     http.get(f"{ORIGIN}/api/v3/users", status_code=404, json={"error": "no"})
     status, message = check({**CONFIG, "default_role": "Employee", "write_method": {"method": method}})
     assert status is Status.FAILED

@@ -1,4 +1,4 @@
-"""docs/destination-oomnitza.md is true: its settings, its tables and its examples."""
+"""Tests of docs/destination-oomnitza.md: settings, tables and examples."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ LEAST: dict[str, Any] = {
 
 
 def section(title: str) -> str:
-    """Give the page from a heading to the next one of the same level or above."""
+    """Return the page from a heading to the next one of the same or a higher level."""
     level = len(title) - len(title.lstrip("#"))
     return re.split(rf"\n#{{1,{level}}} ", PAGE.split(f"\n{title}\n")[1])[0]
 
 
 def rows(text: str) -> list[list[str]]:
-    """Give the cells of a table's rows, without its head."""
+    """Return the cells of a table's rows, without its head."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [
         [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines if not line.startswith("|---")

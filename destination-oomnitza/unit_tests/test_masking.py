@@ -1,4 +1,4 @@
-"""A secret is masked in whatever form it turns up, in time that grows as the text does."""
+"""Tests of masking: secrets in any encoding, in time linear to the text."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_mask_rotating_keeps_the_newest_few() -> None:
 
 
 def test_mask_configuration_masks_all_but_user_names() -> None:
-    """Also what does not fit the form: nested, a number, or a token where a setting's name should stand."""
+    """Includes nested values, numbers, and a token in the place of a setting's name."""
     mask_configuration(
         {
             "credentials": {
@@ -184,7 +184,7 @@ HOSTILE: dict[str, str] = {
 
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 def test_masked_takes_time_as_the_text_grows(piece: str) -> None:
-    """The time of a text four times as long is far below sixteen times the time."""
+    """A text four times as long takes far less than sixteen times the time."""
     mask("\\" * 40 + "x", "a" * 20 + "b", "made-up-token")
 
     def seconds(length: int) -> float:

@@ -1,4 +1,4 @@
-"""Text, numbers and keys, as they are written, compared and looked up."""
+"""Tests of text, numbers and keys, normalized for writing and comparing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is logged of a sync: bounded logs, and one line with the counts."""
+"""Tests of the report: bounded logs, and one line with the counts."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""The command's process: how it ends where it cannot go on by itself. `integration_tests/destination/test_killed.py` has the rest."""
+"""Tests of the process's last resort.
+
+`integration_tests/destination/test_killed.py` tests the other ways in which it ends.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-# Whoever sends a state holds the lock; where nobody reads, for ever.
+# A thread that sends a state holds the lock, forever if the output is not read.
 NOBODY_READS = """
 import os, signal, threading
 from airbyte_cdk.logger import PRINT_BUFFER

@@ -1,4 +1,4 @@
-"""The CDK's standard tests of a destination, over the scenarios of standard_scenarios.yml."""
+"""Runs the CDK's standard destination tests on standard_scenarios.yml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ META = {
 
 @pytest.fixture(autouse=True)
 def _oomnitza() -> Iterator[None]:
-    """An Oomnitza with one token and one password."""
+    """Register an Oomnitza with one token and one password."""
 
     def answer(request: requests.PreparedRequest, context: Any) -> Any:
         if request.headers.get("Authorization2") != "token-of-the-tests-1":
@@ -36,7 +36,7 @@ def _oomnitza() -> Iterator[None]:
 
 
 class TestSuite(DestinationTestSuiteBase):
-    """All of them but those that need an engine which runs images."""
+    """All standard tests but those that need a container engine."""
 
     acceptance_test_config = yaml.safe_load(Path(__file__).with_name("standard_scenarios.yml").read_text())
 

@@ -1,4 +1,4 @@
-"""One write put together: how it ends."""
+"""Tests of the ways in which a write ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One bad item does not cost its batch."""
+"""Tests of bisection: one bad item does not cost its batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP: what each answer and each fault means, what is asked again and what is not, and where the token goes."""
+"""Tests of the client: responses, failures, retries, creates and the token."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_get_retry_wait_ends_with_the_sync(http: requests_mock.Mocker) -> None:
     assert failures == [stopped]
 
 
-# -- what is not asked again -------------------------------------------------------------------------------------------------------
+# -- no retry ----------------------------------------------------------------------------------------------------------------------
 
 
 def call(client: Client, method: str) -> Any:
@@ -184,7 +184,7 @@ def test_get_list_forbidden_is_config_error(http: requests_mock.Mocker) -> None:
 
 @pytest.mark.parametrize("method", ["edit", "create"])
 def test_write_forbidden_is_rejected(http: requests_mock.Mocker, method: str) -> None:
-    """It may concern this record alone; the client counts it, for whoever ends the sync."""
+    """Concerns this record, but is counted in case every write is forbidden."""
     http.request(requests_mock.ANY, USERS, status_code=403, json={"error": "not this person"})
     client = make()
     with pytest.raises(RequestRejected, match="not this person") as raised:
@@ -302,7 +302,7 @@ def test_create_in_doubt_rejected_as_double_is_found(http: requests_mock.Mocker)
 
 @pytest.mark.parametrize("answer", [{"status_code": 400, "json": {"error": "no"}}, {"json": {"errors": ["no"]}}])
 def test_create_rejected_is_looked_up_once(http: requests_mock.Mocker, answer: dict[str, Any]) -> None:
-    """Somebody else may have been faster."""
+    """Another client may have created the object."""
     http.post(USERS, **answer)
     assert make().create("/api/v3/users", {}, lambda: "there") == Creation(found="there", ours=False)
     asked: list[None] = []
@@ -498,7 +498,7 @@ def test_writes_start_no_workflows_if_so_configured(
     "address", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000", "https://localhost"]
 )
 def test_proxy_is_not_used_for_this_machine(http: requests_mock.Mocker, address: str) -> None:
-    """A proxy would see the token of a connection that is not encrypted."""
+    """Keeps the token of an unencrypted connection from a proxy."""
     http.get(f"{address}/api/v3/users", json=[])
     proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:3128")
     with patch.dict(os.environ, {**proxies, "NO_PROXY": "", "no_proxy": ""}):
@@ -507,7 +507,7 @@ def test_proxy_is_not_used_for_this_machine(http: requests_mock.Mocker, address:
 
 
 def test_failed_try_leaves_nothing_in_memory(http: requests_mock.Mocker) -> None:
-    """What waits for the next try holds no answer, nor a traceback that does."""
+    """Keeps neither a response nor a traceback that references one during a wait."""
     http.get(USERS, [{"text": "<html>" + "x" * 2_000_000}] * 10 + [{"json": []}])
     held: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Filters: whatever a value is, the filter asks for that value and for nothing else."""
+"""Tests of filters: a filter finds one value, whatever that value is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from integration_tests.sandbox.oomnitza.filters import Column, parse
 COLUMNS = {"email": Column("email", "text"), "badge": Column("badge", "integer")}
 ROOM = MAX_URL - 120
 
-# Values made to break out: quotes, escapes, the language's own words.
+# Values that try to break out: quotes, escapes, the language's own words.
 hostile = st.lists(
     st.sampled_from(["'", '"', "\\", "''", '""', "]", "[", ", ", " or ", "email ne ", "1 eq 1", "%22", "%5D", "a", "Z", "é", "%", "\u2019"])
     | st.characters(exclude_categories=["Cs"]),
@@ -36,9 +36,9 @@ def fitting(value: object) -> bool:
 
 
 def read(expression: str, *, doubled: bool) -> list[str]:
-    """A second grammar, not the sandbox's: `email IN [text, ...]`, a text in either mark.
+    """Parse `email IN [text, ...]` by another grammar than the sandbox's.
 
-    Within a text a backslash escapes the next character, or a mark is doubled. Raises AssertionError for anything else.
+    Within a text, a backslash escapes the next character, or a quote is doubled. Raises AssertionError for anything else.
     """
     escape = r"""(?:[^{0}]|{0}{0})*""" if doubled else r"""(?:[^{0}\\]|\\.)*"""
     text = "|".join(f"{mark}{escape.format(mark)}{mark}" for mark in "\"'")
@@ -58,11 +58,11 @@ def test_look_ups_value_cannot_change_the_filter(value: str) -> None:
     assume(value and fitting(value))
     (expression,) = asked("email", [value])
     forms = list(dict.fromkeys([value, value.lower()]))
-    # As documented: nothing escapes, a text ends at the next mark of its kind.
+    # As documented: nothing escapes, and a text ends at the next quote of its kind.
     assert parse(expression, COLUMNS, case_sensitive=True).parameters == tuple(forms)
     # Doubled quotes within a text stand for one.
     assert read(expression, doubled=True) == forms
-    # A backslash escapes: the text may then be another one, but it is one text, and ends where it ended before.
+    # If a backslash escapes, the text may be another one, but it is one text with the same end.
     assert len(read(expression, doubled=False)) == len(forms)
     assert len(parse(expression, COLUMNS, case_sensitive=True, backslash_escapes=True).parameters) == len(forms)
 

@@ -1,4 +1,4 @@
-"""Mappings drawn in Oomnitza, over HTTP: what is unknown, what is forbidden, and what is one."""
+"""Tests of mappings drawn in Oomnitza, over HTTP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_forbidden_mapping_is_a_config_error_with_the_reason(requests_mock: Mock
     "document", [{}, {"EMAIL": {"type": "attribute", "value": "email"}}, {"error": {"type": "value", "value": "x"}}]
 )
 def test_mapping_is_returned_as_it_is(requests_mock: Mocker, document: dict[str, Any]) -> None:
-    """The keys are internal ids, so that one named "error" is none."""
+    """Its keys are internal ids, so one named "error" is no error."""
     requests_mock.get(ADDRESS, json=document)
     assert read_mappings(client(), [268]) == {268: document}
 

@@ -1,4 +1,4 @@
-"""A listing is read to its end however an instance pages, and it is known whether it is whole."""
+"""Tests of pagination: listings are read completely, however they are paged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 
 class Instance:
-    """A client whose instance pages as configured. Counts the pages that were asked for."""
+    """Client of an instance that pages as configured; counts the requested pages."""
 
     def __init__(
         self,
@@ -78,7 +78,10 @@ def read(instance: Instance, page: int = 500) -> tuple[list[str], bool]:
     ),
 )
 def test_listing_whole_means_everybody_once(number: int, page: int, paging: dict[str, Any]) -> None:
-    """Whatever an instance does; unless it hides that a page is capped and that skip is ignored, which nobody can know."""
+    """Holds for any instance but one.
+
+    Nothing can detect an instance that hides both a cap of its pages and that it ignores `skip`.
+    """
     names, whole = read(Instance(people(number), **paging), page)
     assert len(set(names)) == len(names)
     if whole and (paging["obeys_skip"] or paging["counts"] == "exact"):
@@ -110,7 +113,7 @@ def test_listing_filtered_with_count_of_all_is_whole(number: int) -> None:
     instance = Instance(people(number), counts="all")
     listing = Listing(instance, "/api/v3/users", "user_id", query="filter=x")  # type: ignore[arg-type]
     assert (len(list(listing.rows())), listing.whole) == (number, True)
-    assert read(instance)[1] is False  # without a filter others must be there
+    assert read(instance)[1] is False  # without a filter, other people must be listed
 
 
 @pytest.mark.parametrize("number", [1, 37, 499, 1203])
@@ -145,7 +148,7 @@ def test_listing_that_shrinks_meanwhile_is_not_whole() -> None:
     listing = Listing(instance, "/api/v3/users", "user_id")  # type: ignore[arg-type]
     for number, _ in enumerate(listing.pages()):
         if number == 0:
-            del instance.rows[10]  # and so number 500 moves to a page that was read
+            del instance.rows[10]  # so number 500 moves to a page that was read before
     assert not listing.whole
 
 

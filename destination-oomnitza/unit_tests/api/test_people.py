@@ -1,4 +1,4 @@
-"""People over HTTP: who is found, who cannot be said to be missing, and what counts as created."""
+"""Tests of people over HTTP: look-ups, incomplete lists and creates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nobody() -> Person | None:
 
 
 class Listed:
-    """Answers look-ups, from the people that it is given."""
+    """Answers look-ups from the given people."""
 
     def __init__(self, http: Mocker, *people: dict[str, Any], **how: Any) -> None:
         self.people = list(people)
@@ -77,7 +77,7 @@ def test_look_up_nobody_takes_one_request(requests_mock: Mocker, total: str | No
 
 
 def test_look_up_capped_page_is_not_the_end(requests_mock: Mocker) -> None:
-    """An instance that caps pages and counts nothing: who is on the next page is not new."""
+    """A person on the next page is not new if the instance caps pages without a total."""
     people = [{"user_id": str(number), "email": f"p{number}@acme.example"} for number in range(7)]
     Listed(requests_mock, *people, cap=2)
     found = make().look_up("email", [f"p{number}@acme.example" for number in range(8)])
@@ -89,7 +89,7 @@ def test_look_up_capped_page_is_not_the_end(requests_mock: Mocker) -> None:
     "how", [{"ignores_skip": True, "cap": 50}, {"ignores_skip": True, "cap": 50, "total": "99999"}]
 )
 def test_look_up_in_a_list_that_is_not_whole_calls_nobody_new(requests_mock: Mocker, how: dict[str, Any]) -> None:
-    """A filter and a skip that are ignored: the first fifty people, again and again."""
+    """The instance ignores filter and skip, and always returns the first fifty people."""
     people = [{"user_id": str(number), "email": f"p{number}@acme.example"} for number in range(100)]
     listed = Listed(requests_mock, *people, ignores_filter=True, **how)
     found = make().look_up("email", ["p7@acme.example", "p70@acme.example"])
@@ -143,7 +143,7 @@ def test_create_without_user_id_is_looked_up(requests_mock: Mocker, answer: dict
 
 
 def test_create_that_is_never_listed_is_not_repeated(requests_mock: Mocker) -> None:
-    """The person may be there: a second creation, also by another record, might make two of them."""
+    """The person may exist, so a second create could double them."""
     sent = requests_mock.post(USERS, json={})
     people = make()
     for body in ({"username": "ada", "email": "ada@acme.example"}, {"username": "ada2", "email": "ADA@acme.example"}):

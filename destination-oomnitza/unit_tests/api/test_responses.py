@@ -1,4 +1,4 @@
-"""Every answer is read in one place: what is accepted, what is a rejection, and what proves nothing."""
+"""Tests of responses: accepted ones, rejections, and those that prove nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read(status: int, document: Any, **how: bool) -> Response:
     return read_response(status, {}, orjson.dumps(document), **how)
 
 
-# -- what is accepted ----------------------------------------------------------------------------------------------------------------
+# -- accepted ------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
@@ -47,7 +47,7 @@ def test_read_response_empty_errors_are_none(errors: dict[str, Any], success: An
 
 
 def test_read_response_field_named_error_in_keyed_document() -> None:
-    """The metadata of an instance where somebody made a person field of this name."""
+    """The metadata of an instance may have a person field of this name."""
     document = {"error": {"label": "Error", "data_type": "text"}}
     assert read(200, document, keyed=True).json == document
     with pytest.raises(RequestRejected):
@@ -58,7 +58,7 @@ def test_read_response_half_an_emoji_is_accepted() -> None:
     assert read_response(200, {}, b'[{"first_name": "Ada \\ud83d"}]').json == [{"first_name": "Ada \ud83d"}]
 
 
-# -- what is a rejection -------------------------------------------------------------------------------------------------------------
+# -- rejections ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_read_response_masks_a_secret_that_looks_like_markup() -> None:
     assert str(raised.value) == "It is **** here"
 
 
-# -- what proves nothing -------------------------------------------------------------------------------------------------------------
+# -- transient failures --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_read_response_2xx_without_json_is_transient(body: bytes) -> None:
     with pytest.raises(TransientFailure) as raised:
         read_response(200, {}, body)
     assert raised.value.sent and raised.value.foreign
-    assert raised.value.__context__ is None  # which would hold the whole text
+    assert raised.value.__context__ is None  # its document is the whole text
 
 
 @pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"a":1},', b'"ab",', b"1e9,"])
@@ -185,7 +185,7 @@ def test_read_response_too_many_values_are_not_parsed(piece: bytes, monkeypatch:
         read_response(200, {}, body)
 
 
-# -- any answer ----------------------------------------------------------------------------------------------------------------------
+# -- any response --------------------------------------------------------------------------------------------------------------------
 
 
 @given(
@@ -213,7 +213,7 @@ def test_error_in_finds_every_word_under_errors(found: Any) -> None:
 
 
 def leaves(node: Any) -> list[Any]:
-    """As a person reads an error: where a part has a message, the rest of it is detail."""
+    """Yield the texts of an error; a message takes the place of its details."""
     if isinstance(node, dict):
         named = [node[word] for word in responses._WORDS if node.get(word) and node[word] is not True]
         return leaves(named[0]) if named else [leaf for each in node.values() for leaf in leaves(each)]

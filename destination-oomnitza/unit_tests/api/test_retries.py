@@ -1,4 +1,4 @@
-"""How long is waited between tries, and when a request is given up."""
+"""Tests of retries: waits between attempts, and giving up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from destination_oomnitza.api.retries import RetryPolicy, RetryState
 
 
 class Clock:
-    """A request that meets one fault after the other, in a time of its own."""
+    """Request that fails again and again, with a simulated clock."""
 
     def __init__(self, retry_policy: RetryPolicy) -> None:
         self.now = 1000.0
         self._tries = RetryState(retry_policy)
 
     def waits(self, retry_after: str | None = None, answer_takes: float = 0, most: int = 1000) -> list[float]:
-        """The waits until it is given up."""
+        """Return the waits until the request is given up."""
         waits: list[float] = []
         with patch("destination_oomnitza.api.retries.time.monotonic", lambda: self.now):
             while (seconds := self._tries.wait_after(retry_after)) is not None and len(waits) < most:

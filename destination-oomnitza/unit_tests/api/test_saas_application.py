@@ -1,4 +1,4 @@
-"""The SaaS application over HTTP: what is refused, what is open, and what must not be there twice."""
+"""Tests of the SaaS application over HTTP: rejections, open points, duplicates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def application(saas_id: str | None = None, name: str = "Slack", test_run: bool 
 
 
 def listed(http: Mocker, *rows: dict[str, Any], saas_id: str = "7") -> None:
-    """Slack is there, with these users; pages are honoured."""
+    """Register the application Slack with these users, paged."""
     http.get(SAAS, json=[{"saas_id": int(saas_id), "saas_name": "Slack"}])
 
     def page(request: Any, _: Any) -> Any:
@@ -70,7 +70,7 @@ def test_find_several_of_two_first_syncs_takes_the_one_in_use(
 
 
 def test_assign_two_first_syncs_at_once_take_one_application(requests_mock: Mocker) -> None:
-    """The other sync created one between this one's look-up and its creation: the smallest id counts for both."""
+    """Both use the smallest id if another sync creates an application meanwhile."""
     there: list[dict[str, Any]] = []
 
     def create(request: Any, _: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Roles of an application: found by label, created once, given and taken."""
+"""Tests of an application's roles: found or created once, given and removed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_id_of_creation_without_id_is_looked_up(requests_mock: Mocker) -> None:
 
 
 def test_id_of_in_a_list_that_grows_is_read_again(requests_mock: Mocker) -> None:
-    """Another first sync adds a role between two pages of a list that is not paged."""
+    """Another first sync adds a role while the list is read."""
     roles = [{"role_id": f"r{number}", "role_external_label": f"Role {number}"} for number in range(3)]
     requests_mock.get(ROLES, [{"json": page} for page in (roles[:1], roles[:2], roles[:2], roles)])
     created = requests_mock.post(ROLES)

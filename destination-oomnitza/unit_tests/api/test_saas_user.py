@@ -1,4 +1,4 @@
-"""What a row of an application's list says, in any of the shapes that are not known."""
+"""Tests of SaaS user rows, in every form that is not documented."""
 
 from __future__ import annotations
 

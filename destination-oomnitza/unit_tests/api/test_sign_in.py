@@ -1,4 +1,4 @@
-"""The token: exchanged for a password, and exchanged again when it expires, once for all threads."""
+"""Tests of sign-in: a password is exchanged for a token once for all threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from destination_oomnitza.config.models import ApiTokenCredentials, PasswordCred
 
 
 class Exchange:
-    """Gives a new token each time."""
+    """Returns a new token each time."""
 
     def __init__(self) -> None:
         self.forms: list[Mapping[str, str]] = []
@@ -58,7 +58,7 @@ def test_renew_token_that_was_never_accepted_fails() -> None:
 
 
 def test_renew_for_one_request_twice_fails() -> None:
-    """An endpoint that answers 401 whatever the token is."""
+    """The endpoint answers 401 to any token."""
     exchange = Exchange()
     sign_in = with_password(exchange)
     sign_in.accept("token-1")

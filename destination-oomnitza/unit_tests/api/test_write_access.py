@@ -1,4 +1,4 @@
-"""HTTP 403 concerns its record; only a role that may write nothing at all ends the sync."""
+"""Tests of write access: HTTP 403 ends the sync only if every write is forbidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proves what the configuration rejects, and in which words."""
+"""Tests of the configuration: rejected values and the messages about them."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_unknown_setting_that_resembles_none_is_listed() -> None:
 
 @given(st.sampled_from([*Config.model_fields, "credentials"]), st.data())
 def test_setting_with_one_slip_is_never_ignored(name: str, data: st.DataObject) -> None:
-    """A letter too many, too few, or two that changed places: never a warning alone."""
+    """A letter too many, too few, or two swapped fail the check instead of a warning."""
     place = data.draw(st.integers(0, len(name) - 2))
     slips = [name[:place] + name[place + 1 :], name[:place] + name[place + 1] + name[place] + name[place + 2 :]]
     slip = data.draw(st.sampled_from([*slips, f"{name}s"]))

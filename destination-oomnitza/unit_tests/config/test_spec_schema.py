@@ -1,4 +1,4 @@
-"""The form of the Airbyte UI, by what Airbyte's form can show and a person can understand."""
+"""Tests of the form: the Airbyte UI can show it, and people can understand it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ CHOICES: list[dict[str, Any]] = [
 
 
 def properties(schema: Any = FORM, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """All properties of the form, through choices and lists."""
+    """Yield all properties of the form, through choices and lists."""
     for name, each in schema.get("properties", {}).items():
         yield f"{path}.{name}", each
         yield from properties(each, f"{path}.{name}")
@@ -119,7 +119,7 @@ def test_defaults_are_the_documented_ones() -> None:
 
 
 def test_entry_of_a_stream_has_no_defaults() -> None:
-    """Leave out what the form would fill in: what is not given is as for all streams."""
+    """Absent settings are as for all streams, so the form must not fill them in."""
     entry = FORM["properties"]["streams"]["items"]
     assert not [name for name, each in entry["properties"].items() if "default" in each]
     (kind,) = entry["properties"]["record_type"]["oneOf"][0]["properties"].values()

@@ -1,4 +1,4 @@
-"""Mapping: one record, one row, or a reason why not."""
+"""Tests of the mapping: one record, one person, or a reason to reject it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SLACK_STREAM = [
 
 
 def metadata(**custom: Any) -> PersonSchema:
-    """An instance with some custom fields: id=label, or id={...}."""
+    """Return an instance with some custom fields: id=label, or id={...}."""
     fields = {
         name: expected if isinstance(expected, dict) else {"label": expected, "data_type": "text"}
         for name, expected in custom.items()
@@ -51,7 +51,7 @@ def metadata(**custom: Any) -> PersonSchema:
 
 
 def mapping(*entries: dict[str, Any], instance: PersonSchema | None = None, **more: Any) -> RecordMapping:
-    """A mapping by rules alone, with the e-mail address as sync key."""
+    """Return a mapping of these rules, with the e-mail address as sync key."""
     instance = instance or metadata()
     rules = [
         explicit_rule(FieldMapping(**entry), instance) for entry in [{"field": "email", "value": "email"}, *entries]

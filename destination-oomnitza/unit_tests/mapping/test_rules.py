@@ -1,4 +1,4 @@
-"""Rules: what smart mapping gives, what the configuration says, and how both are shown."""
+"""Tests of rules: smart mapping, field mapping, and their origins."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ALWAYS = {
 
 
 def metadata(**custom: Any) -> PersonSchema:
-    """An instance with some custom fields: id=label, or id={...}."""
+    """Return an instance with some custom fields: id=label, or id={...}."""
     fields = {
         name: expected if isinstance(expected, dict) else {"label": expected, "data_type": "text"}
         for name, expected in custom.items()
@@ -59,7 +59,7 @@ def sources(rules: list[Rule]) -> dict[str, str | None]:
     return {rule.field.id: rule.expression for rule in rules}
 
 
-# -- smart mapping: as documented, and no further ----------------------------------------------------------
+# -- smart mapping: as documented, and no more -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("properties", [(), SLACK_STREAM, ["employee"]])

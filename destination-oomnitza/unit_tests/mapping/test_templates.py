@@ -1,4 +1,4 @@
-"""Templates: text stays text, and no template reaches out, changes its record, or builds without bound."""
+"""Tests of templates: text stays text, records do not change, work is bounded."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_a_record_is_never_changed(expression: str) -> None:
 
 
 def growing() -> Iterator[str]:
-    """Yield templates that would build, or work, without bound."""
+    """Return templates whose output or work would have no bound."""
     yield from growing_values()
     yield from growing_formats()
     yield from growing_loops()
@@ -442,7 +442,7 @@ STEPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, of a template such as `1[1:]`
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # by Python, for a template such as `1[1:]`
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PIECES), st.lists(st.sampled_from(STEPS), min_size=1, max_size=10))
 def test_chains_of_steps_end_in_bounded_text_or_in_a_reason(piece: str, steps: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Values: what a field takes, and when two values are the same."""
+"""Tests of values: conversion to a field's type, and comparison."""
 
 from __future__ import annotations
 

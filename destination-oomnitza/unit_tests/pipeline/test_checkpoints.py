@@ -1,4 +1,4 @@
-"""A state is an acknowledgement: it leaves when everything before it is written, in order, with the counts since the last one."""
+"""Tests of checkpoints: states leave in order, when all before them is written."""
 
 from __future__ import annotations
 
@@ -212,7 +212,10 @@ def test_states_behind_a_deferred_batch_are_folded(sent: Sent) -> None:
     st.booleans(),
 )
 def test_folded_states_have_the_sums_of_all(events: list[tuple[str, int, int, bool]], whole: bool) -> None:
-    """Batches and states in any order, with states held in two ways: each stream's sums and last state do not depend on the limit."""
+    """Each stream's sums and last state do not depend on the limit.
+
+    Batches and states come in any order, with states held back in two ways.
+    """
     results = []
     for max_waiting in (2, 10_000):
         sent = Sent()

@@ -1,4 +1,4 @@
-"""The first record of each stream, beside the rules, in a test run alone."""
+"""Tests of first records: shown beside the rules, in a test run only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Records, states and silences in any interleaving, with batches that are written in any order: the promises hold.
+"""Tests of the pipeline's promises, for any order of input and batches.
 
-The executor is a list of tasks that the test runs when it likes, so that every timing is a choice of hypothesis and none of
-the machine's.
+The executor is a list of tasks that the test runs at chosen times, so hypothesis chooses every timing, and the machine none.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ OUTCOMES = {"a": Outcome.ADDED, "u": Outcome.UPDATED, "n": Outcome.UNCHANGED, "s
 
 
 def keys(batch: Batch) -> list[tuple[str, str]]:
-    """The sync keys of a batch's records, as they are compared."""
+    """Return the sync keys of a batch's records, folded."""
     pairs = [zip(batch.plan.mapping.sync_keys, write.record.keys, strict=True) for write in batch.records]
     return [(name, folded(value)) for each in pairs for name, value in each if value is not None]
 
 
 class Tasks(Executor):
-    """In the place of the thread pool and of `wait`: tasks run when the test says, or when the scheduler waits."""
+    """Replaces the thread pool and `wait`; tasks run when the test or scheduler waits."""
 
     def __init__(self, choose: Callable[[int], int] = lambda number: 0) -> None:
         self.waiting: list[tuple[Future[Any], Callable[[Any], Any], Batch]] = []
@@ -79,8 +78,10 @@ class Tasks(Executor):
 
 
 class FakeWriter:
-    """Notes what is written. A record's field `position` says what becomes of it: a letter of OUTCOMES, behind one of DEFERRALS if first
-    it waits for the end of the sync. As in Identities, a later record of the same person supersedes one that waits.
+    """Records what is written.
+
+    A record's field `position` decides its outcome: a letter of OUTCOMES, after one of DEFERRALS if it first waits for the end of
+    the sync. As in Identities, a later record of the same person supersedes one that waits.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ def state(number: int, stream: str | None = "users", kind: str = "STREAM") -> di
 
 
 class Sync:
-    """A pipeline with a fake writer, and what it sent."""
+    """Pipeline with a fake writer, and the states that it sent."""
 
     def __init__(
         self,
@@ -338,7 +339,7 @@ def test_superseded_record_is_accepted() -> None:
 
 
 def keyless(number: int, **more: Any) -> dict[str, Any]:
-    """A record whose field for the sync key is named otherwise."""
+    """Return a record whose sync key field has another name."""
     return {"type": "RECORD", "record": {"stream": "users", "data": {"mail": f"p{number}@acme.example", **more}}}
 
 
@@ -408,12 +409,12 @@ EVENTS = st.lists(
 
 
 class Model:
-    """What the contract says must come of a list of events, without batches or workers."""
+    """Expected result of a list of events, without batches or workers."""
 
     def __init__(self, events: list[Any]) -> None:
         self.messages: list[Any] = []
         self.records: list[tuple[int, str, str, str]] = []  # number, stream, key, fate
-        self.before: dict[int, int] = {}  # of each state: how many records come before it
+        self.before: dict[int, int] = {}  # number of records before each state
         self.scope: dict[int, str] = {}
         for event in events:
             number = len(self.messages)
@@ -446,7 +447,7 @@ class Model:
             for other, scope in self.scope.items()
             if other < number and scope != "strangers" and (whole or scope in (mine, "global", "legacy"))
         ]
-        if whole:  # what a state of one stream counted, no other one counts again
+        if whole:  # no later state counts these records again
             return sum(
                 1
                 for place, (_, stream, _, _) in enumerate(self.records[: self.before[number]])
@@ -478,7 +479,7 @@ def test_any_interleaving_keeps_the_promises(
     )
 
     def check(message: dict[str, Any]) -> None:
-        """Hold a state that leaves against what is written by now."""
+        """Check a state that leaves against the records written so far."""
         number = message["state"]["x-number"]
         done = {int(row.fields["phone_number"]) for row in (*sync.writer.written, *sync.writer.superseded)}
         last: dict[tuple[str, str], int] = {}
@@ -507,7 +508,7 @@ def test_any_interleaving_keeps_the_promises(
 
 
 def check_outcomes(model: Model, sync: Sync) -> None:
-    """Every record has one outcome, and the last record of each person is the one that stands."""
+    """Check that each record has one outcome, and each person the last record."""
     counts = sync.report.as_dict()
     standing = {row.fields["email"].lower(): row.fields["phone_number"] for row in sync.writer.written}
     for stream in ("users", "others"):
@@ -519,7 +520,10 @@ def check_outcomes(model: Model, sync: Sync) -> None:
 
 
 def check_states(model: Model, sync: Sync, fail_on_rejected: bool) -> None:
-    """States come back as they came, in order, with the right counts; all of them unless refusals keep some back."""
+    """Check that states come back unchanged, in order and with the right counts.
+
+    All of them come back unless rejected records hold some back.
+    """
     acknowledged = sync.numbers()
     known = [number for number, scope in model.scope.items() if scope != "strangers"]
     assert acknowledged == known[: len(acknowledged)]
@@ -533,7 +537,10 @@ def check_states(model: Model, sync: Sync, fail_on_rejected: bool) -> None:
 
 
 def _refused_by(model: Model, number: int, sync: Sync) -> int:
-    """How many records before a state were refused: those that could not be mapped, and written rows whose outcome says so."""
+    """Return the number of records before a state that were rejected.
+
+    These are the ones that could not be mapped, and those that the writer rejected.
+    """
     written = {int(row.fields["phone_number"]) for row in sync.writer.written}
     return sum(
         1
@@ -574,7 +581,7 @@ def test_batch_closes_on_size_state_silence_and_end() -> None:
 
 
 def test_state_does_not_wait_for_later_batches() -> None:
-    tasks = Tasks(lambda number: number - 1)  # the latest batch is always ready first
+    tasks = Tasks(lambda number: number - 1)  # the latest batch always ends first
     sync = Sync(tasks=tasks, batch_size=1, num_workers=4)
     sync.run(record(1, "a"), state(1), record(2, "b"), state(2), record(3, "c"), state(3))
     assert batches(sync) == [["c"], ["b"], ["a"]]
@@ -603,14 +610,17 @@ def test_key_in_flight_is_not_written_twice_across_streams() -> None:
 
 
 def test_ingest_earlier_record_of_one_person_is_written_first() -> None:
-    """Inactive accounts are kept apart; the batch that holds somebody's earlier record is closed before the later one is added."""
+    """Closes the batch with the person's earlier record before it adds the later one.
+
+    Inactive accounts have batches of their own.
+    """
     sync = Sync(tasks=Tasks(), batch_size=10, write_method={"method": "ingest"})
     sync.run(record(1, "bob", deleted=True), record(2, "ada"), record(3, "ada", deleted=True))
     assert [each.fields["phone_number"] for each in sync.writer.written] == ["2", "1", "3"]
 
 
 def test_batch_with_a_person_of_another_stream_is_written_first() -> None:
-    """The later of two records of one person stands, whichever stream fills its batch first."""
+    """The later record of a person wins, whichever stream fills its batch first."""
     sync = Sync("users", "others", tasks=Tasks(), batch_size=2)
     sync.run(record(1, "ada"), record(2, "bob", stream="others"), record(3, "ada", stream="others"), record(4, "cy"))
     assert [each.fields["phone_number"] for each in sync.writer.written] == ["1", "2", "3", "4"]
@@ -649,7 +659,7 @@ def test_complete_streams_are_told_to_the_writer() -> None:
 
 
 def test_states_leave_while_the_input_is_silent() -> None:
-    """The first batch is held; the second is written meanwhile; the states leave while nothing more is read."""
+    """States leave when the first of two batches ends, though no more input comes."""
     sync = Sync(batch_size=1, num_workers=2)
     held, second_done = threading.Event(), threading.Event()
     write = sync.writer.write
@@ -678,7 +688,7 @@ def test_states_leave_while_the_input_is_silent() -> None:
 
 
 def test_failed_sync_counts_what_the_batches_under_way_wrote() -> None:
-    """One batch fails while another one is half written: its first record is there, and is counted."""
+    """Counts the record that a running batch has written when another batch fails."""
     sync = Sync(batch_size=2, num_workers=2)
     failure = AirbyteTracedException(message="no more", failure_type=FailureType.transient_error)
     half_written = threading.Event()
@@ -708,7 +718,10 @@ def test_deferred_record_is_last_and_holds_states_behind_it(at_the_end: str, cou
 
 
 def test_deferred_records_of_many_batches_are_written_in_few() -> None:
-    """Those that wait for a value come first: it may go from one to the next, and on to one that changes an identity."""
+    """Writes records that wait for a value first, then those that change an identity.
+
+    A value can go from one record to the next, and on to one that changes an identity.
+    """
     sync = Sync("users", "others", batch_size=1)
     fates = ["ia", "va", "a", "va", "ia"]
     sync.run(*(record(number, f"p{number}", fate) for number, fate in enumerate(fates)), record(9, "z", "va", "others"))

@@ -1,4 +1,4 @@
-"""How a stream ends: by statuses, or by its last message."""
+"""Tests of stream ends: by statuses, or by the last message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ GUESTS = Stream("guests")
 
 
 def ends(*messages: Any, streams: tuple[Stream, ...] = (USERS, GUESTS)) -> tuple[set[str], set[str]]:
-    """Return the names of complete and of broken streams after messages: `r` or `s` and a stream, or a status and a stream."""
+    """Return the complete and the broken streams after some messages.
+
+    A message is `r` (record) or `s` (state) and a stream, or a status and a stream.
+    """
     judged = StreamEnds(streams)
     for kind, name in (message.split() for message in messages):
         if kind == "r":

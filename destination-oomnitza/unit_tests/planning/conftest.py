@@ -1,4 +1,4 @@
-"""An instance of Oomnitza, and plans for it."""
+"""Fixtures for planning: an Oomnitza instance, and plans for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plan() -> Callable[..., StreamPlan]:
 
 @pytest.fixture
 def mistakes(plan: Callable[..., StreamPlan]) -> Callable[..., str]:
-    """Return the sentences about a configuration that cannot be planned."""
+    """Return the error about a configuration that cannot be planned."""
 
     def sentence(*arguments: Any, **settings: Any) -> str:
         with pytest.raises(AirbyteTracedException) as caught:

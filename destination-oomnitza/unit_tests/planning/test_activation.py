@@ -1,4 +1,4 @@
-"""Data activation: its plans, and the DESTINATION_CATALOG by the Airbyte protocol's own model."""
+"""Tests of data activation: plans, and the catalog by the protocol's own model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INSTANCE = PersonSchema.parse(
 def operations(has_default_role: bool = True) -> dict[tuple[str, str], DestinationOperation]:
     message = destination_catalog(INSTANCE, has_default_role)
     assert message["type"] == "DESTINATION_CATALOG"
-    # serpyco reads the protocol's own dataclasses as the CDK does, and refuses what does not fit.
+    # serpyco reads the protocol's dataclasses as the CDK does, and rejects other documents.
     catalog = Serializer(DestinationCatalog, omit_none=True).load(message["destination_catalog"])
     assert Serializer(DestinationCatalog, omit_none=True).dump(catalog) == message["destination_catalog"]
     return {(each.object_name, each.sync_mode.value): each for each in catalog.operations}

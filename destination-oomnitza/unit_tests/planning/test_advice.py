@@ -1,4 +1,4 @@
-"""Advice on a plan that works, and probably does not do what was meant."""
+"""Tests of advice on plans that work but probably do not do what was meant."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_path_that_the_stream_lacks_is_warned_of(plan: Plan, settings: dict[str,
 def test_default_condition_that_the_stream_lacks_is_remarked(
     plan: Plan, condition: dict[str, Any], remarked: bool
 ) -> None:
-    """Nobody asked for it, so that it is no warning; but an administrator of another source should read it."""
+    """A remark and no warning, because the administrator did not set the default."""
     made = plan(Stream("logins", properties={"email": {}, "x": {}}), **condition)
     assert any(each.startswith("Every account of logins counts as active") for each in made.remarks) == remarked
     assert made.warnings == ()
@@ -116,7 +116,7 @@ def test_check_names_the_mode_that_deactivating_missing_needs() -> None:
     ],
 )
 def test_further_keys_that_stay_are_remarked(plan: Plan, settings: dict[str, Any], remarked: bool) -> None:
-    """In the set-up by Slack User Id, addresses are never updated unless update_sync_keys is on."""
+    """If Slack User Id is the first key, update_sync_keys is needed for addresses."""
     remarks = [each for each in plan(**settings).remarks if "update_sync_keys" in each]
     assert bool(remarks) == remarked
     assert all(each.startswith("People found by slack_user_id keep their email") for each in remarks)

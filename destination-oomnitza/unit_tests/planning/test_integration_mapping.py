@@ -1,4 +1,4 @@
-"""The mapping drawn in Oomnitza, as rules by the fields' internal ids."""
+"""Tests of mappings drawn in Oomnitza, as rules by internal ids."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ sources = st.fixed_dictionaries(
 
 @given(st.dictionaries(st.sampled_from([*DRAWN, "POSITION", "G"]) | st.text(max_size=8), sources | values, max_size=5))
 def test_any_document_is_used_or_named_in_sentences(document: dict[str, Any]) -> None:
-    """What an instance answers is not in our hands: it becomes rules, or a config_error."""
+    """Any response of an instance becomes rules or a config_error."""
     try:
         plan = planned(document, default_role=25)
     except AirbyteTracedException as error:

@@ -1,4 +1,4 @@
-"""The mapping in force, as a table for the log."""
+"""Tests of the mapping table in the log."""
 
 from __future__ import annotations
 

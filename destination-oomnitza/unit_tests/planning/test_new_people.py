@@ -1,4 +1,4 @@
-"""New people: a check names all that they lack, and what the instance would reject."""
+"""Tests of new people: a check names all missing and invalid fields."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_mandatory_field_smart_mapped_by_the_stream_is_enough(plan: Plan) -> Non
 
 @pytest.mark.parametrize("flag", ["0", "false", False])
 def test_user_name_flagged_uneditable_is_given_to_new_people(plan: Plan, flag: object) -> None:
-    """Oomnitza's user name is never edited; metadata that say so must not stop smart mapping for new people."""
+    """The flag means that user names are never edited, not that new people have none."""
     instance = PersonSchema.parse({"username": {"label": "User Name", "editable": flag, "optional": flag}})
     made = plan(instance=instance)
     assert made.creates and "username" in made.mapping.rules

@@ -1,4 +1,4 @@
-"""Paths that a stream cannot have, by its JSON schema."""
+"""Tests of paths that a stream cannot have, by its JSON schema."""
 
 from __future__ import annotations
 

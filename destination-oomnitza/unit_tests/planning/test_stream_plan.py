@@ -1,4 +1,4 @@
-"""Plans: what is to be done with a stream, and what a check names."""
+"""Tests of plans: how streams are written, and the problems that a check names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Plan = Callable[..., StreamPlan]
 Mistakes = Callable[..., str]
 
 
-# -- what check refuses ------------------------------------------------------------------------------------------------
+# -- problems ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_sync_key_that_could_change_a_filter_is_a_mistake(key: str, mistakes: Mi
     assert "is not the id of a field" in sentence
 
 
-# -- what a configuration becomes --------------------------------------------------------------------------------------
+# -- plans -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_ingest_mistakes_are_what_only_rest_can_do(plan: Plan, mistakes: Mistake
     )
 
 
-# -- what a whole stream is, and what only finds -----------------------------------------------------------------------
+# -- full reloads, and keys that only find people ----------------------------------------------------------------------
 
 SAAS: dict[str, Any] = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
 INTEGRATION = {"connector_id": 12, "saas_sync_key": "slack-main"}
@@ -235,11 +235,11 @@ def test_missing_saas_users_only_of_a_whole_stream(
 @pytest.mark.parametrize(
     ("mode", "field", "wrong"),
     [
-        # A key that Oomnitza keeps itself finds people; only a field that a new person needs must be written, too.
+        # A key that Oomnitza sets itself finds people; only a field that a new person needs must be written, too.
         ("create_and_update", "user_id", False),
         ("update_only", "user_id", False),
         ("update_only", "username", False),
-        # Nobody's user name is edited, whatever the flag, and a new person's is given.
+        # A user name is given to new people and never edited, whatever the flag.
         ("create_and_update", "username", False),
         ("create_and_update", "email", True),
     ],

@@ -1,4 +1,4 @@
-"""The configured catalog: as it comes, and what is none."""
+"""Tests of the configured catalog: valid and invalid documents."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_parse_catalog_reads_what_is_used_of_a_stream() -> None:
 def test_full_reload_is_overwrite_or_a_new_generation(
     mode: str, generations: tuple[int | None, int | None], sync_mode: str
 ) -> None:
-    """An increment that overwrites is no whole stream: who did not change does not come."""
+    """An increment that overwrites is no full reload: unchanged people are not sent."""
     minimum, generation = generations
     configured = {"stream": {"name": "users", "is_resumable": True}, "sync_mode": sync_mode}
     configured |= {"destination_sync_mode": mode, "minimum_generation_id": minimum, "generation_id": generation}

@@ -1,4 +1,4 @@
-"""Lines in, lines out: what is a message, and what is not."""
+"""Tests of lines: messages, and input that is none."""
 
 from __future__ import annotations
 

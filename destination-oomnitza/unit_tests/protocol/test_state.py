@@ -1,4 +1,4 @@
-"""A STATE message comes back as it came, digit by digit, with the counts."""
+"""Tests of STATE messages: sent back digit by digit, with counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes: which fields of a person who is there a record writes."""
+"""Tests of changes: the fields that a record writes to an existing person."""
 
 from __future__ import annotations
 

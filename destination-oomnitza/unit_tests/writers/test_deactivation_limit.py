@@ -1,4 +1,4 @@
-"""The limit of deactivations: one for all reasons, whatever the order."""
+"""Tests of the deactivation limit: one for all reasons, in any order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 
 class Application:
-    """An application that only notes whom it deactivates, and rejects those whose name ends in x."""
+    """Records deactivated users, and rejects those whose id ends in x."""
 
     name = "Slack"
     tells_activity = True

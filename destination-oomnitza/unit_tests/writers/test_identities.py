@@ -1,4 +1,7 @@
-"""Who is whom: people who change their name and address, leave and come back, in any order, stay themselves."""
+"""Tests of identities: people stay themselves through any series of changes.
+
+They change their names and addresses, leave and come back.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ STREAM = Stream("users", properties={name: {} for name in ("id", "name", "email"
 
 
 class Oomnitza:
-    """In the place of the server: people whose user names, addresses and Slack ids are unique, and one look-up a request."""
+    """Replaces the server: people with unique user names, addresses and Slack ids.
+
+    Takes one look-up per request.
+    """
 
     def __init__(self, *people: dict[str, Any]) -> None:
         self.people: dict[str, dict[str, Any]] = {}
@@ -165,7 +171,7 @@ def test_identity_does_not_change_if_refused() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_exchanged_addresses_are_rejected_with_both_people(batch_size: int) -> None:
-    """Nothing but a made-up address would free one of them; people sign in and get mail by it."""
+    """Only a made-up address would free one, and people sign in and get mail by it."""
     oomnitza = Oomnitza(person("U1"), person("U2", "b@x.example", "bob"))
     records = [ada("U1", "b@x.example", title="Cook"), ada("U2", "a@x.example", "bob")]
     report = sync(oomnitza, *records, batch_size=batch_size)
@@ -252,7 +258,7 @@ def test_record_without_the_first_key_is_superseded() -> None:
 @pytest.mark.parametrize("batch_size", [1, 3])
 @pytest.mark.parametrize("turned", [False, True])
 def test_addresses_that_wander_are_all_right(turned: bool, batch_size: int) -> None:
-    """Each person takes the address of the next, which is free once that one's record is written."""
+    """Each person takes the address of the next, which is free once that is written."""
     names = ["a", "b", "c", "d"]
     oomnitza = Oomnitza(*(person(f"U{name}", f"{name}@x.example", name) for name in names[:3]))
     records = [ada(f"U{name}", f"{after}@x.example", name) for name, after in pairwise(names)]
@@ -292,7 +298,7 @@ def test_user_name_as_first_key_changes_no_identity() -> None:
 
 @dataclass
 class Member:
-    """A person in Slack."""
+    """One person in Slack."""
 
     number: int
     address: int
@@ -313,7 +319,7 @@ class Member:
 
 @dataclass
 class World:
-    """A workspace of people who change, and the Oomnitza that it is synced into."""
+    """Workspace of people who change, and the Oomnitza that it is synced to."""
 
     members: list[Member] = field(default_factory=list)
     oomnitza: Oomnitza = field(default_factory=Oomnitza)
@@ -323,14 +329,14 @@ class World:
         return all(each.address != address or not (each.active or each.keeps_address) for each in self.members)
 
     def change(self, what: str, who: int, address: int) -> None:
-        """Let one person change, if that can be."""
+        """Change one person, if possible."""
         if what == "join" and self.free(address):
             self.members.append(Member(len(self.members), address))
         if not self.members:
             return
         member = self.members[who % len(self.members)]
         if what == "hand over":
-            # Somebody new gets the address of somebody who has another one by now, or none.
+            # A new person gets an address that another one gave up.
             former = member.address
             self.change("move", who, address)
             if not self.free(former):
@@ -346,7 +352,7 @@ class World:
             member.active = member.keeps_address = True
 
     def check(self) -> None:
-        """Nobody is doubled, and nobody has become another."""
+        """Check that no person was doubled or became another one."""
         for user_id, each in self.oomnitza.people.items():
             slack_id = each.get("slack_user_id")
             if slack_id:
@@ -356,7 +362,7 @@ class World:
         assert len(self.oomnitza.people) <= len(self.members), "somebody is doubled"
 
     def blocked(self, member: Member) -> bool:
-        """Whether the address of a member is held by somebody who does not give it up, or by a circle of people."""
+        """Return whether another person, or a circle of people, keeps a member's address."""
         holders = {each["email"]: each.get("slack_user_id") for each in self.oomnitza.people.values()}
         wanted = {f"U{each.number}": each.record()["email"] for each in self.members}
         slack_id: Any = f"U{member.number}"

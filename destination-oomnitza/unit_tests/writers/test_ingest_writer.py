@@ -1,4 +1,4 @@
-"""Connector ingest: the payload as Oomnitza's own connector sends it, what is refused, and what becomes of a run."""
+"""Tests of connector ingest: payloads, rejections and the outcomes of runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def config(method: dict[str, Any] | None = None, **more: Any) -> Config:
 
 
 class Sync:
-    """A writer, its clock, and the batches that it sent. Nobody is in Oomnitza unless `people` says so."""
+    """Writer with its clock and sent batches; no people in Oomnitza by default."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ def log(status: str = "finished", failed_lines: list[str] | None = None, **objec
     return {"status": status, "objects": counts, "logs": {"failed": failed_lines or []}}
 
 
-# What is refused, and what goes wrong
+# Rejections and failures
 
 
 def test_run_cancelled_by_an_administrator_ends_the_sync(
@@ -235,7 +235,7 @@ def test_run_log_that_is_not_given_fails_no_sync(requests_mock: Mocker, answer: 
 
 def test_run_log_is_whole_if_nothing_is_processing(requests_mock: Mocker) -> None:
     half = log("processing", added=1, processing=1)
-    twice = log("processing", added=2, processing=1)  # a batch that was repeated counts twice
+    twice = log("processing", added=2, processing=1)  # a repeated batch counts twice
     sync = Sync(requests_mock, logs=[log(), half, twice, log(added=2, unchanged=1)])
     sync.write(ada(), ada(email="b@acme.example"))
     sync.finish()
@@ -265,7 +265,7 @@ def test_batch_is_repeated_after_a_time_out(requests_mock: Mocker) -> None:
     assert len({str(batch) for batch in sync.batches()}) == 1
 
 
-# The settings that only REST can honour
+# Settings that only REST supports
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_default_role_does_not_reach_known_people(requests_mock: Mocker) -> None
 def test_defaults_stay_away_without_a_whole_list_of_people(
     requests_mock: Mocker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever is not in the list may be known all the same: nobody gets the role of new people."""
+    """Nobody gets defaults, because a person missing in the list may exist."""
     sync = Sync(requests_mock, config(default_position="Employee"))
     listed = {"json": [{"user_id": "u1", "email": "ada@acme.example"}], "headers": {"X-Total-Count": "3"}}
     requests_mock.get(USERS, [listed, {"json": [], "headers": {"X-Total-Count": "3"}}])
@@ -482,7 +482,7 @@ def test_empty_sync_opens_no_run(requests_mock: Mocker) -> None:
 
 
 def test_cancelled_wait_for_the_log_counts_what_it_holds(requests_mock: Mocker) -> None:
-    """A signal while Oomnitza still processes the run: what the log holds by then is in the report."""
+    """Reports the log's counts if a signal comes while Oomnitza processes the run."""
     sync = Sync(requests_mock, logs=[log("processing", added=1, processing=1)])
     sync.write(ada(), ada(email="b@acme.example"))
     sync.stopped = transient_error("stopped")
@@ -500,7 +500,7 @@ def test_cancelled_wait_for_the_log_counts_what_it_holds(requests_mock: Mocker) 
 def test_run_log_is_read_by_number_if_not_by_uuid(
     requests_mock: Mocker, method: dict[str, Any], connector: str
 ) -> None:
-    """The run is found in the list of its connector, once; before it is there, the list is read again."""
+    """Reads the list of the connector's runs until the run is in it, and never again."""
     sync = Sync(requests_mock, config(method))
     requests_mock.get(LOG, status_code=404)
     sync.write(ada())

@@ -1,4 +1,4 @@
-"""Who is missing: when nobody is deactivated, and who counts as appearing."""
+"""Tests of missing users: reasons to deactivate none, and users who count as seen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPLETE = {STREAM.key}
 
 
 class Sync:
-    """A sync of which only the end is to come: ten active users (u0 to u9), one inactive (u10)."""
+    """Sync before its end: ten active users (u0 to u9) and one inactive (u10)."""
 
     def __init__(
         self, http: Mocker, max_percent: float = 20, streams: tuple[Stream, ...] = (STREAM,), activity: bool = True
@@ -68,7 +68,7 @@ class Sync:
             self.application.users()[f"u{number}"].appeared = True
 
     def skipped(self, *identities: tuple[str, Any]) -> None:
-        """Let a record come that is not written."""
+        """Take a record that is not written."""
         self.missing.note(Batch(self.plan, skipped=[list(identities)]))
 
     def finish(self, complete: set[Any], rejected: bool = False) -> None:
@@ -81,7 +81,7 @@ class Sync:
 
 @pytest.fixture(autouse=True)
 def _small_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the share alone be the limit: ten people are all there are."""
+    """Lower the limit's minimum of ten people, so that the share decides."""
     monkeypatch.setattr(deactivation_limit, "AT_LEAST", 0)
 
 

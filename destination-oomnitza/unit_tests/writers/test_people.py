@@ -1,4 +1,4 @@
-"""People over REST: who is found, what is written, and what is refused."""
+"""Tests of people over REST: look-ups, writes and rejections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORIGIN = "https://acme.oomnitza.com"
 
 
 class Instance:
-    """In the place of the client: an Oomnitza of a few people, whose filter takes any value of any field without case."""
+    """Replaces the client: a few people, found by any field without regard to case."""
 
     def __init__(self, *people: dict[str, Any]) -> None:
         self.people = list(people)
@@ -84,7 +84,7 @@ def row(plan: StreamPlan, name: str, **more: Any) -> MappedRecord:
 
 
 def write(instance: Instance, *records: dict[str, Any], **config: Any) -> list[RecordWrite]:
-    """Find, decide and write one batch, one after the other."""
+    """Find, decide and write one batch, one record after the other."""
     people, plan, _ = make(instance, **config)
     writes = [RecordWrite(row(plan, **each)) for each in records]
     people.find(plan, writes)
@@ -99,7 +99,7 @@ def known(name: str, user_id: str = "1", **more: Any) -> dict[str, Any]:
     return {"user_id": user_id, "username": name, "email": f"{name}@acme.example", "role": 25, **more}
 
 
-# -- refused ------------------------------------------------------------------------------------------------------------------------
+# -- rejected -----------------------------------------------------------------------------------------------------------------------
 
 
 def test_find_of_two_people_rejects_the_record() -> None:
@@ -268,7 +268,7 @@ def test_create_in_doubt_updates_the_person_that_is_found() -> None:
     ],
 )
 def test_create_of_somebody_added_meanwhile_is_an_update(title: str, outcome: Outcome, mode: str) -> None:
-    """Another sync was faster: the creation is rejected, and a look-up finds the person."""
+    """Another sync was faster: the create is rejected, and a look-up finds the person."""
     instance = Instance()
     instance.doubt, instance.ours = [known("eve", position="Clerk")], False
     (result,) = write(instance, {"name": "eve", "title": title}, write_mode=mode)
@@ -278,7 +278,7 @@ def test_create_of_somebody_added_meanwhile_is_an_update(title: str, outcome: Ou
 
 
 def test_create_in_doubt_with_two_people_found_is_rejected() -> None:
-    """Nobody is created again if it cannot be said whom a create that may have been processed made."""
+    """Creates no second person if it is unclear whether the first create succeeded."""
     instance = Instance()
     instance.doubt = [known("eve", "1"), known("eve", "2")]
     (result,) = write(instance, {"name": "eve"})

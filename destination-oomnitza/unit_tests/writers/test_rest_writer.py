@@ -1,4 +1,4 @@
-"""The REST writer: one outcome a record from two sides, and who counts as appearing."""
+"""Tests of the REST writer: outcomes of people and SaaS users in one record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SAAS_USERS = f"{HOST}/api/v3/saas/7/users"
 
 
 class Sync:
-    """A writer of an instance where Ada (u1) and Bob (u2) are people and active users of Slack."""
+    """Writer of an instance where Ada (u1) and Bob (u2) are active users of Slack."""
 
     def __init__(self, http: Mocker, **settings: Any) -> None:
         config = Config.parse(
@@ -185,7 +185,7 @@ def test_record_that_is_skipped_keeps_its_person(requests_mock: Mocker, unwritte
 
 
 class TwoRequests:
-    """In the place of People: Ada's request ends the sync while Bob's is under way."""
+    """Replaces People: Ada's request ends the sync while Bob's is running."""
 
     def __init__(self) -> None:
         self.asked, self.ended = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""The SaaS side of a batch: what is written where it differs, and that one refusal does not keep the rest from being written."""
+"""Tests of SaaS users: only differences are written, and rejections stay separate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def config(**options: Any) -> Config:
 
 
 class Saas:
-    """The side under test, with an application of these users; `done` holds what was asked of it besides reading."""
+    """Writer of an application with these users; `done` lists its write requests."""
 
     def __init__(self, http: Mocker, rows: list[dict[str, Any]], **options: Any) -> None:
         self.config = config(**options)
@@ -62,7 +62,7 @@ class Saas:
         self.users = SaasUsers(application, limit, self.config.write_method, self.report)  # type: ignore[arg-type]  # it is REST
 
     def write(self, *members: RecordWrite, plan: StreamPlan | None = None) -> list[str]:
-        """Write the SaaS side. Returns the reasons of those that are rejected."""
+        """Write the SaaS users; return the reasons of the rejected records."""
         with ThreadPoolExecutor(2) as pool:
             self.users.write(plan or self.plan, members, pool)
         return [member.reason for member in members if member.outcome is Outcome.FAILED]
@@ -85,7 +85,7 @@ def member(user_id: str | None, inactive: bool = False, **more: Any) -> RecordWr
 
 
 def there(user_id: str, **more: Any) -> dict[str, Any]:
-    """Somebody who is assigned, with everything as `member` has it."""
+    """Return an assigned user, with all values as `member` has them."""
     return {"user_id": user_id, "user_external_id": f"U-{user_id}", "roles": MEMBER, "active": True, **more}
 
 
