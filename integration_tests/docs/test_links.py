@@ -35,4 +35,5 @@ def test_long_page_begins_with_a_table_of_contents(page: str) -> None:
     """Compare the links before the first section with all sections, in order."""
     if len((ROOT / page).read_text(encoding="utf-8").splitlines()) > TWO_SCREENS:
         sections = [f"#{each.anchor}" for each in headings(read(page)) if each.level == 2]
-        assert [target for target in links(read(page).split("\n## ")[0]) if target in sections] == sections
+        beginning = [target for target in links(read(page).split("\n## ")[0]) if target in sections]
+        assert beginning[-len(sections) :] == sections
