@@ -24,11 +24,12 @@ class CustomFields:
         for workspace in workspaces:
             self._read_labels(workspace)
 
-    def complete(self, records: list[dict[str, Any]]) -> None:
-        """Fill in the custom fields of a page of records.
+    def complete(self, page: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the records of a page with their custom fields.
 
         If the listing lacks a person's fields, requests them for this person (Slack: users.profile.get).
         """
+        records = list(page)
         lacking = [record for record in records if self._labels and (record["profile"] or {}).get("fields") is None]
         if lacking:
             logger.info(
@@ -40,6 +41,7 @@ class CustomFields:
             record["custom_fields"] = self._by_label((record["profile"] or {}).get("fields"))
         for record in lacking:
             record["custom_fields"] = self._by_label(self._ask_for(record["id"]))
+        return records
 
     def _read_labels(self, workspace: Workspace) -> None:
         payload, _ = self._api.call("team.profile.get", team_id=workspace.parameter)

@@ -1,6 +1,6 @@
 """Reads the people of the workspaces: the stream `users`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from source_slack_users.errors import transient_error
 from source_slack_users.grid import Membership
 from source_slack_users.listing import Item, Listing
 from source_slack_users.streams import Record, SlackStream, State
-from source_slack_users.users import GUESTS, last_change, to_record
+from source_slack_users.users import GUESTS, Standing, last_change, to_record
 from source_slack_users.workspaces import Workspace, workspaces_to_read
 
 
@@ -41,14 +41,9 @@ class Users(SlackStream):
                 pass
         for index in _in_turn(last, membership):
             for members in self._members(workspaces[index], index, membership):
-                records = [
-                    record
-                    for person, updated, member in members
-                    if (standing := membership.take(person, updated)) and self._wants(record := build(member, standing))
-                ]
-                if custom_fields is not None:
-                    custom_fields.complete(records)
-                yield from records
+                # One at a time: a record that is emitted before the next is built is still in the processor's cache.
+                records = self._due(members, membership, build)
+                yield from custom_fields.complete(records) if custom_fields else records
         if membership.left():
             raise transient_error(
                 f"{membership.left()} people left a workspace or were deactivated in one while the workspaces were read, so "
@@ -81,6 +76,15 @@ class Users(SlackStream):
                 f"Slack's users.list returned no members of {workspace.name} ({workspace.id}), but every workspace has "
                 "some. The next attempt reads it again."
             )
+
+    def _due(
+        self, members: list[Item], membership: Membership, build: Callable[[Any, Standing], Record]
+    ) -> Iterator[Record]:
+        """Yield the records of a page that this listing gives and the settings include."""
+        for person, updated, member in members:
+            standing = membership.take(person, updated)
+            if standing and self._wants(record := build(member, standing)):
+                yield record
 
     def _wants(self, record: Record) -> bool:
         config = self.config
