@@ -1,1 +1,1 @@
-"""The tool of the root metadata.yaml: `python -m bundle sync`, `probe` and `register`."""
+"""Runs the root metadata.yaml: `python -m bundle sync`, `probe` or `register`."""

@@ -1,4 +1,4 @@
-"""The command line of the bundle: sync, probe and register."""
+"""Runs the commands of the bundle: sync, probe and register."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 COMMANDS = (
     ("sync", sync, "Sync Slack into Oomnitza with PyAirbyte, on this machine."),
-    ("probe", probe, "Ask your own Slack and Oomnitza what they can and allow; read-only."),
+    ("probe", probe, "Ask your own Slack and Oomnitza what they support and allow; read-only."),
     (
         "register",
         register,
@@ -26,7 +26,7 @@ COMMANDS = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """Fails with status 1: argparse's own 2 is that of a sync with rejected records."""
+    """Fails with status 1, because argparse's own 2 means rejected records."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}. Add --help for the options.")
@@ -35,7 +35,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
     """Run one command on the bundle of `root`, and return its exit status.
 
-    0 is success, 2 a sync that rejected records; 1 is failure, with a sentence on standard error.
+    The status is 0 after success, 2 after a sync with rejected records, and 1 after a failure, which prints a sentence
+    to standard error.
     """
     try:
         options = _parser().parse_args(arguments)
@@ -55,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, module, description in COMMANDS:
         command = commands.add_parser(name, description=description, help=description)
         command.add_argument("source_config", type=Path, help="the configuration of source-slack-users, a JSON file")
-        command.add_argument("destination_config", type=Path, help="that of destination-oomnitza, likewise")
+        command.add_argument(
+            "destination_config", type=Path, help="the configuration of destination-oomnitza, likewise"
+        )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

@@ -1,4 +1,7 @@
-"""Airbyte's public API (airbyte-platform, api_sdk.yaml), as far as registering needs it."""
+"""Calls Airbyte's public API to register the bundle.
+
+Airbyte describes the API in api_sdk.yaml of airbyte-platform.
+"""
 
 import json
 import time
@@ -13,16 +16,17 @@ from bundle.rejections import explain_problem, explain_response, explain_token
 
 PUBLIC_API = "/api/public/v1"  # of a self-managed Airbyte, below the address of its UI
 PAGE = 100
-# Airbyte answers only after it has run the connector: spec for a definition, discover for a connection.
+# Airbyte responds only after it has run the connector: spec for a definition, discover for a connection.
 RESPONSE_SECONDS = 600.0
 MASK = "******"
 MAX_REASON = 1 << 20
 
 
 class Airbyte:
-    """One workspace of one Airbyte.
+    """Manages one workspace of an Airbyte.
 
-    Raises AirbyteError from every method: unreachable, refused, or not an Airbyte. No message holds one of `secrets`.
+    Every method raises AirbyteError if Airbyte is unreachable, rejects the request, or is not an Airbyte. No message
+    holds one of `secrets`.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class Airbyte:
         self.destination = Side(self, "destination")
 
     def connections(self) -> list[Json]:
-        """List the connections of the workspace; without their streams, see `connection`."""
+        """List the workspace's connections, without their streams (see `connection`)."""
         return self.pages("list the connections", "/connections")
 
     def connection(self, connection_id: str) -> Json:
@@ -53,7 +57,10 @@ class Airbyte:
     def create_connection(
         self, *, name: str, source_id: str, destination_id: str, streams: list[Json], cron: str, enabled: bool
     ) -> Json:
-        """Create a connection with its streams and schedule. Airbyte runs `discover` on the source for it."""
+        """Create a connection with its streams and schedule.
+
+        Airbyte runs `discover` on the source for it.
+        """
         body = {
             "name": name,
             "sourceId": source_id,
@@ -65,7 +72,7 @@ class Airbyte:
         return self.call("create the connection", "POST", "/connections", body)
 
     def update_connection(self, connection_id: str, *, streams: list[Json] | None, cron: str | None) -> Json:
-        """Change the streams or the schedule of a connection; None leaves them as they are."""
+        """Change the streams or schedule of a connection; None leaves them unchanged."""
         body: Json = {}
         if streams is not None:
             body["configurations"] = {"streams": streams}
@@ -91,13 +98,16 @@ class Airbyte:
         """Read one page of a list."""
         page = self.call(what, "GET", path, query=query).get("data")
         if not isinstance(page, list) or not all(isinstance(row, dict) for row in page):
-            raise AirbyteError(f"Cannot {what}: {self.root} does not answer as Airbyte's public API does.")
+            raise AirbyteError(f"Cannot {what}: {self.root} does not respond as Airbyte's public API does.")
         return page
 
     def call(
         self, what: str, method: str, path: str, body: Json | None = None, *, query: Mapping[str, Any] | None = None
     ) -> Json:
-        """Send one request, and return the JSON object of the answer. `what` was tried, for the sentence of an error."""
+        """Send one request, and return the JSON object of the response.
+
+        `what` names the task in an error's sentence: "Cannot {what}: ...".
+        """
         credentials = {"Authorization": f"Bearer {self._bearer(what)}"}
         try:
             response = self._http.request(method, path, credentials=credentials, params=query, body=body)
@@ -106,7 +116,7 @@ class Airbyte:
         content = response.json()
         if 200 <= response.status < 300 and isinstance(content, dict):
             return content
-        # No reason is as long as that; within it, masked before it is cut: half a secret is one, too.
+        # Mask before a reason is shortened, because half a secret is secret, too.
         masked = self._mask(response.body[:MAX_REASON].decode(errors="replace"))
         raise self._error(explain_response(what, Response(response.status, response.headers, masked.encode())))
 
@@ -140,9 +150,10 @@ class Airbyte:
 
 
 def api_root(url: str) -> str:
-    """Make the address of the public API from that of the UI, or take it as it is if it ends in /v1.
+    """Return the address of the public API; `url` is that of the UI or of the API.
 
-    Raises AirbyteError if it is no address, or is http beyond this machine: Slack's and Oomnitza's tokens travel there.
+    Raises AirbyteError if it is not an address, or if it is http beyond this machine, because Slack's and Oomnitza's
+    tokens are sent to it.
     """
     try:
         parts = urlsplit(url.strip())
@@ -153,11 +164,11 @@ def api_root(url: str) -> str:
         raise AirbyteError(f"AIRBYTE_URL is {url!r}: give the address of Airbyte, such as https://airbyte.example.com.")
     if parts.username or parts.password:
         raise AirbyteError(
-            "AIRBYTE_URL holds a user name or password: leave them out, the application's secret serves."
+            "AIRBYTE_URL holds a user name or password: remove them, the application's secret is enough."
         )
     if not is_private(url.strip()):
         raise AirbyteError(
-            "AIRBYTE_URL is http, and tokens would travel in the clear: use https, or a tunnel (kubectl port-forward)."
+            "AIRBYTE_URL is http, which would send tokens unencrypted: use https, or a tunnel (kubectl port-forward)."
         )
     path = parts.path.rstrip("/")
     if path and not path.endswith("/v1"):
@@ -168,7 +179,10 @@ def api_root(url: str) -> str:
 
 
 class Side:
-    """Sources, or destinations, of the workspace: definitions (which image) and actors (which configuration)."""
+    """Manages the workspace's sources or its destinations.
+
+    A definition is a connector's image, an actor is a configured source or destination.
+    """
 
     def __init__(self, airbyte: Airbyte, kind: Literal["source", "destination"]) -> None:
         self.kind = kind
@@ -177,7 +191,7 @@ class Side:
         self._actors = f"/{kind}s"
 
     def definitions(self) -> list[Json]:
-        """List the connector definitions of the workspace, Airbyte's own among them. Airbyte gives them in one page."""
+        """List the workspace's connector definitions, Airbyte's own included."""
         return self._airbyte.rows(f"list the {self.kind} definitions", self._definitions)
 
     def create_definition(self, *, name: str, repository: str, tag: str, documentation: str) -> Json:
@@ -191,13 +205,13 @@ class Side:
         return self._airbyte.call(f"create the {self.kind} definition", "POST", self._definitions, body)
 
     def update_definition(self, definition_id: str, *, name: str, tag: str) -> Json:
-        """Give a custom definition another name and image tag."""
+        """Change the name and image tag of a custom definition."""
         body = {"name": name, "dockerImageTag": tag}
         path = f"{self._definitions}/{definition_id}"
         return self._airbyte.call(f"update the {self.kind} definition", "PUT", path, body)
 
     def actors(self) -> list[Json]:
-        """List the sources or destinations of the workspace; secrets in their configurations are masked."""
+        """List the sources or destinations, with masked secrets."""
         return self._airbyte.pages(f"list the {self.kind}s", self._actors)
 
     def create_actor(self, *, name: str, definition_id: str, configuration: Json) -> Json:

@@ -1,4 +1,4 @@
-"""The configuration files of both connectors, and the secrets in them."""
+"""Reads the configuration files of both connectors, and finds their secrets."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from bundle.errors import UsageError
 
 Json = dict[str, Any]
 
-CREDENTIALS = "credentials"  # where both connectors keep what is secret, and nowhere else
+CREDENTIALS = "credentials"  # holds all secrets of both connectors' configurations
 
 
 def read_configuration(file: Path) -> Json:
-    """Read a JSON object from a file. Raises UsageError.
+    """Read a JSON object from a file. Raises UsageError if it cannot be read.
 
     Warns on standard error if other users of the machine can read the file.
     """
@@ -36,7 +36,7 @@ def read_configuration(file: Path) -> Json:
 
 
 def secrets_of(configuration: Json) -> list[str]:
-    """List every text in the credentials but the word for their kind."""
+    """List every text in the credentials except `auth_type`."""
     credentials = configuration.get(CREDENTIALS)
     if not isinstance(credentials, dict):
         return []

@@ -1,4 +1,4 @@
-"""The schema of the root metadata.yaml, and what the connectors' own metadata must agree to."""
+"""Parses the root metadata.yaml, and checks it against the connectors' metadata."""
 
 from enum import Enum
 from pathlib import Path
@@ -15,7 +15,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class SyncMode(str, Enum):
-    """The sync modes of Airbyte's public API (api_sdk.yaml, ConnectionSyncModeEnum) that both connectors support."""
+    """Lists the sync modes of Airbyte's public API that both connectors support.
+
+    See ConnectionSyncModeEnum in api_sdk.yaml of airbyte-platform.
+    """
 
     FULL_REFRESH_APPEND = "full_refresh_append"
     FULL_REFRESH_OVERWRITE = "full_refresh_overwrite"
@@ -24,14 +27,15 @@ class SyncMode(str, Enum):
 
     @property
     def incremental(self) -> bool:
-        """Whether a sync goes on from the state of the one before."""
+        """Whether a sync continues from the state of the one before."""
         return self in (SyncMode.INCREMENTAL_APPEND, SyncMode.INCREMENTAL_DEDUPED_HISTORY)
 
 
 def quartz_cron(expression: str) -> str:
-    """Accept a Quartz cron expression of six or seven fields that runs at most once an hour.
+    """Validate a Quartz cron expression that runs at most once an hour.
 
-    Airbyte refuses any other: "The seconds and minutes values cannot be *" (airbyte-platform, AirbyteCatalogHelper).
+    Airbyte rejects others: "The seconds and minutes values cannot be *" (airbyte-platform, AirbyteCatalogHelper).
+    Raises ValueError.
     """
     fields = expression.split()
     if len(fields) not in {6, 7}:
@@ -46,7 +50,7 @@ def quartz_cron(expression: str) -> str:
 
 
 def with_tag(image: str) -> str:
-    """Accept the name of an image that carries a tag."""
+    """Validate the name of an image with its tag. Raises ValueError."""
     repository, _, tag = image.rpartition(":")
     if not repository or not tag or "/" in tag:
         raise ValueError("an image is named with its tag, such as owner/name:0.1.0")
@@ -54,13 +58,13 @@ def with_tag(image: str) -> str:
 
 
 class Strict(BaseModel):
-    """A part of the bundle; an unknown key is a mistake."""
+    """Forbids unknown keys in a part of the bundle."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Connector(Strict):
-    """One connector: its name in Airbyte, its folder in this tree, and its image."""
+    """Describes a connector: its name in Airbyte, its folder, and its image."""
 
     name: Annotated[str, Field(min_length=1)]
     directory: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -68,37 +72,37 @@ class Connector(Strict):
 
     @property
     def repository(self) -> str:
-        """The image's name without its tag."""
+        """Name of the image without its tag."""
         return self.image.rpartition(":")[0]
 
     @property
     def tag(self) -> str:
-        """The image's tag, which is the package's version."""
+        """Tag of the image, which is the version of the package."""
         return self.image.rpartition(":")[2]
 
 
 class Connectors(Strict):
-    """The two connectors of the bundle."""
+    """Holds the two connectors of the bundle."""
 
     source: Connector
     destination: Connector
 
 
 class Stream(Strict):
-    """A stream of a connection, and its sync mode."""
+    """Describes a stream of a connection, with its sync mode."""
 
     name: Annotated[str, Field(min_length=1)]
     sync_mode: SyncMode
 
 
 class Schedule(Strict):
-    """When a connection runs: a Quartz cron expression, in UTC."""
+    """Holds the times of a connection as a Quartz cron expression, in UTC."""
 
     cron: Annotated[str, AfterValidator(quartz_cron)]
 
 
 class Connection(Strict):
-    """A connection between the two connectors: its name in Airbyte, its streams and its schedule."""
+    """Describes a connection: its name in Airbyte, its streams and its schedule."""
 
     name: Annotated[str, Field(min_length=1)]
     enabled: bool = True
@@ -107,14 +111,14 @@ class Connection(Strict):
 
 
 class Bundle(Strict):
-    """The root metadata.yaml."""
+    """Holds the root metadata.yaml."""
 
     connectors: Connectors
     connections: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], Connection], Field(min_length=1)]
 
 
 class Metadata(BaseModel):
-    """The part of a connector's own metadata.yaml that registering needs."""
+    """Holds the part of a connector's own metadata.yaml that registering needs."""
 
     name: str
     docker_repository: Annotated[str, Field(alias="dockerRepository")]
@@ -123,19 +127,25 @@ class Metadata(BaseModel):
 
 
 def load_bundle(root: Path) -> Bundle:
-    """Read the bundle of a tree. Raises DefinitionError with the file, the place in it and the mistake."""
+    """Read the bundle of a tree.
+
+    Raises DefinitionError with the file, the place in it and the mistake.
+    """
     file = root / BUNDLE_FILE
     return _parse(Bundle, _yaml(file), file)
 
 
 def load_metadata(root: Path, connector: Connector) -> Metadata:
-    """Read a connector's own metadata. Raises DefinitionError, also if it names another image than the bundle."""
+    """Read a connector's own metadata.
+
+    Raises DefinitionError, also if it names another image than the bundle.
+    """
     file = root / connector.directory / "metadata.yaml"
     content = _yaml(file)
     metadata = _parse(Metadata, content.get("data", {}) if isinstance(content, dict) else {}, file)
     image = f"{metadata.docker_repository}:{metadata.docker_image_tag}"
     if image != connector.image:
-        raise DefinitionError(f"{file} names the image {image}, and {BUNDLE_FILE} {connector.image}: make them one.")
+        raise DefinitionError(f"{file} names the image {image}, but {BUNDLE_FILE} {connector.image}: make them equal.")
     return metadata
 
 

@@ -1,4 +1,4 @@
-"""Loads PyAirbyte so that it writes to one folder only, asks no registry and reports to nobody."""
+"""Loads PyAirbyte with one folder for its files, without registry or telemetry."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def load_runner(temporary: Path) -> "type[Runner]":
-    """Import the runner, and PyAirbyte with it; its files, and the connectors', go to `temporary`."""
+    """Import the runner with PyAirbyte; all temporary files go to `temporary`."""
     os.environ.update(
         AIRBYTE_OFFLINE_MODE="1", DO_NOT_TRACK="1", AIRBYTE_LOGGING_ROOT=str(temporary), TMPDIR=str(temporary)
     )
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
-        os.environ["NO_LIVE_PROGRESS"] = "1"  # it would take what is printed away from standard output
+        os.environ["NO_LIVE_PROGRESS"] = "1"  # the live view captures what is printed to standard output
     tempfile.tempdir = str(temporary)
-    # Google's packages, which PyAirbyte brings along, announce the end of their own Python support.
+    # Google's packages, dependencies of PyAirbyte, announce the end of their own Python support.
     warnings.filterwarnings("ignore", category=FutureWarning)
     from bundle.runner import Runner  # noqa: PLC0415 - reads the settings above
 

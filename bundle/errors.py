@@ -1,4 +1,4 @@
-"""The exceptions of the bundle's commands, as a tree.
+"""Defines the exceptions of the bundle's commands, as a tree.
 
 CommandError
 ├── UsageError        the command line, a configuration file or the environment
@@ -10,24 +10,24 @@ CommandError
 
 
 class CommandError(Exception):
-    """Ends a command; the message is a sentence for whoever runs it."""
+    """Ends a command; the message is a sentence for the user."""
 
 
 class UsageError(CommandError):
-    """The command line, a configuration file or the environment is not as the command needs it."""
+    """Reports a mistake in the command line, a configuration or the environment."""
 
 
 class DefinitionError(CommandError):
-    """A metadata.yaml is not as it must be."""
+    """Reports a mistake in a metadata.yaml."""
 
 
 class AirbyteError(CommandError):
-    """Airbyte is unreachable, or refused a request."""
+    """Reports that Airbyte is unreachable, or rejected a request."""
 
 
 class ServiceError(CommandError):
-    """Slack or Oomnitza is unreachable, or refused a request."""
+    """Reports that Slack or Oomnitza is unreachable, or rejected a request."""
 
 
 class SyncFailed(CommandError):
-    """A connector failed; the message is the connector's own."""
+    """Reports that a connector failed; the message is the connector's own."""

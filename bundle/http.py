@@ -1,4 +1,4 @@
-"""HTTP as every command of the bundle uses it: encrypted or on this machine, bounded in time and in size."""
+"""Sends HTTP requests with limits of time and size."""
 
 import ipaddress
 import json
@@ -19,35 +19,38 @@ MAX_VALUES = 2_000_000
 
 
 class HttpProblem(Exception):
-    """There is no answer. The message is the rest of a sentence that begins with the host."""
+    """Reports that there is no response.
+
+    The message is a predicate whose subject is the host.
+    """
 
 
 class CertificateRejected(HttpProblem):
-    """The server's certificate cannot be verified."""
+    """Reports a certificate that cannot be verified."""
 
 
 class ResponseTimeout(HttpProblem):
-    """The answer is not there whole within its time; the server may have processed the request."""
+    """Reports a response that is late; the server may have processed the request."""
 
 
 class Unreachable(HttpProblem):
-    """No connection, or it broke."""
+    """Reports that there was no connection, or that it was lost."""
 
 
 class ResponseTooLarge(HttpProblem):
-    """The answer is larger than any that is expected."""
+    """Reports a response that is larger than any expected one."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """One answer: its status, its headers (names without regard to case) and its body."""
+    """Holds a response: its status, headers (in any case) and body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """Return the body as JSON; None if it is none, or holds more values than any of Airbyte's: [[],[]] takes 30 times its size."""
+        """Return the body's JSON; None if it is not JSON, or has too many values."""
         if sum(map(self.body.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
             return None
         try:
@@ -57,7 +60,7 @@ class Response:
 
 
 class _Headers(AuthBase):
-    """Sets the headers that authenticate. Without it requests would look for a password in .netrc."""
+    """Sets the headers that authenticate, instead of a password from .netrc."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -68,15 +71,15 @@ class _Headers(AuthBase):
 
 
 class Http:
-    """Requests to one address, with one set of credentials. Raises HttpProblem from `request`."""
+    """Sends requests to one address, with one set of credentials."""
 
     def __init__(self, root: str, *, seconds: float) -> None:
-        """`root` begins each address; `seconds` is the time for one whole answer."""
+        """Send to addresses below `root`, with `seconds` for each whole response."""
         self._root = root
         self._seconds = seconds
         self._session = requests.Session()
         if is_loopback(urlsplit(root).hostname or ""):
-            # A proxy must not hear a token for this machine, whatever NO_PROXY says.
+            # A proxy must not receive a token for this machine, whatever NO_PROXY is.
             self._session.trust_env = False
             self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
 
@@ -90,9 +93,10 @@ class Http:
         form: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> Response:
-        """Send one request, and return its answer whatever the status; a redirect is an answer like any other.
+        """Send one request, and return the response, whatever its status.
 
-        `credentials` are headers, `params` go into the query, `form` or `body` (as JSON) is what is sent.
+        Does not follow redirects. `credentials` are headers, `params` the query, and `form` or `body` (as JSON) the
+        content. Raises HttpProblem if there is no response.
         """
         done: queue.SimpleQueue[Response | HttpProblem] = queue.SimpleQueue()
 
@@ -102,12 +106,12 @@ class Http:
             except HttpProblem as problem:
                 done.put(problem)
 
-        # A time-out of requests is one between two bytes; only another thread bounds the whole.
+        # The time-out of requests limits the time between two bytes, so a thread limits that of the whole response.
         threading.Thread(target=run, daemon=True).start()
         try:
             outcome = done.get(timeout=self._seconds)
         except queue.Empty:
-            raise ResponseTimeout(f"did not answer within {self._seconds:.0f} seconds") from None
+            raise ResponseTimeout(f"did not respond within {self._seconds:.0f} seconds") from None
         if isinstance(outcome, HttpProblem):
             raise outcome
         return outcome
@@ -130,9 +134,9 @@ class Http:
                 "REQUESTS_CA_BUNDLE to that authority's file"
             ) from None
         except requests.Timeout:
-            raise ResponseTimeout("did not answer in time") from None
+            raise ResponseTimeout("did not respond in time") from None
         except (requests.RequestException, OSError, ValueError) as error:
-            raise Unreachable(f"cannot be reached ({type(error).__name__})") from None
+            raise Unreachable(f"is unreachable ({type(error).__name__})") from None
 
 
 def _read(response: requests.Response) -> bytes:
@@ -140,12 +144,12 @@ def _read(response: requests.Response) -> bytes:
     for piece in response.iter_content(64 * 1024):
         body += piece
         if len(body) > MAX_BYTES:
-            raise ResponseTooLarge(f"gave an answer of more than {MAX_BYTES // 1024 // 1024} MB")
+            raise ResponseTooLarge(f"sent a response of more than {MAX_BYTES // 1024 // 1024} MB")
     return bytes(body)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
+    """Return whether a host name or address means this machine."""
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
@@ -153,7 +157,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Whether a secret may travel to an address: it is https, or this machine."""
+    """Return whether an address may receive secrets: https, or this machine."""
     parts = urlsplit(url)
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))

@@ -1,4 +1,4 @@
-"""Names the pair that a sync joins: a Slack workspace or organization, and an Oomnitza instance."""
+"""Names the pair of a sync: a Slack workspace or organization, and an Oomnitza."""
 
 import re
 from urllib.parse import urlsplit
@@ -12,9 +12,9 @@ RESPONSE_SECONDS = 60.0
 
 
 def slack_identity(configuration: Json) -> str:
-    """Return the id of the workspace, or of the organization of an organization-wide token (`auth.test`).
+    """Return the id of the token's workspace or organization (Slack: auth.test).
 
-    Raises ServiceError. It does not depend on the token, so that a new token finds the state of the old one.
+    It is the same for every token, so that a new token finds the state of the old one. Raises ServiceError.
     """
     url = str(configuration.get("api_url") or SLACK_API)
     credentials = configuration.get(CREDENTIALS)
@@ -49,6 +49,9 @@ def oomnitza_identity(configuration: Json) -> str:
 
 
 def pair_name(configuration_of_source: Json, configuration_of_destination: Json) -> str:
-    """Return the name of the pair as a file name. Raises ServiceError."""
+    """Return the name of the pair as a file name.
+
+    Raises ServiceError if Slack does not identify the token.
+    """
     names = slack_identity(configuration_of_source), oomnitza_identity(configuration_of_destination)
     return "--".join(re.sub(r"[^A-Za-z0-9.-]+", "_", name) for name in names)

@@ -1,7 +1,7 @@
-"""Makes or completes the environment in .venv: `python bundle/install.py run|dev`, with nothing but a Python.
+"""Creates or updates the environment: `python bundle/install.py run|dev`.
 
-Shows that it goes on, and says in one sentence why it cannot. Paths are relative to the root of the tree, so that a blank
-in its path does no harm: pip splits what its environment variables hold at blanks.
+Needs only a Python. Prints its progress, and one sentence if it fails. Paths are relative to the root of the tree, so
+that the tree's path may contain blanks: pip splits its environment variables at blanks.
 """
 
 import os
@@ -20,8 +20,8 @@ VENV = Path(".venv")
 CONNECTORS = ("source-slack-users", "destination-oomnitza")
 CONSTRAINTS = "constraints-dev.txt"
 GROUPS = {
-    "run": "what syncing needs: both connectors and PyAirbyte, about 800 MB on the disk, most of it PyAirbyte's database drivers",
-    "dev": "what developing needs, about 1.2 GB on the disk",
+    "run": "the packages for a sync: both connectors and PyAirbyte, about 800 MB on the disk, most of it PyAirbyte's database drivers",
+    "dev": "the packages for development, about 1.2 GB on the disk",
 }
 PYTHONS = ((3, 10), (3, 12))
 UNREACHABLE = re.compile(r"connection broken|Failed to establish|Temporary failure|timed out|ProxyError|SSLError", re.I)
@@ -29,11 +29,11 @@ EVERY_SECONDS = 5.0
 
 
 class InstallFailed(Exception):
-    """The environment cannot be made; the message is a sentence for whoever runs make."""
+    """Reports that the environment cannot be created."""
 
 
 def main(group: str) -> int:
-    """Install one group; 0, or 1 with a sentence on standard error."""
+    """Install one group, and return the exit status."""
     os.chdir(ROOT)
     try:
         install(group)
@@ -44,12 +44,15 @@ def main(group: str) -> int:
 
 
 def install(group: str) -> None:
-    """Create .venv for this Python unless it is there, and install the group into it. Raises InstallFailed."""
+    """Create .venv for this Python if it is absent, and install a group of packages.
+
+    Raises InstallFailed.
+    """
     this = sys.version_info[:2]
     if not PYTHONS[0] <= this <= PYTHONS[1]:
         raise InstallFailed(
-            f"This project needs Python 3.10, 3.11 or 3.12 (the range of PyAirbyte), and this is {this[0]}.{this[1]}. "
-            "Name one: make PYTHON=python3.12 ..."
+            f"This project needs Python 3.10, 3.11 or 3.12 (the range of PyAirbyte); this is {this[0]}.{this[1]}. "
+            "Name another: make PYTHON=python3.12 ..."
         )
     sys.stdout.write(f"Installing {GROUPS[group]}, into {VENV} (once) ...\n")
     sys.stdout.flush()
@@ -59,8 +62,8 @@ def install(group: str) -> None:
             venv.create(VENV, with_pip=True, clear=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise InstallFailed(
-                f"The environment {VENV} cannot be made ({type(error).__name__}). On Debian and Ubuntu, install the "
-                "package python3-venv; else see whether this folder can be written to."
+                f"The environment {VENV} cannot be created ({type(error).__name__}). On Debian and Ubuntu, install the "
+                "package python3-venv; otherwise check that this folder is writable."
             ) from None
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, "--upgrade", "pip>=25.1"], "pip")
@@ -85,7 +88,7 @@ def _run(command: list[str], what: str) -> None:
 
 
 def _tick(done: threading.Event, what: str) -> None:
-    """Print that it goes on, with the time and the size of the environment, until it is done."""
+    """Print the elapsed time and the size of the environment until `done` is set."""
     start = time.monotonic()
     while not done.wait(EVERY_SECONDS):
         size = sum(file.lstat().st_size for file in VENV.rglob("*") if not file.is_dir()) // 1_000_000
@@ -98,13 +101,11 @@ def _sentence(output: IO[str]) -> str:
     text = output.read()
     if UNREACHABLE.search(text):
         return (
-            "The package index cannot be reached, so nothing was installed. Check the network, the proxy, and pip's own "
+            "The package index is unreachable, so nothing was installed. Check the network, the proxy, and pip's own "
             "settings (python3 -m pip config list), and run make again."
         )
     last = "\n".join(text.splitlines()[-20:])
-    return (
-        f"{last}\npip could not install the packages; the lines above are its own. Run make again when that is fixed."
-    )
+    return f"{last}\npip failed to install the packages, for the reason above. Fix it, and run make again."
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Hears what the connectors log during a sync: keeps it, shows what a person needs, finds the sync report."""
+"""Collects the connectors' logs during a sync."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ REPORT = '{"sync_report": '
 
 @dataclass
 class Listener:
-    """Shows the destination's lines and the source's warnings on `screen`, and writes all of both to `file`.
+    """Shows important lines on `screen`, and writes all lines to `file`.
 
-    `report` is the sync report, by stream; `errors` are the sentences of connectors that failed.
+    Important are the destination's lines, and the source's warnings. `report` is the sync report by stream; `errors`
+    are the sentences of connectors that failed.
     """
 
     screen: TextIO
@@ -21,10 +22,10 @@ class Listener:
     report: dict[str, Any] | None = None
     errors: list[str] = field(default_factory=list)
     checking: bool = True
-    """During the checks only warnings are shown: the mapping comes again, and exact, with the sync."""
+    """Whether to show only warnings: the sync logs the mapping again, and exactly."""
 
     def log(self, connector: str, level: str, text: str) -> None:
-        """Take a log line of a connector."""
+        """Record a log line of a connector."""
         self._write(connector, level, text)
         before, found, rest = text.partition(REPORT)
         if found and not before.strip():
@@ -34,7 +35,7 @@ class Listener:
             self.screen.flush()
 
     def error(self, connector: str, text: str) -> None:
-        """Take the sentence with which a connector failed."""
+        """Record the sentence of a connector's failure."""
         self._write(connector, "ERROR", text)
         if text not in self.errors:
             self.errors.append(text)

@@ -1,4 +1,4 @@
-"""The one folder that a sync writes to: of the user alone, below XDG_STATE_HOME."""
+"""Manages the folder of a sync, below XDG_STATE_HOME and for the user alone."""
 
 import contextlib
 import fcntl
@@ -16,8 +16,11 @@ NAME = "airbyte-oomnitza"
 
 
 def private_folder(environment: Mapping[str, str]) -> Path:
-    """Create the folder if it is absent, and close it to other users. Raises UsageError."""
-    # XDG Base Directory Specification: a relative path is to be ignored.
+    """Create the folder if it is absent, and close it to other users.
+
+    Raises UsageError if that is not possible.
+    """
+    # The XDG Base Directory Specification asks to ignore a relative path.
     named = Path(environment.get("XDG_STATE_HOME", ""))
     base = named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / ".local" / "state"
     folder = base / NAME
@@ -40,10 +43,10 @@ def make_private(folder: Path) -> None:
 
 @contextlib.contextmanager
 def temporary_folder(private: Path) -> Iterator[Path]:
-    """Make a folder for the files of one sync, and remove it; removes what a killed sync left, too.
+    """Create a folder for the files of one sync, and remove it at the end.
 
-    PyAirbyte lets every user of the machine read the configurations that it hands to the connectors as files
-    (as_temp_files), so the folder around them must be closed.
+    Removes the folders of killed syncs, too. PyAirbyte makes the configurations that it passes to the connectors as
+    files readable for every user (as_temp_files), so the folder around them must be closed.
     """
     for old in private.glob("sync-*"):
         with _locked(old / "lock") as free:
@@ -62,13 +65,13 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
     """Hold the lock of a file. Raises UsageError if another process holds it."""
     with _locked(file) as free:
         if not free:
-            raise UsageError(f"Another sync of {what} is running. Wait until it has ended.")
+            raise UsageError(f"Another sync of {what} is running. Wait for its end.")
         yield
 
 
 @contextlib.contextmanager
 def _locked(file: Path) -> Iterator[bool]:
-    """Try to lock a file until the end of the block, and report whether it was free."""
+    """Try to lock a file for the block, and yield whether it was free."""
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:  # its folder was removed meanwhile
@@ -101,7 +104,10 @@ def save(file: Path, content: Any) -> None:
 
 
 def load(file: Path) -> Any:
-    """Read a JSON file that `save` wrote; None if there is none. Raises UsageError if it is damaged."""
+    """Read a JSON file that `save` wrote; None if it is absent.
+
+    Raises UsageError if it is damaged.
+    """
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

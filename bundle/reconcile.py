@@ -1,4 +1,4 @@
-"""Brings an Airbyte workspace to what the bundle says: looks, compares, and creates or updates only what differs."""
+"""Creates or updates what differs between the bundle and an Airbyte workspace."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from bundle.configuration import CREDENTIALS, Json
 from bundle.definition import Bundle, Connection, Connector, Metadata
 from bundle.errors import AirbyteError
 
-ROTATED = f"{CREDENTIALS}.token_expiry_date"  # renewed together with a token, by a sync
+ROTATED = f"{CREDENTIALS}.token_expiry_date"  # a sync renews it together with the token
 Action = Literal["create", "update", "unchanged"]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A source or destination as it shall be: the connector, its own metadata, and its configuration."""
+    """Describes a source or destination of the bundle."""
 
     connector: Connector
     metadata: Metadata
@@ -23,13 +23,13 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The name of the source or destination in Airbyte."""
+        """Name of the source or destination in Airbyte."""
         return self.connector.name
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change made, or in a dry run planned: to which thing, and what differs."""
+    """Describes a change that was made; in a dry run, one that would be made."""
 
     action: Action
     thing: str
@@ -39,17 +39,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Mode:
-    """Options: only look (`dry_run`); send configurations although they look the same (`resend_secrets`)."""
+    """Holds the options of a run.
+
+    `dry_run` changes nothing. `resend_secrets` sends configurations even if they look the same.
+    """
 
     dry_run: bool = False
     resend_secrets: bool = False
 
 
 def reconcile(airbyte: Airbyte, bundle: Bundle, source: Wanted, destination: Wanted, mode: Mode) -> Iterator[Step]:
-    """Create or update both definitions, the source, the destination and the connections, in this order.
+    """Create or update definitions, source, destination and connections, in order.
 
-    Yields a step for each as soon as it is done. Nothing is ever deleted. Raises AirbyteError; run again, it goes on
-    where it stopped, because what exists is found by image (definitions) and by name (all others).
+    Yields a step for each as soon as it is done, and deletes nothing. Definitions are found by image, all others by
+    name, so another run continues a failed one. Raises AirbyteError.
     """
     try:
         source_id = yield from _actor(airbyte.source, source, mode)
@@ -57,13 +60,15 @@ def reconcile(airbyte: Airbyte, bundle: Bundle, source: Wanted, destination: Wan
         for connection in bundle.connections.values():
             yield _connection(airbyte, connection, source_id, destination_id, mode)
     except (KeyError, TypeError, AttributeError):  # a field is absent, or of another type
-        raise AirbyteError(f"{airbyte.root} does not answer as Airbyte's public API does. Check AIRBYTE_URL.") from None
+        raise AirbyteError(
+            f"{airbyte.root} does not respond as Airbyte's public API does. Check AIRBYTE_URL."
+        ) from None
 
 
 def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
-    """Name the places in which two configurations differ, never the values.
+    """Return the paths at which two configurations differ, without their values.
 
-    Airbyte shows a secret as asterisks: such a place is taken as the same. A null is the same as nothing.
+    A null equals an absent setting. A secret counts as the same, because Airbyte returns it as asterisks.
     """
     if isinstance(wanted, dict) and isinstance(found, dict):
         keys = sorted(wanted.keys() | found.keys())
@@ -87,7 +92,10 @@ def _masked(value: Any) -> bool:
 
 
 def _actor(side: Side, wanted: Wanted, mode: Mode) -> Generator[Step, None, str | None]:
-    """Settle a definition and the source or destination made of it; the generator returns its id."""
+    """Create or update a definition and its source or destination.
+
+    The generator returns the id of the source or destination; None in a dry run that would create it.
+    """
     step, definition_id = _definition(side, wanted, mode)
     yield step
     found = _only(
@@ -103,7 +111,7 @@ def _actor(side: Side, wanted: Wanted, mode: Mode) -> Generator[Step, None, str 
         return created[f"{side.kind}Id"] if created else None
     if found["definitionId"] != definition_id:
         raise AirbyteError(
-            f"There is a {side.kind} named {wanted.name!r} of another connector than {wanted.connector.repository}. "
+            f"The {side.kind} named {wanted.name!r} belongs to another connector than {wanted.connector.repository}. "
             "Rename it in Airbyte, or change the name in metadata.yaml."
         )
     changed = [place for place in differences(wanted.configuration, found["configuration"]) if place != ROTATED]
@@ -118,10 +126,10 @@ def _actor(side: Side, wanted: Wanted, mode: Mode) -> Generator[Step, None, str 
 
 
 def _sent(wanted: Json, found: Json, changed: list[str], mode: Mode) -> Json:
-    """Return the configuration to send: with the credentials as Airbyte shows them, unless they change.
+    """Return the configuration to send, with Airbyte's credentials unless they change.
 
-    Airbyte keeps a secret that comes back as its mask. So a refresh token that a sync has renewed is not replaced by
-    the spent one of our file.
+    Airbyte keeps a secret that is sent back masked. So a refresh token that a sync has renewed is not replaced by the
+    used one of the file.
     """
     ours = mode.resend_secrets or any(place.split(".")[0] == CREDENTIALS for place in changed)
     return wanted if ours or CREDENTIALS not in found else {**wanted, CREDENTIALS: found[CREDENTIALS]}
@@ -170,7 +178,7 @@ def _connection(
         return Step("create", "connection", wanted.name, shown + state)
     if (found["sourceId"], found["destinationId"]) != (source_id, destination_id):
         raise AirbyteError(
-            f"There is a connection named {wanted.name!r} between another source and destination. "
+            f"The connection named {wanted.name!r} joins another source and destination. "
             "Rename it in Airbyte, or change the name in metadata.yaml."
         )
     whole = airbyte.connection(found["connectionId"])
@@ -193,13 +201,16 @@ def _streams_text(streams: list[Json]) -> str:
 
 
 def _schedule_text(schedule: Json) -> str:
-    """Format a schedule. Airbyte returns a cron expression with its time zone behind it ("0 17 5 * * ? UTC")."""
+    """Format a schedule.
+
+    Airbyte returns a cron expression with its time zone appended ("0 17 5 * * ? UTC").
+    """
     return str(schedule.get("cronExpression") or schedule.get("basicTiming") or schedule["scheduleType"])
 
 
 def _only(what: str, found: list[Json]) -> Json | None:
     if len(found) > 1:
         raise AirbyteError(
-            f"There are {len(found)} {what}, and which is meant is unknown: rename or delete the others in Airbyte."
+            f"There are {len(found)} {what}, and only one can be meant: rename or delete the others in Airbyte."
         )
     return found[0] if found else None

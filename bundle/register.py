@@ -1,4 +1,4 @@
-"""`python -m bundle register`: both connectors and the connections of the bundle into an Airbyte workspace."""
+"""Runs `register`: puts the bundle into an Airbyte workspace."""
 
 import argparse
 import sys
@@ -19,21 +19,24 @@ PLANNED = {"create": "would create", "update": "would update", "unchanged": "unc
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's own options."""
-    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
+    """Declare the options of the command."""
+    parser.add_argument("--dry-run", action="store_true", help="print the changes without making them")
     parser.add_argument(
         "--resend-secrets",
         action="store_true",
-        help="send both configurations even if they look the same: Airbyte shows no secrets, so a new one goes unseen",
+        help="send both configurations even if they look the same: Airbyte hides secrets, so a new one is not detected",
     )
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path) -> int:
-    """Register the bundle of `root`, and print each step; 0 if all is as the bundle says. Raises CommandError."""
+    """Register the bundle of `root`, print each step, and return 0.
+
+    Raises CommandError.
+    """
     missing = [name for name in VARIABLES if not environment.get(name, "").strip()]
     if missing:
         raise UsageError(
-            f"Set {' and '.join(missing)} in the environment; docs/airbyte-ui.md describes where they are found."
+            f"Set {' and '.join(missing)} in the environment; docs/airbyte-ui.md describes where to find them."
         )
     workspace = _workspace(environment["AIRBYTE_WORKSPACE_ID"])
     bundle = load_bundle(root)
@@ -67,8 +70,8 @@ def _workspace(text: str) -> str:
         return str(UUID(text.strip()))
     except ValueError:
         raise UsageError(
-            f"AIRBYTE_WORKSPACE_ID is {text!r}, which is no UUID: in your browser, it is what stands behind "
-            "/workspaces/ in the address of the workspace."
+            f"AIRBYTE_WORKSPACE_ID is {text!r}, which is not a UUID: copy the part after /workspaces/ in the address of "
+            "the workspace in your browser."
         ) from None
 
 

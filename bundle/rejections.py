@@ -1,4 +1,4 @@
-"""The sentences for what goes wrong between the bundle and Airbyte: what failed, cause, fix."""
+"""Explains failures between the bundle and Airbyte: what failed, cause, fix."""
 
 import json
 from collections.abc import Iterator
@@ -10,23 +10,26 @@ LONGEST_REASON = 500
 APPLICATION = "AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET (in Airbyte: your user > User settings > Applications)"
 HINTS = {
     401: f"Check {APPLICATION}.",
-    403: "The user who made the application needs the role Editor or Admin in the workspace.",
+    403: "The user who created the application needs the role Editor or Admin in the workspace.",
     404: "Check AIRBYTE_WORKSPACE_ID, and that this Airbyte has connector definitions in its public API.",
 }
 
 
 def explain_problem(what: str, root: str, problem: HttpProblem) -> str:
-    """Explain why there is no answer. `what` was tried, `root` is the address of the API."""
+    """Explain a missing response.
+
+    `what` names the task, `root` is the address of the API.
+    """
     hint = ""
     if isinstance(problem, ResponseTimeout):
-        hint = " Airbyte may have done it all the same: run this again, nothing is created twice."
+        hint = " Airbyte may have processed the request: run this again, nothing is created twice."
     elif isinstance(problem, Unreachable):
         hint = " Is Airbyte running there, and is AIRBYTE_URL right?"
     return f"Cannot {what}: {root} {problem}.{hint}"
 
 
 def explain_token(what: str, root: str, response: Response) -> str:
-    """Explain why there is no access token."""
+    """Explain why Airbyte issued no access token."""
     return (
         f"Cannot {what}: no access token (HTTP {response.status} of {root}/applications/token). "
         f"Check {APPLICATION}, and AIRBYTE_URL."
@@ -34,23 +37,26 @@ def explain_token(what: str, root: str, response: Response) -> str:
 
 
 def explain_response(what: str, response: Response) -> str:
-    """Explain an answer that is not the one asked for."""
+    """Explain a response that is not the expected one."""
     return f"Cannot {what}: {_rejection(response)}"
 
 
 def _rejection(response: Response) -> str:
     if response.status < 300:
-        return "the answer is not JSON, so this is not Airbyte's public API. Check AIRBYTE_URL."
+        return "the response is not JSON, so this is not Airbyte's public API. Check AIRBYTE_URL."
     if response.status < 400:
         location = response.headers.get("Location", "another address")
-        return f"Airbyte redirects to {location}. Set AIRBYTE_URL to the address that it is really at."
+        return f"Airbyte redirects to {location}. Set AIRBYTE_URL to its final address."
     reason = next(_reasons(response.body), "no reason given")[:LONGEST_REASON].rstrip(".")
     hint = HINTS.get(response.status, "See Airbyte's own log." if response.status >= 500 else "")
-    return f"Airbyte answered {response.status}, {reason}. {hint}".rstrip()
+    return f"Airbyte returned HTTP {response.status}: {reason}. {hint}".rstrip()
 
 
 def _reasons(body: bytes) -> Iterator[str]:
-    """List the reasons that a refusal gives, best first. Airbyte: RFC 9457's detail and title, and data.message."""
+    """Yield the reasons in a rejection, the best first.
+
+    They are `data.message`, and RFC 9457's `detail` and `title`.
+    """
     try:
         problem = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Keeps a Slack token that a sync has renewed: a refresh token is spent once it was used."""
+"""Saves a Slack token that a sync has renewed; its refresh token is single-use."""
 
 import hashlib
 from pathlib import Path
@@ -8,9 +8,9 @@ from bundle.private_folder import load, save
 
 
 class RotatedCredentials:
-    """The newest credentials of one configuration file, in the private folder.
+    """Stores the newest credentials of one configuration file.
 
-    They are found by the refresh token of the file, so that a new pair in the file takes their place.
+    The key is the file's refresh token, so that a new pair in the file replaces them.
     """
 
     def __init__(self, folder: Path, configuration: Json) -> None:
@@ -21,7 +21,10 @@ class RotatedCredentials:
         self._configuration = configuration
 
     def newest(self) -> Json:
-        """Return the configuration with the newest credentials. Raises UsageError if their file is damaged."""
+        """Return the configuration with the newest credentials.
+
+        Raises UsageError if their file is damaged.
+        """
         kept = load(self._file) if self._file else None
         return {**self._configuration, CREDENTIALS: kept} if isinstance(kept, dict) else self._configuration
 

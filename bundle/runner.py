@@ -45,7 +45,7 @@ WRITE = {
 
 
 class _Source(Source):
-    """A source that reads as the connection says, and whose messages are heard whole."""
+    """Reads as the connection defines, and passes all messages to the listener."""
 
     listener: Listener
     modes: dict[str, SyncMode]
@@ -57,7 +57,7 @@ class _Source(Source):
         for stream in catalog.streams:
             mode = self.modes[stream.stream.name]
             stream.sync_mode = ReadMode.incremental if mode.incremental else ReadMode.full_refresh
-            # As the platform does: only overwrite begins a new generation. PyAirbyte's default is always a new one.
+            # Only overwrite begins a new generation, as on the platform. PyAirbyte always begins one.
             stream.generation_id, stream.sync_id = 1, 1
             stream.minimum_generation_id = 1 if mode is SyncMode.FULL_REFRESH_OVERWRITE else 0
         return catalog
@@ -69,7 +69,7 @@ class _Source(Source):
 
 
 class _Destination(Destination):
-    """A destination whose messages are heard whole."""
+    """Passes all messages to the listener."""
 
     listener: Listener
 
@@ -78,7 +78,7 @@ class _Destination(Destination):
 
 
 def hear(listener: Listener, connector: str, message: AirbyteMessage) -> None:
-    """Pass logs and errors of a connector on. PyAirbyte itself would drop their levels."""
+    """Pass a connector's logs and errors on; PyAirbyte drops their levels."""
     if message.type is Type.LOG and message.log:
         listener.log(connector, message.log.level.value, message.log.message)
     elif message.type is Type.TRACE and message.trace and message.trace.type is TraceType.ERROR and message.trace.error:
@@ -86,7 +86,7 @@ def hear(listener: Listener, connector: str, message: AirbyteMessage) -> None:
 
 
 class Runner:
-    """Both connectors, set up for one connection."""
+    """Runs both connectors for one connection."""
 
     def __init__(
         self,
@@ -98,12 +98,15 @@ class Runner:
         listener: Listener,
         keep_configuration: Callable[[Json], None],
     ) -> None:
-        """`keep_configuration` receives the source's configuration each time that a sync has renewed its token."""
+        """Set up both connectors.
+
+        `keep_configuration` receives the source's configuration after each renewal of its token.
+        """
         self._connection = connection
         self._strategy = _write_strategy(connection)
         self._listener = listener
         self._keep = keep_configuration
-        with _silenced():  # it announces each connector
+        with _silenced():  # PyAirbyte announces each connector
             self._source = _Source(
                 _executor(connectors.source.directory),
                 connectors.source.directory,
@@ -117,17 +120,17 @@ class Runner:
         self._source.modes = {stream.name: stream.sync_mode for stream in connection.streams}
 
     def check_source(self) -> None:
-        """Let the source prove its access. Raises SyncFailed, in the connector's words."""
+        """Check the source. Raises SyncFailed with the connector's message."""
         self._check(self._source)
 
     def check_destination(self) -> None:
-        """Let the destination prove its access. Raises SyncFailed, in the connector's words."""
+        """Check the destination. Raises SyncFailed with the connector's message."""
         self._check(self._destination)
 
     def run(self, state_file: Path, *, full_refresh: bool = False) -> None:
-        """Run one sync. Raises SyncFailed, in the connectors' words.
+        """Run one sync. Raises SyncFailed with the connectors' messages.
 
-        `state_file` is read and written if a stream is incremental; with `full_refresh` it is forgotten before.
+        Reads and writes `state_file` if a stream is incremental; with `full_refresh` removes it first.
         """
         streams = [stream.name for stream in self._connection.streams]
         if missing := set(streams) - set(self._source.get_available_streams()):
@@ -146,7 +149,7 @@ class Runner:
             raise SyncFailed("\n".join(self._listener.errors) or str(error)) from error
 
     def source_configuration(self) -> Json:
-        """Return the source's configuration, with a token that was renewed meanwhile."""
+        """Return the source's configuration, with a renewed token if there is one."""
         return self._source.get_config()
 
     def _check(self, connector: Source | Destination) -> None:
@@ -163,19 +166,22 @@ class Runner:
 
 
 def _write_strategy(connection: Connection) -> WriteStrategy:
-    """Return how PyAirbyte is to write: it has one way for all streams. Raises UsageError."""
+    """Return PyAirbyte's write strategy, which is one for all streams.
+
+    Raises UsageError if the streams need several.
+    """
     strategies = {WRITE[stream.sync_mode] for stream in connection.streams}
     if len(strategies) > 1:
         raise UsageError(
-            f"The streams of the connection {connection.name!r} are written in different modes, which PyAirbyte cannot: "
-            "give them one mode in metadata.yaml, or a connection each."
+            f"The streams of the connection {connection.name!r} have different write modes, which PyAirbyte does not "
+            "support: give them one mode in metadata.yaml, or a connection each."
         )
     return strategies.pop()
 
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep what PyAirbyte itself prints off the screen; the listener writes to the screen that it was given."""
+    """Hide PyAirbyte's own output; the listener keeps its own screen."""
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         yield
 

@@ -1,4 +1,4 @@
-"""A connector's spec, and a configuration with the spec's defaults filled in."""
+"""Reads a connector's spec, and fills its defaults into a configuration."""
 
 import json
 import subprocess
@@ -13,7 +13,10 @@ SPEC_SECONDS = 60
 
 
 def read_spec(connector: str) -> Json:
-    """Run a connector's command `spec`, as Airbyte does, and return its JSON Schema. Raises UsageError."""
+    """Run a connector's `spec`, as Airbyte does, and return its JSON schema.
+
+    Raises UsageError if it cannot be run.
+    """
     program = Path(sys.executable).with_name(connector)
     try:
         done = subprocess.run(  # noqa: S603 - our own connector, from metadata.yaml
@@ -26,7 +29,7 @@ def read_spec(connector: str) -> Json:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(
-            f"{connector} cannot be run here ({type(error).__name__}): install it beside this tool."
+            f"{connector} cannot be run ({type(error).__name__}): install it in the environment of this tool."
         ) from None
     messages = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
     schema: Json = next(
@@ -38,8 +41,8 @@ def read_spec(connector: str) -> Json:
 def with_defaults(schema: Json, configuration: Json) -> Json:
     """Fill the defaults of a spec into a configuration.
 
-    Airbyte's edit form shows what is saved: without this, a switch whose default is on looks off. Entries of lists stay
-    as they are: there an absent setting means that of the connector as a whole.
+    Airbyte's edit form shows the saved configuration, so a switch whose default is on would look off. Entries of lists
+    are not changed: in them an absent setting means the connector's.
 
     >>> with_defaults({"properties": {"page_size": {"default": 1000}}}, {})
     {'page_size': 1000}
@@ -55,7 +58,7 @@ def with_defaults(schema: Json, configuration: Json) -> Json:
 
 
 def _properties(schema: Json, configuration: Json) -> Json:
-    """Return the properties that apply: of an object with alternatives, those of the one whose constants it has."""
+    """Return the properties that apply; of a oneOf, those of the matching option."""
     properties: Json = dict(schema.get("properties", {}))
     for option in schema.get("oneOf", []):
         own = option.get("properties", {})

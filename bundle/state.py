@@ -1,4 +1,4 @@
-"""The state of one connection between one Slack and one Oomnitza, as a file that PyAirbyte reads and writes."""
+"""Stores the state of one connection between one Slack and one Oomnitza."""
 
 import json
 from pathlib import Path
@@ -14,32 +14,36 @@ from bundle.private_folder import load, save
 
 
 class StateFile:
-    """Stands in for PyAirbyte's cache of states, which is a database that identifies connectors by their names only.
+    """Stores states in a file, in place of PyAirbyte's cache.
 
-    The file is a JSON list of the protocol's state messages, one a stream: what `read --state` takes.
+    That is a database which identifies connectors by their names only. The file is a JSON list of the protocol's state
+    messages, one per stream, as `read --state` takes it.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     def forget(self) -> None:
-        """Remove the state, so that the next sync starts over."""
+        """Remove the state, so that the next sync reads everything."""
         self.file.unlink(missing_ok=True)
 
     def messages(self) -> list[AirbyteStateMessage]:
-        """Read the states; none if there was no sync yet. Raises UsageError if the file is damaged."""
+        """Read the states; an empty list before the first sync.
+
+        Raises UsageError if the file is damaged.
+        """
         content = load(self.file)
         try:
             return [AirbyteStateMessage.model_validate(each) for each in content or []]
         except (ValidationError, TypeError):
-            raise UsageError(f"{self.file} is no state. Remove it, or add --full-refresh, to start over.") from None
+            raise UsageError(f"{self.file} is not a state. Remove it, or add --full-refresh, to start over.") from None
 
     def get_state_provider(self, **_: Any) -> StateProviderBase:
-        """Return the states of the last sync, as PyAirbyte asks a cache for them."""
+        """Return the last sync's states, as PyAirbyte asks a cache for them."""
         return StaticInputState(self.messages())
 
     def get_state_writer(self, **_: Any) -> StateWriterBase:
-        """Return the writer of acknowledged states, as PyAirbyte asks a cache for it."""
+        """Return the writer of states, as PyAirbyte asks a cache for it."""
         return _Writer(self)
 
 

@@ -1,4 +1,4 @@
-"""`python -m bundle sync`: one connection of the bundle, run by PyAirbyte on this machine."""
+"""Runs `sync`: one connection of the bundle, with PyAirbyte on this machine."""
 
 import argparse
 import os
@@ -24,21 +24,24 @@ if TYPE_CHECKING:
     from bundle.runner import Runner
 
 REJECTED = 2
-"""The exit status of a sync that succeeded, and rejected records."""
+"""Exit status of a sync that succeeded and rejected records."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's own options."""
+    """Declare the options of the command."""
     parser.add_argument(
         "--connection", default=DEFAULT_CONNECTION, metavar="NAME", help="a connection of metadata.yaml (%(default)s)"
     )
     parser.add_argument("--test-run", action="store_true", help="look up and compare, and write nothing")
-    parser.add_argument("--full-refresh", action="store_true", help="forget the state, and read everything again")
+    parser.add_argument("--full-refresh", action="store_true", help="remove the state, and read everything again")
     parser.add_argument("--log", type=Path, metavar="FILE", help="append both connectors' logs to FILE (mode 0600)")
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path) -> int:
-    """Sync, and print what became of the records; 0, or 2 if records were rejected. Raises CommandError."""
+    """Sync, print the sync report, and return 0, or 2 if records were rejected.
+
+    Raises CommandError.
+    """
     bundle = load_bundle(root)
     connection = _connection(bundle, options.connection)
     source, destination = read_configuration(options.source_config), read_configuration(options.destination_config)
@@ -106,13 +109,13 @@ def _sync(runner: "Runner", listener: Listener, file: Path, *, full_refresh: boo
         runner.run(file, full_refresh=full_refresh)
     except SyncFailed:
         if listener.report is not None:
-            _print(f"\nWritten until it failed:\n{report_table(listener.report)}")
+            _print(f"\nWritten before the failure:\n{report_table(listener.report)}")
         raise
 
 
 def _conclude(listener: Listener, destination: Json) -> int:
     if listener.report is None:
-        raise SyncFailed("The destination sent no sync report. Add --log FILE, run it again, and see the end of FILE.")
+        raise SyncFailed("The destination sent no sync report. Run again with --log FILE, and see the end of FILE.")
     heading = "Would be done" if destination.get("test_run") else "Done"
     _print(f"\n{heading} in {oomnitza_identity(destination)}:\n{report_table(listener.report)}")
     if destination.get("test_run"):
@@ -122,13 +125,13 @@ def _conclude(listener: Listener, destination: Json) -> int:
 
 def _connection(bundle: Bundle, name: str) -> Connection:
     if name not in bundle.connections:
-        raise UsageError(f"metadata.yaml has no connection {name!r}; it has {', '.join(bundle.connections)}.")
+        raise UsageError(f"metadata.yaml has no connection {name!r}, only {', '.join(bundle.connections)}.")
     return bundle.connections[name]
 
 
 @contextmanager
 def _log(file: Path) -> Iterator[TextIO]:
-    """Open a log to append to, readable by its owner alone. Raises UsageError."""
+    """Open a log for appending, readable by its owner alone. Raises UsageError."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.fchmod(descriptor, 0o600)
@@ -140,7 +143,7 @@ def _log(file: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the sync as Ctrl-C does, so that the connectors end and the temporary files go."""
+    """End the sync on SIGTERM as on Ctrl-C: connectors stop, temporary files go."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)

@@ -8,7 +8,7 @@ SAAS = "saas"
 
 
 def report_table(report: dict[str, Any]) -> str:
-    """Format the counts as a table: a row an outcome, a column a stream.
+    """Format the counts as a table: one row per outcome, one column per stream.
 
     >>> print(report_table({"users": {"added": 2, "skipped": 1, "skipped_because": {"filtered": 1}}}))
                    users

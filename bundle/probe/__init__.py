@@ -1,1 +1,4 @@
-"""`python -m bundle probe`: asks your own Slack and Oomnitza what their documentation leaves open. Read-only."""
+"""Asks a user's own Slack and Oomnitza what their documentation leaves open.
+
+It is read-only.
+"""

@@ -1,4 +1,4 @@
-"""The command `probe`: asks both services, prints a table for each, and saves the answers."""
+"""Runs `probe`: asks both services, prints their answers, and saves them."""
 
 import argparse
 import os
@@ -16,22 +16,25 @@ from bundle.rotated import RotatedCredentials
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's own options."""
+    """Declare the options of the command."""
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the answers to FILE, to attach to an issue")
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path) -> int:
-    """Ask Slack and Oomnitza, and print what they answer; 0. Raises CommandError."""
+    """Ask Slack and Oomnitza, print their answers, and return 0.
+
+    Raises CommandError.
+    """
     source, destination = read_configuration(options.source_config), read_configuration(options.destination_config)
     if options.save and not os.access(options.save.parent, os.W_OK):
-        raise UsageError(f"The file {options.save} cannot be written: its folder is absent, or closed to you.")
+        raise UsageError(f"The file {options.save} cannot be written: its folder is absent, or not writable.")
     newest = RotatedCredentials(private_folder(environment), source).newest()
     slack = _print("Slack", SlackProbe(newest).findings())
     oomnitza = _print("Oomnitza", OomnitzaProbe(destination).findings())
-    sys.stdout.write("\nNothing was written, and nobody's data is shown.\n")
+    sys.stdout.write("\nNothing was written to Slack or Oomnitza, and no personal data is shown.\n")
     if options.save:
         save(options.save, {"slack": _saved(slack), "oomnitza": _saved(oomnitza)})
-        sys.stdout.write(f"The answers are in {options.save}; the sandbox behaves so with --like {options.save}\n")
+        sys.stdout.write(f"The answers are in {options.save}; --like {options.save} makes the sandbox behave alike.\n")
     return 0
 
 
@@ -43,6 +46,6 @@ def _print(title: str, findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _saved(findings: list[Finding]) -> dict[str, object]:
-    """Return answers for a file: they hold nobody's data by themselves, see `Finding`."""
+    """Return the answers as JSON. They contain no personal data, see `Finding`."""
     switches = {name: value for finding in findings for name, value in finding.switches.items()}
     return {"answers": {finding.question: finding.answer for finding in findings}, "switches": switches}

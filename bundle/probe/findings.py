@@ -1,4 +1,4 @@
-"""What a probe found: a question, the answer, what the connectors do because of it."""
+"""Collects the findings of a probe, and formats them as a table."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,9 @@ WIDTHS = (34, 40, 50)
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the table. No field holds anything of a person, or the name of the company.
+    """Holds a question, its answer, and its effect on the connectors.
+
+    No field holds personal data or the name of the company.
 
     `switches` sets the sandbox's switches (integration_tests/sandbox) so that it behaves as the answer says.
     """
@@ -25,7 +27,7 @@ class Finding:
 
 
 def ask(questions: Iterable[Callable[[], Finding]]) -> Iterator[Finding]:
-    """Ask one question after the other; one that gets no answer does not end the others."""
+    """Ask one question after the other; one without an answer does not end the rest."""
     for question in questions:
         try:
             yield question()

@@ -1,4 +1,4 @@
-"""The questions to Oomnitza: every point that docs/oomnitza-api.md calls open, and that reading can answer."""
+"""Asks Oomnitza what docs/oomnitza-api.md leaves open, as far as reading shows it."""
 
 import json
 import re
@@ -19,16 +19,19 @@ PAGES = (500, 1000, 2000, 5000)
 SAMPLE = 200
 NO_INTEGRATION = 999_999_999
 WRITES_ONLY = (
-    "whether a user name in an edit is taken, ignored or rejected; which words a drop-down takes; what a rejected write "
-    "looks like; whether a look-up sees a new person at once"
+    "whether a user name in an update is saved, ignored or rejected; which values a drop-down accepts; the format of a "
+    "rejected write; whether a lookup sees a new person at once"
 )
 
 
 class OomnitzaProbe:
-    """Asks one instance. Sends GET requests only, and one POST to exchange a password for a token."""
+    """Asks one instance.
+
+    Sends GET requests only, and one POST to exchange a password for a token.
+    """
 
     def __init__(self, configuration: Json) -> None:
-        """Raises ServiceError if the address would send the credentials in the clear."""
+        """Raise ServiceError if the address would transmit the credentials unencrypted."""
         text = str(configuration.get("instance_url", ""))
         scheme = "http" if urlsplit(text).scheme == "http" else "https"
         root = f"{scheme}://{oomnitza_identity(configuration)}"
@@ -39,7 +42,7 @@ class OomnitzaProbe:
         self._headers: dict[str, str] = {}
 
     def findings(self) -> Iterator[Finding]:
-        """Ask everything. Raises ServiceError if the credentials do not serve."""
+        """Ask all questions. Raises ServiceError if the credentials are not valid."""
         self._sign_in()
         saas = SaasQuestions(self.get, self._configuration)
         yield from ask(
@@ -87,8 +90,8 @@ class OomnitzaProbe:
             raise ServiceError(f"Oomnitza {problem}. Check the address (instance_url).") from None
         if listing.status != 200 or not isinstance(listing.json(), list):
             raise ServiceError(
-                f"Oomnitza answered HTTP {listing.status} to a list of people. Check the address and the "
-                "credentials, and that the role of their user can read People."
+                f"Oomnitza returned HTTP {listing.status} for a list of people. Check the address and the "
+                "credentials, and that their user's role can read People."
             )
 
     @cached_property
@@ -104,7 +107,7 @@ class OomnitzaProbe:
     def _metadata(self) -> Finding:
         status, fields = self._meta
         if not fields:
-            effect = "Smart mapping uses standard fields only; nothing is proved against the metadata"
+            effect = "Smart mapping uses standard fields only; nothing is checked against the metadata"
             return Finding("Metadata of person fields", f"HTTP {status}", effect, {"meta_status": status})
         words = {str(each[flag]).lower() for each in fields.values() for flag in FLAGS if flag in each}
         flags = ("true", "false") if words <= {"true", "false", "none"} else ("1", "0")
@@ -123,7 +126,7 @@ class OomnitzaProbe:
             if is_off(each.get("optional")) and not is_off(each.get("editable", "1"))
         )
         return Finding(
-            "Mandatory fields", ", ".join(names) or UNKNOWN, "The check fails until the mapping gives a new person each"
+            "Mandatory fields", ", ".join(names) or UNKNOWN, "The check fails until the mapping fills each of them"
         )
 
     def _roles(self) -> Finding:
@@ -155,20 +158,20 @@ class OomnitzaProbe:
                 break
             largest = size
         else:
-            return Finding("Largest page", f"{largest} or more", "Pages of 500 are asked for")
+            return Finding("Largest page", f"{largest} or more", "Pages of 500 are requested")
         how = "capped" if capped else "rejected"
-        text = "a larger one is cut to it" if capped else f"a larger one gets HTTP {status}"
+        text = "a larger one is cut to it" if capped else f"a larger one returns HTTP {status}"
         switches = {"max_page": largest, "above_max_page": how}
-        return Finding("Largest page", f"{largest}; {text}", "Pages of 500 are asked for", switches)
+        return Finding("Largest page", f"{largest}; {text}", "Pages of 500 are requested", switches)
 
     def _order_of_rows(self) -> Finding:
         first, second = (ids_of(self.get("/api/v3/users", limit=SAMPLE)) for _ in range(2))
         shuffled = first != second
-        text = "another one in each request" if shuffled else "the same in each request"
+        text = "differs between requests" if shuffled else "the same in each request"
         return Finding(
             "Order without `sortby`",
             text,
-            "`sortby` is sent with every whole listing",
+            "`sortby` is sent with every full listing",
             {"unsorted": "shuffled" if shuffled else "created"},
         )
 
@@ -187,47 +190,45 @@ class OomnitzaProbe:
         elif narrow == one and len(ids) > 1:
             kind, text = "unfiltered", "of all rows, whatever the filter"
         else:
-            kind, text = "exact", "the rows that the filter finds"
+            kind, text = "exact", "the rows that match the filter"
         effect = (
-            "A listing that is shorter is not whole"
-            if kind == "exact"
-            else "A listing ends with a page without anybody new"
+            "A shorter listing is incomplete" if kind == "exact" else "A listing ends with a page without a new person"
         )
         return Finding("X-Total-Count", text, effect, {"total_count": kind})
 
     def _case_of_matches(self) -> Finding:
-        question, effect = "Case of matches", "Look-ups ask for the value and its lower case"
+        question, effect = "Case of matches", "Lookups ask for the value and its lower case"
         for person in self._sample:
             address = str(person.get("email") or "")
             if address.swapcase() != address and "'" not in address and '"' not in address:
                 found = rows_of(self.get("/api/v3/users", limit=1, filter=f"email eq {quoted(address.swapcase())}"))
                 sensitive = not found
-                text = "counts" if sensitive else "does not count"
+                text = "matters" if sensitive else "does not matter"
                 return Finding(question, text, effect, {"case_sensitive": sensitive})
         return Finding(question, UNKNOWN, effect)
 
     def _quotes_in_filters(self) -> Finding:
-        # If a backslash escapes, it takes away the quote behind it, and the text does not end.
+        # If a backslash escapes, it escapes the closing quote, and the text has no end.
         response = self.get("/api/v3/users", limit=1, filter='email eq "probe\\"')
         single = self.get("/api/v3/users", limit=1, filter="email eq 'probe'")
         escapes = response.status != 200
-        text = f"a backslash {'escapes' if escapes else 'is a character like any other'}"
-        text += "" if single.status == 200 else f"; single quotes get HTTP {single.status}"
+        text = f"a backslash {'escapes' if escapes else 'is an ordinary character'}"
+        text += "" if single.status == 200 else f"; single quotes return HTTP {single.status}"
         return Finding(
             "Quotes in filters",
             text,
-            "A value that no quoting holds rejects its record",
+            "A record with a value that cannot be quoted is rejected",
             {"backslash_escapes": escapes},
         )
 
     def _archived_people(self) -> Finding:
-        question, effect = "Archived people in listings", "A person who is found is updated, archived or not"
+        question, effect = "Archived people in listings", "A person is updated, archived or not"
         response = self.get("/api/v3/users", limit=1, filter='deleted eq "1"')
         if response.status != 200:
             response = self.get("/api/v3/users", limit=1, filter="deleted eq true")
         if rows_of(response) or any(person.get("deleted") in (True, 1, "1", "true") for person in self._sample):
             return Finding(question, "listed, and marked by `deleted`", effect, {"archived": "listed"})
-        return Finding(question, "none seen: hidden, or nobody is archived", effect, {"archived": "hidden"})
+        return Finding(question, "none found: hidden, or there are none", effect, {"archived": "hidden"})
 
     def _empty_texts(self) -> Finding:
         names = ("phone_number", "position", "address", "external_id")
@@ -243,10 +244,10 @@ class OomnitzaProbe:
         return Finding("A text that is not set", words[kind], "All three count as empty", switches)
 
     def _csrf_token(self) -> Finding:
-        given = "X-CSRF-Token" in self.get("/api/v3/users", limit=1).headers
-        text = "given" if given else "none"
+        sent = "X-CSRF-Token" in self.get("/api/v3/users", limit=1).headers
+        text = "sent" if sent else "none"
         return Finding(
-            "X-CSRF-Token", text, "It is sent back with later requests", {"csrf": "offered" if given else "off"}
+            "X-CSRF-Token", text, "It is returned with later requests", {"csrf": "offered" if sent else "off"}
         )
 
     def _drawn_mapping(self) -> Finding:
@@ -270,14 +271,14 @@ class OomnitzaProbe:
         return Finding("Mapping of an unknown integration", f"HTTP {response.status}", "Both fail the check", switches)
 
     def _run_by_uuid(self) -> Finding:
-        question, effect = "Log of an ingest run by its UUID", "Where it is not found, its number is looked up"
+        question, effect = "Log of an ingest run by its UUID", "If it is not found, the run's number is looked up"
         method = self._configuration.get("write_method")
         method = method if isinstance(method, dict) else {}
         sender = method.get("connector_id") or f"connector_{method.get('connector_name') or 'CSV_users'}"
         runs = rows_of(self.get(f"/api/v3/connector_run_logs/{sender}", limit=1))
         uuid = str(runs[0].get("portion_correlation_id") or "") if runs else ""
         if not re.fullmatch(r"[0-9A-Fa-f-]{32,36}", uuid):
-            return Finding(question, f"{UNKNOWN}: no run to see", effect)
+            return Finding(question, f"{UNKNOWN}: there is no run", effect)
         found = self.get(f"/api/v3/connector_run_logs/connectors/{uuid}").status == 200
         return Finding(question, "found" if found else "not found", effect, {"run_by_uuid": found})
 
@@ -287,28 +288,28 @@ class OomnitzaProbe:
         return Finding("Version 4 of the API", text, "Version 3 is used")
 
     def _only_by_writing(self) -> Finding:
-        return Finding("Not asked, because only a write shows it", WRITES_ONLY, "Every answer is tolerated")
+        return Finding("Not asked, because only a write shows it", WRITES_ONLY, "Every answer is supported")
 
 
 FLAGS = ("unique", "editable", "optional")
 
 
 def rows_of(response: Response) -> list[Json]:
-    """Return the rows of a listing; none if it is none."""
+    """Return the rows of a listing; an empty list if it is not one."""
     content = response.json()
     return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
 
 
 def ids_of(response: Response) -> list[str]:
-    """Return the ids of the people of a listing."""
+    """Return the ids of the people in a listing."""
     return [str(row.get("user_id")) for row in rows_of(response)]
 
 
 def is_off(flag: Any) -> bool:
-    """Whether a flag of the metadata is off."""
+    """Return whether a flag of the metadata is off."""
     return str(flag).lower() in ("0", "false")
 
 
 def quoted(value: str) -> str:
-    """Quote a value that has no quotes, for a filter."""
+    """Quote a value without quotes for a filter."""
     return json.dumps(value, ensure_ascii=False)

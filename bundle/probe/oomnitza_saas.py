@@ -1,4 +1,4 @@
-"""The questions to Oomnitza about SaaS applications and their users."""
+"""Asks Oomnitza about SaaS applications and their users."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -13,7 +13,7 @@ SAMPLE = 20
 
 
 class SaasQuestions:
-    """Asks about the application of the configuration, else the first one."""
+    """Asks about the configured application, or about the first one."""
 
     def __init__(self, get: Callable[..., Response], configuration: Json) -> None:
         self._get = get
@@ -38,32 +38,32 @@ class SaasQuestions:
         return [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
 
     def application(self) -> Finding:
-        """Ask whether the application is there."""
+        """Ask whether the application exists."""
         names = [str(each.get("saas_name")).lower() for each in self._applications]
         there = names.count(str(self._name).lower())
         text = f"{there} of the configured name among {len(names)}"
         effect = {0: "It is created by the first sync", 1: "It is found by its name"}
-        return Finding("SaaS application", text, effect.get(there, "`saas_id` has to choose between them"))
+        return Finding("SaaS application", text, effect.get(there, "`saas_id` must name one of them"))
 
     def activity(self) -> Finding:
-        """Ask whether a SaaS user's row reports if it is active."""
+        """Ask whether a SaaS user's row reports its activity."""
         question = "Is a SaaS user active?"
         if not self._rows:
-            return Finding(question, f"{UNKNOWN}: no SaaS user to see", "Every answer is tolerated")
+            return Finding(question, f"{UNKNOWN}: there is no SaaS user", "Every answer is supported")
         name = next((each for each in ACTIVITY if any(each in row for row in self._rows)), None)
-        text = f"the row's `{name}` says so" if name else "the row does not say"
+        text = f"reported by the row's `{name}`" if name else "not reported by the row"
         effect = (
             "Only a difference is written"
             if name
-            else "Inactive accounts are deactivated in every sync, nobody is activated"
+            else "Inactive accounts are deactivated in every sync; none is activated"
         )
         return Finding(question, text, effect, {"saas_activity": name})
 
     def row(self) -> Finding:
-        """Ask how a SaaS user's row names it and its roles."""
+        """Ask which ids and roles a SaaS user's row has."""
         question, effect = "A SaaS user's row", "Both ids, and one role or a list, are read"
         if not self._rows:
-            return Finding(question, f"{UNKNOWN}: no SaaS user to see", effect)
+            return Finding(question, f"{UNKNOWN}: there is no SaaS user", effect)
         own_id = any("saas_user_id" in row for row in self._rows)
         roles: list[Any] = [row["roles"] for row in self._rows if row.get("roles")]
         kind = "list" if any(isinstance(each, list) for each in roles) else "object" if roles else None
@@ -71,10 +71,10 @@ class SaasQuestions:
         return Finding(question, text, effect, {"saas_user_id": own_id, **({"saas_roles": kind} if kind else {})})
 
     def paging(self) -> Finding:
-        """Ask whether the list of SaaS users obeys `limit` and `skip`."""
-        question, effect = "Pages of SaaS users", "A listing ends with a page without anybody new"
+        """Ask whether the list of SaaS users respects `limit` and `skip`."""
+        question, effect = "Pages of SaaS users", "A listing ends with a page without a new SaaS user"
         if len(self._rows) < 2:
-            return Finding(question, f"{UNKNOWN}: too few SaaS users to see", effect)
+            return Finding(question, f"{UNKNOWN}: there are too few SaaS users", effect)
         pages = len(self._page(1)) == 1
-        text = "`limit` and `skip` are obeyed" if pages else "every page is the whole list"
+        text = "`limit` and `skip` are respected" if pages else "every page is the whole list"
         return Finding(question, text, effect, {"saas_users_paging": pages})

@@ -1,4 +1,4 @@
-"""The questions to Slack: what the token is, what it may do, and how the workspace answers."""
+"""Asks Slack about the token, its rights, and the workspace."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
@@ -26,7 +26,7 @@ class SlackProbe:
     """Asks one workspace or organization. Sends GET requests only."""
 
     def __init__(self, configuration: Json) -> None:
-        """Raises ServiceError if the address would send the token in the clear."""
+        """Raise ServiceError if the address would transmit the token unencrypted."""
         url = str(configuration.get("api_url") or SLACK_API)
         if not is_private(url):
             raise ServiceError("The Slack API address (api_url) must be https, or http on this machine.")
@@ -37,7 +37,7 @@ class SlackProbe:
         self._team: dict[str, Any] = {}
 
     def findings(self) -> Iterator[Finding]:
-        """Ask everything. Raises ServiceError if the token does not serve."""
+        """Ask all questions. Raises ServiceError if the token is not valid."""
         try:
             response = self.call("auth.test")
         except HttpProblem as problem:
@@ -73,7 +73,7 @@ class SlackProbe:
 
     def _kind_of_token(self) -> Finding:
         kind = KINDS.get(self._token[:4], "token of another kind")
-        return Finding("Kind of token", kind, "Administrators' flags such as has_2fa come with a user token only")
+        return Finding("Kind of token", kind, "Only a user token returns administrators' flags such as has_2fa")
 
     def _granted_scopes(self) -> Finding:
         if self._scopes is None:
@@ -89,7 +89,7 @@ class SlackProbe:
         teams = content_of(self.call("auth.teams.list", limit=100)).get("teams")
         ids = [str(each.get("id")) for each in teams if isinstance(each, dict)] if isinstance(teams, list) else []
         if ids:
-            self._team = {"team_id": ids[0]}  # the following questions are about the first
+            self._team = {"team_id": ids[0]}  # the following questions are about the first workspace
         return Finding(
             "Enterprise Grid", f"an organization of {len(ids)} workspaces", "Each is listed, all but the last twice"
         )
@@ -99,14 +99,14 @@ class SlackProbe:
         if content_of(response).get("error") in ("limit_required",) or response.status >= 500:
             return Finding(
                 "Page sizes",
-                f"{SIZES[0]} is refused",
-                "Smaller pages are asked for, by halves",
+                f"{SIZES[0]} is rejected",
+                "The page size is halved until it is accepted",
                 {"largest_page": SIZES[1]},
             )
         more = bool((content_of(response).get("response_metadata") or {}).get("next_cursor"))
         short = more and len(members) < SIZES[0]
         text = (
-            f"{len(members)} people served to a page of {SIZES[0]}{', and there are more' if more else ': everybody'}"
+            f"{len(members)} people on a page of {SIZES[0]}{', and there are more' if more else ', which is everyone'}"
         )
         return Finding(
             "Page sizes", text, "A short page does not end the listing", {"short_pages": short} if more else {}
@@ -124,7 +124,7 @@ class SlackProbe:
         own = {self._identity.get("team_id"), self._identity.get("enterprise_id"), self._team.get("team_id")}
         number = sum(bool(each.get("is_stranger")) or each.get("team_id") not in own for each in members)
         return Finding(
-            "People of other organizations", f"{number} on the first page", "`include_external` decides about them"
+            "People of other organizations", f"{number} on the first page", "`include_external` includes them"
         )
 
     def _custom_fields(self) -> Finding:
@@ -137,7 +137,7 @@ class SlackProbe:
         _, members = self._listing
         filled = any((each.get("profile") or {}).get("fields") for each in members)
         how = "listed with the people" if filled else "not listed with the people"
-        effect = "No further request" if filled else "One request a person, if `include_custom_fields` is on"
+        effect = "No further request" if filled else "One request per person, if `include_custom_fields` is on"
         return Finding(
             "Custom profile fields", f"{len(fields)}, {how}", effect, {"fields_listed": filled} if fields else {}
         )
@@ -160,10 +160,10 @@ class SlackProbe:
             return Finding(question, "works", "It can be switched on")
         reason = content.get("error") or f"HTTP {response.status}"
         needed = f", needs {content['needed']}" if content.get("needed") else ""
-        return Finding(question, f"does not work: {reason}{needed}"[:200] or UNKNOWN, "Leave it off; the others go on")
+        return Finding(question, f"does not work: {reason}{needed}"[:200] or UNKNOWN, "Leave it off; others still work")
 
 
 def content_of(response: Response) -> Json:
-    """Return the JSON object of an answer; empty if it is none."""
+    """Return the JSON object of a response; an empty one if it has none."""
     content = response.json()
     return content if isinstance(content, dict) else {}

@@ -126,7 +126,7 @@ def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
     file = tmp_path / bundle.connectors.destination.directory / "metadata.yaml"
     original = (ROOT / bundle.connectors.destination.directory / "metadata.yaml").read_text(encoding="utf-8")
     file.write_text(original.replace("dockerImageTag: 0.1.0", "dockerImageTag: 9.9.9"), encoding="utf-8")
-    with pytest.raises(DefinitionError, match=r"9\.9\.9.*make them one"):
+    with pytest.raises(DefinitionError, match=r"9\.9\.9.*make them equal"):
         load_metadata(tmp_path, bundle.connectors.destination)
 
 

@@ -44,19 +44,19 @@ def test_unreachable_index_is_one_sentence(tmp_path: Path, group: str) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "The package index cannot be reached" in done.stderr
+    assert "The package index is unreachable" in done.stderr
     assert re.search(r"about [\d.]+ [MG]B on the disk", done.stdout)
 
 
 def test_unsupported_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
-    with pytest.raises(install.InstallFailed, match=r"and this is 3\.13"):
+    with pytest.raises(install.InstallFailed, match=r"this is 3\.13"):
         install.install("run")
 
 
 def test_pip_failure_shows_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(install.InstallFailed, match=r"the cause\npip could not install"):
+    with pytest.raises(install.InstallFailed, match=r"the cause\npip failed to install"):
         install._run([sys.executable, "-c", "print('the cause'); raise SystemExit(1)"], "test")
 
 

@@ -296,7 +296,7 @@ def test_it_finds_its_own_among_many(registration: Registration, airbyte: Airbyt
 
 def test_it_goes_on_where_it_stopped(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.answer("POST", "/destinations", JSONResponse({"title": "unexpected-problem"}, 500))
-    assert "Cannot create the destination: Airbyte answered 500, unexpected-problem" in registration.refused()
+    assert "Cannot create the destination: Airbyte returned HTTP 500: unexpected-problem" in registration.refused()
     airbyte.answers.clear()
 
     out = registration.ok()
@@ -313,7 +313,7 @@ def test_a_name_taken_by_another_connector_is_left_alone(
     other = airbyte.add_definition(kind, "Other", "airbyte/other")
     airbyte.add_actor(kind, name, other, {"theirs": True})
 
-    assert f"There is a {kind} named '{name}' of another connector" in registration.refused()
+    assert f"The {kind} named '{name}' belongs to another connector" in registration.refused()
     assert only(airbyte.actors[kind], name)["configuration"] == {"theirs": True}
 
 
@@ -327,7 +327,7 @@ def test_two_of_a_name_are_not_guessed_between(registration: Registration, airby
 def test_a_connection_between_others_is_left_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     only(airbyte.connections, "Slack users to Oomnitza")["sourceId"] = "another"
-    assert "between another source and destination" in registration.refused()
+    assert "joins another source and destination" in registration.refused()
 
 
 def test_an_image_that_cannot_be_pulled_says_so(registration: Registration, airbyte: AirbyteStandIn) -> None:
@@ -341,12 +341,12 @@ def test_an_image_that_cannot_be_pulled_says_so(registration: Registration, airb
         ("AIRBYTE_CLIENT_SECRET", "wrong", "Check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET"),
         ("AIRBYTE_CLIENT_SECRET", "", "Set AIRBYTE_CLIENT_SECRET"),
         ("AIRBYTE_WORKSPACE_ID", "00000000-0000-0000-0000-000000000000", "needs the role Editor or Admin"),
-        ("AIRBYTE_WORKSPACE_ID", "my workspace", "is no UUID"),
-        ("AIRBYTE_URL", "http://127.0.0.1:9", "cannot be reached"),
+        ("AIRBYTE_WORKSPACE_ID", "my workspace", "is not a UUID"),
+        ("AIRBYTE_URL", "http://127.0.0.1:9", "is unreachable"),
         ("AIRBYTE_URL", "http://airbyte.example.com", "use https"),
         ("AIRBYTE_URL", "airbyte.example.com", "give the address of Airbyte"),
         ("AIRBYTE_URL", "https://airbyte.example.com/workspaces/1", "without a path"),
-        ("AIRBYTE_URL", "https://user:pass@airbyte.example.com", "leave them out"),
+        ("AIRBYTE_URL", "https://user:pass@airbyte.example.com", "remove them"),
     ],
 )
 def test_a_wrong_setting_is_named(registration: Registration, variable: str, value: str, sentence: str) -> None:
@@ -380,15 +380,18 @@ def test_a_configuration_that_is_none_is_named(
     ("response", "sentence"),
     [
         (html_page(), "not JSON, so this is not Airbyte's public API"),
-        (JSONResponse({"data": {"no": "rows"}}), "does not answer as Airbyte's public API does"),
+        (JSONResponse({"data": {"no": "rows"}}), "does not respond as Airbyte's public API does"),
         (JSONResponse({"data": [{"sourceId": n} for n in range(100)]}), "sends the same rows for every offset"),
         (
             RedirectResponse("https://elsewhere.example.com/sources"),
             "redirects to https://elsewhere.example.com/sources",
         ),
-        (JSONResponse({"title": "t", "detail": f"bad value {SLACK_TOKEN}"}, 422), "answered 422, bad value ******"),
-        (JSONResponse({"data": {"message": json.dumps(DESTINATION)}}, 400), "answered 400"),
-        (html_page(502), "answered 502, no reason given. See Airbyte's own log."),
+        (
+            JSONResponse({"title": "t", "detail": f"bad value {SLACK_TOKEN}"}, 422),
+            "returned HTTP 422: bad value ******",
+        ),
+        (JSONResponse({"data": {"message": json.dumps(DESTINATION)}}, 400), "returned HTTP 400"),
+        (html_page(502), "returned HTTP 502: no reason given. See Airbyte's own log."),
     ],
 )
 def test_a_strange_answer_is_a_sentence_without_secrets(
@@ -407,7 +410,7 @@ def test_a_bundle_that_disagrees_with_a_connector_goes_nowhere(
     registration: Registration, airbyte: AirbyteStandIn
 ) -> None:
     registration.edit("source-slack-users/metadata.yaml", "0.1.0", "0.3.0")
-    assert "make them one" in registration.refused()
+    assert "make them equal" in registration.refused()
     assert airbyte.writes == []
 
 
