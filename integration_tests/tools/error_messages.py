@@ -1,6 +1,7 @@
-"""`make docs`: writes docs/error-messages.md from the messages of both connectors, as their code has them.
+"""`make docs`: writes docs/error-messages.md from the messages in the code.
 
-A message is the text that a call of one of `KINDS` gets. "…" stands for what only a run has. A test holds the page equal to the code.
+A message is the argument of a call of one of `KINDS`, or a result of an `explain_*` function. "…" stands for values of a run. A test
+holds the page equal to the code.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ PAGE = ROOT / "docs" / "error-messages.md"
 PACKAGES = {
     "source-slack-users": ROOT / "source-slack-users" / "source_slack_users",
     "destination-oomnitza": ROOT / "destination-oomnitza" / "destination_oomnitza",
+    "make sync, make probe, make register": ROOT / "bundle",
 }
 HOLE = "…"
 CONFIG, TRANSIENT, SYSTEM = "config_error", "transient_error", "system_error"
-SETTING, RECORD, REQUEST, WARNING = "setting", "record", "request", "warning"
+SETTING, RECORD, REQUEST, WARNING, COMMAND = "setting", "record", "request", "warning", "command"
 HEADINGS = {
     SETTING: "A setting is wrong (check, and the start of a sync)",
     CONFIG: "Ends the check or the sync: you can correct it (`config_error`)",
@@ -32,6 +34,7 @@ HEADINGS = {
     RECORD: "Rejects one record; the others are written",
     REQUEST: "A request failed: it is repeated, or its record is rejected",
     WARNING: "A warning in the log",
+    COMMAND: "Ends the command with status 1",
 }
 # What takes a message, and as which argument.
 KINDS: Mapping[str, tuple[str, int]] = {
@@ -48,6 +51,12 @@ KINDS: Mapping[str, tuple[str, int]] = {
     "TransientFailure": (REQUEST, 0),
     "warning": (WARNING, 0),
     "ignore": (WARNING, 0),
+    "UsageError": (COMMAND, 0),
+    "DefinitionError": (COMMAND, 0),
+    "AirbyteError": (COMMAND, 0),
+    "ServiceError": (COMMAND, 0),
+    "SyncFailed": (COMMAND, 0),
+    "InstallFailed": (COMMAND, 0),
 }
 _TYPES = {"FailureType.config_error": CONFIG, "FailureType.transient_error": TRANSIENT}
 
@@ -65,6 +74,8 @@ def messages(package: Path) -> dict[str, list[str]]:
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("explain_"):
+            yield from ((COMMAND, each.value) for each in ast.walk(node) if isinstance(each, ast.Return) and each.value)
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -119,8 +130,8 @@ def page() -> str:
     parts = [
         "# Error messages",
         "",
-        "Every message of both connectors, by what it means for you. Each names what failed, the cause and the fix. `…` stands",
-        "for a name, an address, a number, or another message of this page. Search the page for a few words of yours.",
+        "All messages of both connectors and of `make sync`, `make probe` and `make register`. Each names what failed, the cause and",
+        "the fix. `…` stands for a name, an address, a number, or another message of this page. Search the page for some words of yours.",
         "",
         "`make docs` writes this page from the code; a test holds both equal. Airbyte's own messages are not here.",
     ]
