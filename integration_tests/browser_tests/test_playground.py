@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import re
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from integration_tests.harness import preloaded
 from integration_tests.harness.example import furnish
 from integration_tests.playground import Playground
 from integration_tests.playground.exports import export
@@ -27,7 +29,8 @@ PAGES = ("/people", "/software/saas/slack/users", "/runs", "/slack")
 
 
 @pytest.fixture
-def playground(tmp_path: Path) -> Iterator[Playground]:
+def playground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playground]:
+    monkeypatch.setattr(sys, "executable", str(preloaded.interpreter()))
     playground = Playground(tmp_path)
     with Sandbox(people=60, pages=playground.pages):
         yield playground

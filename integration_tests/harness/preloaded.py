@@ -1,7 +1,7 @@
 """The connectors' commands as processes, without a second a process for importing the CDK.
 
-A parent process imports both connectors once and forks a child for each command: a process of its own, with its own files, arguments and
-exit status, that runs the console script's function. Tests of the console scripts themselves start those (`test_sync.py`,
+The server of multiprocessing imports both connectors once and forks a child for each command: a process of its own, with its own streams,
+arguments and exit status, that runs the console script's function. Tests of the console scripts themselves start those (`test_sync.py`,
 `test_killed.py`, `test_destination.py`).
 """
 
@@ -9,18 +9,32 @@ from __future__ import annotations
 
 import atexit
 import json
+import multiprocessing
 import os
+import shutil
 import signal
-import subprocess
+import socket
 import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from socketserver import BaseRequestHandler, ThreadingUnixStreamServer
+from threading import Thread
+from typing import BinaryIO
 
 SECONDS = 240
 """How long a command may take."""
+MODULES = {"source-slack-users": "source_slack_users.run", "destination-oomnitza": "destination_oomnitza.run"}
+"""The module of each console script, whose function `run` it calls."""
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload([*MODULES.values()])
 
 
 @dataclass(frozen=True)
@@ -32,65 +46,107 @@ class Done:
     stderr: bytes
 
 
+@dataclass(frozen=True)
+class _Command:
+    """A console script (its name, or its path, and its arguments), its environment and its folder."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+
+    def start(self, *streams: int) -> multiprocessing.context.ForkServerProcess:
+        """Start it, with descriptors as its three streams, which are closed here."""
+        passed = [Connection(each) for each in streams]  # a type that multiprocessing can pass
+        process = _SERVER.Process(target=self._run, args=(passed,))
+        process.start()
+        for each in passed:
+            each.close()
+        return process
+
+    def _run(self, streams: Sequence[Connection]) -> None:
+        for number, stream in enumerate(streams):
+            os.dup2(stream.fileno(), number)
+            stream.close()
+        sys.stdin = os.fdopen(0)  # multiprocessing has put another in its place
+        sys.argv = self.arguments
+        os.environ.clear()
+        os.environ.update(self.environment)
+        os.chdir(self.folder)
+        tempfile.tempdir = None
+        signal.alarm(SECONDS)
+        import_module(MODULES[Path(self.arguments[0]).name]).run()
+
+
 def run(arguments: list[str], stdin: bytes = b"") -> Done:
     """Run a console script (its name, or its path, and its arguments) to its end."""
-    with TemporaryDirectory() as folder:
-        files = {name: str(Path(folder) / name) for name in ("stdin", "stdout", "stderr")}
-        Path(files["stdin"]).write_bytes(stdin)
-        parent = _parent()
-        assert parent.stdin is not None and parent.stdout is not None
-        parent.stdin.write(json.dumps({"arguments": arguments, **files}) + "\n")
-        parent.stdin.flush()
-        status = int(parent.stdout.readline())
-        return Done(status, Path(files["stdout"]).read_bytes(), Path(files["stderr"]).read_bytes())
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        given.write(stdin)
+        given.seek(0)
+        command = _Command(arguments, dict(os.environ), str(Path.cwd()))
+        process = command.start(*(os.dup(each.fileno()) for each in (given, out, errors)))
+        process.join()
+        assert process.exitcode is not None
+        return Done(process.exitcode, _content(out), _content(errors))
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+_SCRIPT = """#!{python} -IS
+import json, os, signal, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect("{address}")
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: server.send(bytes([number])))
+socket.send_fds(server, [b"."], [0, 1, 2])
+server.sendall(json.dumps([sys.argv, dict(os.environ), os.getcwd()]).encode() + b"\\n")
+status = int(server.recv(9))
+if status < 0:
+    signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
+
+
+class _Script(BaseRequestHandler):
+    """Runs the command of a script, passes signals on, and answers with its exit status."""
+
+    def handle(self) -> None:
+        _, streams, _, _ = socket.recv_fds(self.request, 1, 3)
+        with self.request.makefile("rb") as request:
+            process = _Command(*json.loads(request.readline())).start(*streams)
+        while process.sentinel not in wait([process.sentinel, self.request]):
+            number = self.request.recv(1)
+            if not number:  # the script was killed
+                process.kill()
+                return
+            os.kill(process.pid or 0, number[0])
+        process.join()
+        with suppress(OSError):
+            self.request.send(str(process.exitcode).encode())
 
 
 @cache
-def _parent() -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "integration_tests.harness.preloaded"]
-    parent = subprocess.Popen(
-        command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    atexit.register(parent.kill)
-    return parent
+def interpreter() -> Path:
+    """Return a Python as this one, but the console scripts beside it have their commands run by preloaded processes.
 
-
-def _child(request: dict[str, Any], commands: dict[str, Any]) -> None:
-    for number, name, flags in (
-        (0, "stdin", os.O_RDONLY),
-        (1, "stdout", os.O_WRONLY | os.O_CREAT),
-        (2, "stderr", os.O_WRONLY | os.O_CREAT),
-    ):
-        os.dup2(os.open(request[name], flags, 0o600), number)
-    signal.alarm(SECONDS)
-    sys.argv = request["arguments"]
-    status: Any = 0
-    try:
-        commands[Path(sys.argv[0]).name]()
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # as the interpreter does at the end of a script
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is an exception
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-def _serve() -> None:
-    from destination_oomnitza import run as destination
-    from source_slack_users import run as source
-
-    commands = {"source-slack-users": source.run, "destination-oomnitza": destination.run}
-    # Line by line from the descriptor: what Python reads ahead would be read again by a child.
-    requests, answers = os.fdopen(os.dup(0), "r", buffering=1), os.fdopen(os.dup(1), "w", buffering=1)
-    while line := requests.readline():
-        child = os.fork()
-        if not child:
-            _child(json.loads(line), commands)
-        _, status = os.waitpid(child, 0)
-        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
-
-
-if __name__ == "__main__":
-    _serve()
+    For whoever finds the connectors beside the interpreter, as the bundle does.
+    """
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for shared in ("lib", "pyvenv.cfg"):
+        (folder / shared).symlink_to(Path(sys.prefix) / shared)
+    python = folder / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    for name in MODULES:
+        script = python.with_name(name)
+        script.write_text(_SCRIPT.format(python=sys.executable, address=folder / "socket"))
+        script.chmod(0o700)
+    forkserver.ensure_running()  # now: a test may have files go to a folder that it removes
+    server = ThreadingUnixStreamServer(str(folder / "socket"), _Script)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    return python

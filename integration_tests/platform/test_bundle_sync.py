@@ -1,6 +1,6 @@
 """`python -m bundle sync`: what it prints, its exit status, its state, and the privacy of its files.
 
-In the process of the test where that makes no difference: PyAirbyte takes seconds to import.
+In the process of the test, with preloaded connectors, where that makes no difference: PyAirbyte takes seconds to import.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from airbyte_protocol.models import AirbyteStateMessage
@@ -27,6 +28,7 @@ from bundle.errors import UsageError
 from bundle.identity import oomnitza_identity
 from bundle.private_folder import exclusive
 from bundle.state import StateFile
+from integration_tests.harness import preloaded
 from integration_tests.harness.example import destination_configuration
 from integration_tests.sandbox import Fault, Sandbox
 from integration_tests.sandbox.oomnitza.slack_setup import set_up_slack
@@ -75,7 +77,8 @@ class Command:
         )
 
     def run(self, *flags: str) -> Run:
-        status = main(self.arguments(*flags), {"HOME": str(self.home)})
+        with patch.object(sys, "executable", str(preloaded.interpreter())):
+            status = main(self.arguments(*flags), {"HOME": str(self.home)})
         out, err = self.capsys.readouterr()
         assert self.sandbox.slack.admin_token not in out + err
         assert self.sandbox.oomnitza.token not in out + err

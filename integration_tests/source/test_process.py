@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.harness import preloaded
 from integration_tests.harness.source_process import COMMAND, Output, config, run
 from integration_tests.sandbox import Fault, Sandbox
 
@@ -47,7 +48,7 @@ def start(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]
     return subprocess.run([str(COMMAND), *arguments], timeout=60, check=False, **({"capture_output": True} | options))
 
 
-def error_of(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+def error_of(done: subprocess.CompletedProcess[bytes] | preloaded.Done) -> dict[str, Any]:
     """Return the one error of a failed command, whose every line is a message."""
     output = Output(done.returncode, done.stdout.decode())
     assert (done.returncode, done.stderr) == (1, b"")
@@ -77,7 +78,7 @@ def test_script_without_a_command_prints_usage() -> None:
 def test_read_broken_file_ends_with_a_sentence(tmp_path: Path, kind: str, content: bytes, sentence: str) -> None:
     settings = {"credentials": {"auth_type": "api_token", "api_token": TOKEN}}
     options = files(tmp_path, **{"config": settings, "catalog": CATALOG, "state": [], kind: content})
-    error = error_of(start("read", *options))
+    error = error_of(preloaded.run([str(COMMAND), "read", *options]))
     assert sentence in error["message"]
     assert error["failure_type"] == "config_error"
 
@@ -86,7 +87,7 @@ def test_read_legacy_state_is_read(sandbox: Sandbox, tmp_path: Path) -> None:
     newest = max(int(member.get("updated", 0)) for member in sandbox.slack.members())
     catalog = {"streams": [CATALOG["streams"][0] | {"sync_mode": "incremental"}]}
     options = files(tmp_path, config=config(sandbox), catalog=catalog, state={"users": {"updated": newest}})
-    output = Output(0, start("read", *options).stdout.decode())
+    output = Output(0, preloaded.run([str(COMMAND), "read", *options]).stdout.decode())
     assert output.statuses()[-1] == "COMPLETE"
     assert 0 < len(output.records()) < 10
 
