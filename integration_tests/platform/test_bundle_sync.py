@@ -24,6 +24,7 @@ import pytest
 from airbyte_protocol.models import AirbyteStateMessage
 
 from bundle.__main__ import main
+from bundle.engine import load_runner
 from bundle.errors import UsageError
 from bundle.identity import oomnitza_identity
 from bundle.private_folder import exclusive
@@ -231,13 +232,55 @@ def test_sigterm_ends_the_sync_and_removes_secrets(command: Command, sandbox: Sa
     assert list((command.home / "tmp").iterdir()) == []
 
 
-def test_rejected_record_is_status_2(set_up: Callable[[Sandbox], Command]) -> None:
+SPOILT_SOURCE = """#!{python}
+import subprocess, sys
+for line in subprocess.run([{source!r}, *sys.argv[1:]], stdout=subprocess.PIPE).stdout.splitlines(keepends=True):
+    if b'"type":"STATE"' in line:
+        for more in {more!r}:
+            sys.stdout.buffer.write(more + b"\\n")
+    sys.stdout.buffer.write(line)
+"""
+"""A source that sends more records before each state."""
+MORE = [
+    b'{"type": "RECORD", "record": {"stream": "users", "emitted_at": 0, "data": {"name": 5, "email": "five@acme.example"}}}',
+    b'{"type": "RECORD", "record": {"stream": "strangers", "emitted_at": 0, "data": {"name": "stranger"}}}',
+    b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "cut',
+]
+
+
+def test_rejected_records_are_status_2_and_counted_apart(
+    set_up: Callable[[Sandbox], Command], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four more records, two are rejected, one is of no stream of the catalog, and PyAirbyte drops the one that is cut."""
+    load_runner(tmp_path)
+    runner = sys.modules["bundle.runner"]
+    make_executor, hear = runner._executor, runner.hear
+    source = make_executor("source-slack-users")
+    spoilt = tmp_path / "source"
+    spoilt.write_text(SPOILT_SOURCE.format(python=sys.executable, source=str(source.path), more=MORE))
+    spoilt.chmod(0o700)
+    states = []
+
+    def executor(name: str) -> Any:
+        return type(source)(name, path=spoilt) if name == source.name else make_executor(name)
+
+    def hear_state(listener: Any, connector: str, message: Any) -> None:
+        if message.state and connector == "destination-oomnitza":
+            states.append(message.state)
+        hear(listener, connector, message)
+
+    monkeypatch.setattr(runner, "_executor", executor)
+    monkeypatch.setattr(runner, "hear", hear_state)
     with Sandbox(people=PEOPLE) as sandbox:
         sandbox.slack.join(real_name="Two Quotes", email="two'\"quotes@acme.example")
         done = set_up(sandbox).run()
     assert done.status == 2, done.out + done.err
-    assert re.search(r"failed +1\n", done.out)
+    assert re.search(r"failed +2\n", done.out)
     assert "Rejected: users" in done.out
+    assert "a record of the stream strangers, which is not in the catalog" in done.out
+    (state,) = states
+    counts = state.destinationStats
+    assert (counts.rejectedRecordCount, counts.recordCount) == (2, state.sourceStats.recordCount - 1)
 
 
 @pytest.mark.parametrize(
