@@ -63,7 +63,7 @@ class Report:
     """
 
     def __init__(self, streams: Iterable[str], test_run: bool = False) -> None:
-        self._test_run = test_run
+        self.test_run = test_run
         self._lock = threading.Lock()
         self._counts: dict[str, Counter[str]] = {stream: Counter() for stream in streams}
         self._rejected = 0
@@ -129,7 +129,7 @@ class Report:
 
     def example(self, stream: str, key: str, what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Keep an example of a change in a test run; the first ten are logged."""
-        if not self._test_run:
+        if not self.test_run:
             return
         with self._lock:
             if len(self._examples) < MAX_EXAMPLES:
@@ -179,7 +179,7 @@ class Report:
                 f"Oomnitza stores another {name} than was sent, for {number} people of {stream}, for example "
                 f"{self._kept_examples[stream, name]}. The field is written in every sync."
             )
-        if self._test_run:
+        if self.test_run:
             logger.info(
                 "Test run: nothing was written, so no state is acknowledged, and the next sync sends all records again.\n"
                 + "\n".join(self._examples)

@@ -184,7 +184,8 @@ def _writer(
     """Return the writer of the write method."""
     if isinstance(config.write_method, IngestWriting):
         runs = IngestRuns(client, config.write_method, config.test_run, sleep=cancellation.sleep)
-        return IngestWriter(client, runs, config.write_method, report)
+        reports_empty = any(plan.writes for plan in plans)
+        return IngestWriter(client, runs, config.write_method, report, reports_empty=reports_empty)
     people = People(PeopleApi(client, config.instance_url), report)
     applications = _applications(config.write_method, client, report, plans)
     return RestWriter(people, applications, config.num_workers)
@@ -208,7 +209,7 @@ def _applications(
     applications: dict[StreamKey, Application] = {}
     for saas, of_one in streams.items():
         whole = [plan.stream for plan in of_one if plan.deactivates_missing]
-        limit = DeactivationLimit(saas, options.max_deactivated_percent)
+        limit = DeactivationLimit(saas, options.max_deactivated_percent, report.test_run)
         missing = MissingUsers(saas, limit, report, whole) if whole else None
         application = Application(SaasUsers(saas, limit, options, report), limit, missing)
         applications.update(dict.fromkeys((plan.stream.key for plan in of_one), application))

@@ -56,6 +56,11 @@ class StreamPlan:
     """Sentences for the log, on probable mistakes."""
 
     @property
+    def writes(self) -> bool:
+        """Whether records of the stream are written. Those of a skipped or cleared stream are not."""
+        return self.people is not None or self.saas is not None
+
+    @property
     def creates(self) -> bool:
         """Whether people may be added."""
         return self.people is not None and self.people.creates

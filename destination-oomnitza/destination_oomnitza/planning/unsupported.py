@@ -24,7 +24,8 @@ def unsupported(plan: StreamPlan, config: Config) -> Iterator[str]:
             "When a record is rejected (on_failed_record) is fail_after_sync, which only the write method REST can do: connector "
             "ingest reports what it rejected after the states have left. Choose REST, or continue."
         )
-    if plan.stream.object_name == SAAS_USER and not method.writes_saas_users:
+    # The plan of a cleared stream has no SaaS users: nothing is written.
+    if plan.stream.object_name == SAAS_USER and plan.saas is not None and not method.writes_saas_users:
         yield f"The stream {plan.stream.title} writes the object saas_user of data activation, {_ONLY_REST}"
 
 

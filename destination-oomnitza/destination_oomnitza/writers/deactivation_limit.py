@@ -16,8 +16,9 @@ AT_LEAST = 10
 class DeactivationLimit:
     """Deactivates users, up to a share of those active at the start. Thread-safe."""
 
-    def __init__(self, application: SaasApplication, max_percent: float) -> None:
+    def __init__(self, application: SaasApplication, max_percent: float, test_run: bool = False) -> None:
         self._application = application
+        self._test_run = test_run
         self._max_percent = max_percent
         self._lock = threading.Lock()
         self._deactivated = 0
@@ -84,8 +85,9 @@ class DeactivationLimit:
                 "This Oomnitza does not report who is inactive, so people who left earlier count again: unassign them in Oomnitza, "
                 "or leave the setting raised."
             )
+        done, left = ("would be", "would not") if self._test_run else ("were", "were not")
         raise config_error(
-            f"{self._deactivated} of the {self._application.active_at_start} active SaaS users of {self._application.name} were "
-            f"deactivated, and {' and '.join(parts)} were not: at most {self._limit()} may be, by Deactivation limit (percent) "
+            f"{self._deactivated} of the {self._application.active_at_start} active SaaS users of {self._application.name} {done} "
+            f"deactivated, and {' and '.join(parts)} {left}: at most {self._limit()} may be, by Deactivation limit (percent) "
             f"(write_method.max_deactivated_percent), which is {self._max_percent:g} percent, and at least {AT_LEAST} people. {advice}"
         )

@@ -51,8 +51,12 @@ class _StreamRun:
 class IngestWriter:
     """Sends batches to connector ingest, and reports the counts of its run logs."""
 
-    def __init__(self, client: Client, runs: IngestRuns, options: IngestWriting, report: Report) -> None:
+    def __init__(
+        self, client: Client, runs: IngestRuns, options: IngestWriting, report: Report, *, reports_empty: bool = True
+    ) -> None:
+        """`reports_empty`: whether a sync without records is reported to Oomnitza as an empty run."""
         self._client = client
+        self._reports_empty = reports_empty
         self._api = runs
         self._saas_sync_key = options.saas_sync_key
         self._report = report
@@ -87,7 +91,7 @@ class IngestWriter:
 
     def finish(self, end: StreamEnd) -> None:
         """Finalize the runs of complete streams, and report their counts. See Writer."""
-        if not end.broken and not any(each.run.requests for each in self._runs.values()):
+        if self._reports_empty and not end.broken and not any(each.run.requests for each in self._runs.values()):
             self._api.report_empty()
         whole = [each for each in self._runs.values() if each.run.requests and each.key not in end.broken]
         for each in whole:

@@ -65,7 +65,7 @@ class MissingUsers:
             else None
         )
         if why_not:
-            logger.warning(f"No missing SaaS user was deactivated, because {why_not}.")
+            logger.warning(f"No missing SaaS user is deactivated, because {why_not}.")
             return
         users = self._application.users()
         if not self._application.listed_whole:
@@ -80,7 +80,7 @@ class MissingUsers:
 
     def _warn_of_list(self) -> None:
         logger.warning(
-            f"No missing SaaS user was deactivated, because Oomnitza does not list all SaaS users of {self._application.name}."
+            f"No missing SaaS user is deactivated, because Oomnitza does not list all SaaS users of {self._application.name}."
         )
 
     def _without_record(self, user_ids: list[str]) -> list[str]:

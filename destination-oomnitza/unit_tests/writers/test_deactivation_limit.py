@@ -51,6 +51,16 @@ def test_limit_is_a_share_and_at_least_ten_people(active: int, percent: float, l
     assert "write_method.max_deactivated_percent" in str(error.value)
 
 
+def test_limit_in_a_test_run_says_what_would_be() -> None:
+    deactivations = DeactivationLimit(cast(SaasApplication, Application(100)), 20, test_run=True)
+    deactivations.deactivate([f"u{number}" for number in range(30)])
+    wanted = (
+        "20 of the 100 active SaaS users of Slack would be deactivated, and 10 inactive accounts would not: at most"
+    )
+    with pytest.raises(AirbyteTracedException, match=wanted):
+        deactivations.raise_if_exceeded()
+
+
 def test_limit_that_is_reached_exactly_is_no_error() -> None:
     application, deactivations = limited(100)
     deactivations.deactivate([f"u{number}" for number in range(15)])

@@ -125,7 +125,7 @@ def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.L
         sync.came(*range(9))
     sync.finish(set() if why == "incomplete" else COMPLETE, rejected=why == "rejected")
     assert sync.deactivated() == []
-    assert "No missing SaaS user was deactivated, because" in caplog.text
+    assert "No missing SaaS user is deactivated, because" in caplog.text
 
 
 @pytest.mark.parametrize(
