@@ -81,7 +81,10 @@ class Airbyte:
         return self.call("update the connection", "PATCH", f"/connections/{connection_id}", body)
 
     def pages(self, what: str, path: str) -> list[Json]:
-        """Read all pages of a list of this workspace. Raises AirbyteError if a page has no new row."""
+        """Read all pages of a list of this workspace.
+
+        Raises AirbyteError if a page has no new row.
+        """
         rows: list[Json] = []
         while True:
             query = {"workspaceIds": self.workspace, "limit": PAGE, "offset": len(rows)}

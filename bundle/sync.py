@@ -73,9 +73,9 @@ def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path)
 
 
 def settings_for(connection: Connection, bundle: Bundle, destination: Json) -> Json:
-    """Return the destination's configuration without settings of streams that only other connections have.
+    """Return the configuration without settings of other connections' streams.
 
-    The destination would warn of them in every sync, as of a misspelt stream.
+    The destination would warn of them in every sync, as of misspelt streams.
     """
     every = {stream.name for each in bundle.connections.values() for stream in each.streams}
     others = every - {stream.name for stream in connection.streams}

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 80
 QUESTIONS = re.compile(r"(?:What|Who|Where|Whose|How)\b")
 # Folders that keep the form; at the end the whole tree.
-FOLDERS = ("destination-oomnitza",)
+FOLDERS = ("bundle", "destination-oomnitza", "source-slack-users")
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,10 @@ class Membership:
     """
 
     def __init__(self, team_ids: Sequence[str], since: int) -> None:
-        """Store `since`, in Unix seconds: a record is due if it changed at or after it; all are if it is 0."""
+        """Let a record be due if it changed at or after `since` (Unix seconds).
+
+        Every record is due if `since` is 0.
+        """
         self._team_ids = list(team_ids)
         self._since = since
         self._width = len(team_ids)
@@ -48,7 +51,7 @@ class Membership:
             self._rights[person] = self._rights.get(person, 0) | rights_of(member)
 
     def take(self, person: str, updated: int) -> Standing | None:
-        """Return a person's standing; None if this listing gives no record, or none is due.
+        """Return a person's standing; None if this listing gives no due record.
 
         A record is given once. It is given again if this listing has a newer copy, or if the workspace that gives it
         changed. It is due if the person changed at or after `since`, in this workspace (`updated`) or in another. If the

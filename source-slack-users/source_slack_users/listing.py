@@ -58,7 +58,7 @@ class Listing:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def pages(self) -> Iterator[list[Item]]:
-        """Yield, page by page, the items that are new, or newer than their last copy, with key and version.
+        """Yield by page the new and newer items, each with its key and version.
 
         Starts the listing again if Slack rejects the cursor or asks for smaller pages.
 

@@ -1,4 +1,4 @@
-"""Fixtures: a Slack that answers inside the process, and a clock that nobody waits for."""
+"""Provides a simulated Slack inside the process, and a clock without waits."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ MEMBERS: list[Payload] = [
 ]
 
 
-# No test is about time; the first example of one pays for what is read at first use.
+# No test is about time, and the first example of each loads what is read at first use.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of the CDK's image tests, which are left out: there may be no engine that runs images."""
+    """Declare the marker of the CDK's image tests, which are not run here."""
     config.addinivalue_line("markers", "image_tests: the CDK's tests of the connector's image")
 
 
@@ -55,9 +55,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass
 class Slack:
-    """Answers each method with what `answers` holds for it: a dict, a file, or a function of the request's parameters.
+    """Simulates Slack: returns for each method what `answers` holds for it.
 
-    `failures` come first, one for each request of a method: keyword arguments of requests-mock, or a dict of Slack's.
+    That is a dict, a file, or a function of the request's parameters. `failures` are returned first, one per request of
+    a method: keyword arguments of requests-mock, or a dict of Slack's.
     """
 
     scopes: str | None = "users:read,users:read.email,admin"
@@ -81,7 +82,7 @@ class Slack:
     )
 
     def matcher(self, request: requests.PreparedRequest) -> requests.Response:
-        """Answer a request."""
+        """Respond to a request."""
         method = request.url.split("/api/")[1].split("?")[0]
         pairs = parse_qs(request.text or "") or parse_qs(request.url.partition("?")[2])
         params = {name: values[-1] for name, values in pairs.items()}
@@ -98,18 +99,18 @@ class Slack:
         return requests_mock.create_response(request, json={"ok": True, **content}, headers=headers)
 
     def fail(self, method: str, *failures: Payload | str) -> None:
-        """Let the next requests of a method fail; a text is an error code of Slack's."""
+        """Make the next requests of a method fail; a text is one of Slack's error codes."""
         planned = [{"json": {"ok": False, "error": f}} if isinstance(f, str) else f for f in failures]
         self.failures.setdefault(method, []).extend(planned)
 
     def asked(self, method: str) -> list[Payload]:
-        """The parameters of each request of a method."""
+        """Return the parameters of each request of a method."""
         return [params for name, params, _ in self.calls if name == method]
 
 
 @pytest.fixture
 def slack() -> Iterator[Slack]:
-    """Slack at its own address, inside this process."""
+    """Simulate Slack at its own address, inside this process."""
     server = Slack()
     with requests_mock.Mocker() as mocker:
         mocker.add_matcher(lambda request: server.matcher(request) if request.url.startswith(API) else None)
@@ -118,25 +119,25 @@ def slack() -> Iterator[Slack]:
 
 @dataclass
 class Clock:
-    """A clock that moves when somebody sleeps."""
+    """Advances its time by each sleep."""
 
     now: float = 1000.0
     slept: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
+        """Advance the time."""
         if seconds:
             self.slept.append(seconds)
         self.now += seconds
 
     def monotonic(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time that retries wait for."""
+    """Replace the clock of the retries."""
     clock = Clock()
     monkeypatch.setattr(time, "sleep", clock.sleep)
     monkeypatch.setattr("source_slack_users.retries.time", clock)
@@ -145,7 +146,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def config() -> Payload:
-    """A configuration with nothing but what must be there."""
+    """Return a configuration with the required settings only."""
     return {"credentials": {"auth_type": "api_token", "api_token": TOKEN}}
 
 
@@ -173,14 +174,14 @@ class Reader:
 
 @pytest.fixture
 def read(slack: Slack, config: Payload, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """A reader of Slack's streams."""
+    """Return a reader of Slack's streams."""
     monkeypatch.setattr("source_slack_users.source.time.time", lambda: START + 0.5)
     return Reader(config)
 
 
 @pytest.fixture
 def grid(slack: Slack) -> dict[str, list[Payload]]:
-    """An organization of three workspaces, two people a page."""
+    """Simulate an organization of three workspaces, with two people per page."""
 
     def member(person: str, **more: Any) -> Payload:
         return {"id": person, "updated": START - 3600, "profile": {}, **more}

@@ -1,4 +1,4 @@
-"""Reads the newest login of each person, from a log of any length."""
+"""Tests the newest login of each person, from logs of any length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def login(person: str, at: int, **more: Any) -> dict[str, Any]:
 
 
 class Log:
-    """An access log as Slack gives it: newest first, by page, at most 100 pages, or by cursor."""
+    """Simulates an access log: newest first, at most 100 pages, or by cursor."""
 
     def __init__(self, entries: list[dict[str, Any]], *, numbered: bool = True, most_pages: int = 10**6) -> None:
         self.entries = sorted(entries, key=lambda entry: -entry["date_last"])
@@ -74,7 +74,7 @@ def test_last_logins_are_the_newest_of_each_person(slack: Any, read: Any) -> Non
 
 
 def test_last_logins_stop_at_the_state(slack: Any, read: Any) -> None:
-    """Two entries a page: those of the state's very second count, and the page after them is not asked for."""
+    """Logins in the state's second count, and the page after them is not requested."""
     slack.answers["team.accessLogs"] = Log(
         [login(f"U{number}", 1_700_000_000 - 500 * number) for number in range(9000)]
     )
@@ -86,7 +86,10 @@ def test_last_logins_stop_at_the_state(slack: Any, read: Any) -> None:
 
 @pytest.mark.parametrize("most_pages", [100, 10**6])
 def test_last_logins_past_the_hundredth_page_are_read(slack: Any, read: Any, most_pages: int) -> None:
-    """100,000 entries come before somebody's only one (https://github.com/RamblingCookieMonster/PSSlack/issues/64)."""
+    """A person's only login is read behind 100,000 others.
+
+    See https://github.com/RamblingCookieMonster/PSSlack/issues/64.
+    """
     entries = [login(f"U{number % 50}", START - number // 3) for number in range(100_500)]
     slack.answers["team.accessLogs"] = Log([*entries, login("ULATE", START - 40_000)], most_pages=most_pages)
     assert {person["user_id"] for person in read("last_logins")} == {*(f"U{number}" for number in range(50)), "ULATE"}
@@ -96,7 +99,7 @@ def test_last_logins_past_the_hundredth_page_are_read(slack: Any, read: Any, mos
 
 
 def test_last_logins_end_if_nothing_older_comes(slack: Any, read: Any) -> None:
-    """Slack counts the pages of the whole log, whatever `before` is."""
+    """Slack reports the pages of the whole log, whatever `before` is."""
     log = Log([login(f"U{number % 7}", START - number) for number in range(100_500)])
 
     def miscounted(params: dict[str, str]) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def test_last_logins_end_if_nothing_older_comes(slack: Any, read: Any) -> None:
 
 
 def test_last_logins_of_one_endless_second_fail(slack: Any, read: Any) -> None:
-    """No time leads past 100 pages of one second: what is not whole is not used as whole."""
+    """More than 100 pages within one second cannot be read, so the stream fails."""
     slack.answers["team.accessLogs"] = Log([login(f"U{number}", START - 5) for number in range(100_001)])
     with pytest.raises(AirbyteTracedException, match="does not end"):
         read("last_logins")
@@ -126,7 +129,7 @@ def test_last_logins_follow_a_cursor_without_numbers(slack: Any, read: Any) -> N
 
 
 def test_last_logins_reach_13_months_back_at_first(slack: Any, read: Any) -> None:
-    """The log of a workspace that has been quiet since ends 13 months before its newest entry."""
+    """The log of a quiet workspace is read 13 months back from its newest entry."""
     newest = START - 20 * A_MONTH
     entries = [login(f"U{months}", newest - months * A_MONTH) for months in (0, 12, 14, 15)]
     slack.answers["team.accessLogs"] = Log(entries)
@@ -168,7 +171,7 @@ def test_grid_newest_login_is_that_of_any_workspace(grid: Any, slack: Any, read:
     assert person["last_login_at"] == "2023-11-14T22:28:20Z"
 
 
-def test_last_logins_answer_without_a_list_is_no_end(slack: Any, read: Any) -> None:
+def test_last_logins_response_without_a_list_is_no_end(slack: Any, read: Any) -> None:
     slack.answers["team.accessLogs"] = {"paging": {"page": 1, "pages": 1}}
     with pytest.raises(AirbyteTracedException, match=r"team\.accessLogs returned a response without logins") as caught:
         read("last_logins")

@@ -1,4 +1,4 @@
-"""Reads who is billed."""
+"""Tests the stream `billable_info`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings Slack's values into the types of the schemas."""
+"""Tests the coercion of Slack's values into the types of the schemas."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_coercion_of_anything_has_its_type(value: Any) -> None:
 @pytest.mark.parametrize("stream", ["last_logins", "billable_info", "user_groups", "member_activity"])
 @given(data=st.data())
 def test_record_builder_satisfies_the_schema(stream: str, data: st.DataObject) -> None:
-    """Whatever Slack sends, but for the key, without which an item is left out."""
+    """Any value fits the schema after coercion, except for the key."""
     schema = json.loads((SCHEMAS / f"{stream}.json").read_text())
     item = data.draw(
         st.dictionaries(st.sampled_from([*schema["properties"], "count", "date_last"]), ANYTHING) | ANYTHING

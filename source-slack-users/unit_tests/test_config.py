@@ -1,4 +1,4 @@
-"""The configuration: what is accepted, and the sentence for what is not."""
+"""Tests which configurations are accepted, and the errors of the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKEN = {"auth_type": "api_token", "api_token": "xoxb-made-up-token"}
 OAUTH = {"auth_type": "oauth2.0", "client_id": "1.2", "client_secret": "made-up", "access_token": "xoxb-made-up-token"}
 
 
-def refused(raw: dict[str, Any]) -> str:
+def rejection_of(raw: dict[str, Any]) -> str:
     with pytest.raises(AirbyteTracedException) as caught:
         parse_config(raw)
     assert caught.value.failure_type is FailureType.config_error
@@ -84,7 +84,7 @@ NOT_ENCRYPTED = "Address of the Slack Web API (api_url) must begin with https://
     ],
 )
 def test_config_invalid_setting_is_named_never_quoted(change: dict[str, Any], sentence: str) -> None:
-    assert sentence in refused({"credentials": TOKEN, **change})
+    assert sentence in rejection_of({"credentials": TOKEN, **change})
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_config_invalid_setting_is_named_never_quoted(change: dict[str, Any], se
         "xoxb-",
     ],
 )
-def test_config_token_of_wrong_kind_is_refused(token: str) -> None:
-    """By the connector, and by the form with the same pattern."""
-    assert NOT_A_TOKEN in refused({"credentials": {**TOKEN, "api_token": token}})
+def test_config_token_of_wrong_kind_is_rejected(token: str) -> None:
+    """The connector and the pattern of the form reject the same tokens."""
+    assert NOT_A_TOKEN in rejection_of({"credentials": {**TOKEN, "api_token": token}})
     assert not Draft7Validator(SPEC).is_valid({"credentials": {**TOKEN, "api_token": token}}) or token.endswith("\n")
-    assert "Access token (credentials.access_token)" in refused({"credentials": {**OAUTH, "access_token": token}})
+    assert "Access token (credentials.access_token)" in rejection_of({"credentials": {**OAUTH, "access_token": token}})
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_config_each_kind_of_token_is_accepted(token: str) -> None:
         ({"credentials": {"auth-type": "api_token"}}, "credentials.auth-type: did you mean auth_type?"),
     ],
 )
-def test_config_misspelt_setting_is_refused(change: dict[str, Any], sentence: str) -> None:
-    assert sentence in refused({"credentials": TOKEN, **change})
+def test_config_misspelt_setting_is_rejected(change: dict[str, Any], sentence: str) -> None:
+    assert sentence in rejection_of({"credentials": TOKEN, **change})
 
 
 def test_config_unknown_setting_is_returned_for_a_warning() -> None:
@@ -171,7 +171,7 @@ TOKENS = st.from_regex(XOX_PATTERN, fullmatch=True) | st.text(max_size=8)
     st.fixed_dictionaries({}, optional={name: VALUES for name in SPEC["properties"] if name != "credentials"}),
 )
 def test_config_accepted_fits_the_spec(token: str, settings: dict[str, Any]) -> None:
-    """The platform checks against the spec."""
+    """The platform validates the configuration against the spec."""
     raw = {"credentials": {**TOKEN, "api_token": token}, **settings}
     try:
         parse_config(raw)

@@ -1,4 +1,4 @@
-"""Reads custom fields by their labels: from the listing, or person by person."""
+"""Tests custom fields by label: from the listing, or person by person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def member(person: str, **profile: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def profiles(slack: Any) -> dict[str, Any]:
-    """What `users.profile.get` has for each person."""
+    """Return the fields that `users.profile.get` has for each person."""
     profiles: dict[str, Any] = {}
     slack.answers["team.profile.get"] = {"profile": {"fields": FIELDS}}
     slack.answers["users.profile.get"] = lambda params: (
@@ -56,7 +56,7 @@ def test_custom_fields_of_the_listing_need_no_request(profiles: Any, slack: Any,
 def test_custom_fields_left_out_are_asked_for(
     profiles: Any, slack: Any, read: Any, caplog: pytest.LogCaptureFixture, left_out: dict[str, Any]
 ) -> None:
-    """Only of those who are emitted; how long it takes is logged before."""
+    """Fields are requested for emitted people only, and the time is logged before."""
     caplog.set_level("INFO")
     people = [member(f"U{number}", **left_out) for number in range(205)]
     people += [member("UBOT", bot_id="B1"), member("UKNOWN", fields={"Xf1": {"value": "1"}}), {"id": "UNONE"}]
@@ -110,7 +110,7 @@ def test_custom_fields_without_the_scope_fail(slack: Any, read: Any) -> None:
     assert caught.value.failure_type is FailureType.config_error
 
 
-def test_custom_fields_refused_for_a_person_fail(profiles: Any, slack: Any, read: Any) -> None:
+def test_custom_fields_rejected_for_a_person_fail(profiles: Any, slack: Any, read: Any) -> None:
     slack.answers["users.profile.get"] = {"ok": False, "error": "account_inactive"}
     with pytest.raises(AirbyteTracedException, match="account_inactive"):
         read("users", include_custom_fields=True)

@@ -1,4 +1,4 @@
-"""docs/source-slack-users.md is true: its fields, its settings, its manifests and its errors."""
+"""Tests docs/source-slack-users.md: fields, settings, manifests and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = {"array": "array of strings"}
 
 
 def section(title: str) -> str:
-    """Give the page from a heading to the next one of the same level or above."""
+    """Return a section of the page, up to the next heading of its level or above."""
     level = len(title) - len(title.lstrip("#"))
     return re.split(rf"\n#{{1,{level}}} ", PAGE.split(f"\n{title}\n")[1])[0]
 

@@ -1,4 +1,4 @@
-"""The table of Slack's error codes, held against what Slack documents."""
+"""Tests the table of error codes against the codes that Slack documents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHARED = [{"invalid_team", "invalid_team_id"}, {"is_bot", "user_is_bot"}, {"paid
 
 
 def test_each_administrators_code_has_its_own_advice() -> None:
-    """But for other spellings of one code, and for what can only go wrong in the consent of OAuth."""
+    """Two codes share advice only as spellings of one code, or in OAuth's consent."""
     by_advice: dict[str, set[str]] = {}
     for code, rule in RULES.items():
         if rule.failure_type is FailureType.config_error:

@@ -1,4 +1,4 @@
-"""What becomes of each answer of Slack's, and of each way in which there is none."""
+"""Tests the action for each response of Slack's, and for none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def people(api: SlackApi, **params: Any) -> int:
 
 
 def raising(slack: Any, *errors: Exception) -> Callable[[dict[str, str]], dict[str, Any]]:
-    """Let the next requests of users.list raise errors instead of an answer."""
+    """Make the next requests of users.list raise errors."""
     whole, left = slack.answers["users.list"], list(errors)
 
     def answer(_params: dict[str, str]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ TRANSIENT: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("answer", TRANSIENT, ids=str)
-def test_handler_transient_answer_is_retried(slack: Any, api: SlackApi, answer: dict[str, Any]) -> None:
+def test_handler_transient_response_is_retried(slack: Any, api: SlackApi, answer: dict[str, Any]) -> None:
     slack.fail("users.list", answer)
     assert people(api) == 5
 
@@ -126,10 +126,10 @@ CAUSES = [
 
 
 @pytest.mark.parametrize(("error", "words"), CAUSES, ids=lambda each: each if isinstance(each, str) else "")
-def test_handler_no_answer_is_retried_and_logged(
+def test_handler_no_response_is_retried_and_logged(
     slack: Any, api: SlackApi, caplog: pytest.LogCaptureFixture, error: Exception, words: str
 ) -> None:
-    """In words of its own: the CDK would call each wait a rate limit."""
+    """A lost connection is not logged as a rate limit, as the CDK would do."""
     caplog.set_level(logging.INFO)
     raising(slack, error)
     assert people(api) == 5
@@ -148,7 +148,7 @@ def test_handler_bad_certificate_ends_at_once(slack: Any, api: SlackApi, words: 
     assert len(slack.calls) == 1
 
 
-def test_handler_slow_answer_is_given_up_at_once(slack: Any, api: SlackApi) -> None:
+def test_handler_slow_response_is_given_up_at_once(slack: Any, api: SlackApi) -> None:
     """It took three minutes, and a request is retried for two."""
     raising(slack, ResponseTooSlow())
     error = failure(api)
@@ -157,7 +157,7 @@ def test_handler_slow_answer_is_given_up_at_once(slack: Any, api: SlackApi) -> N
     assert len(slack.calls) == 1
 
 
-def test_handler_answer_too_large_is_a_config_error(slack: Any, api: SlackApi) -> None:
+def test_handler_response_too_large_is_a_config_error(slack: Any, api: SlackApi) -> None:
     raising(slack, ResponseTooLarge("more than 16 MB"))
     error = failure(api)
     assert error.failure_type is FailureType.config_error

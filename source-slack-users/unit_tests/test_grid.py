@@ -1,4 +1,4 @@
-"""Chooses the workspace that gives a person's record."""
+"""Tests which workspace gives a person's record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from source_slack_users.grid import Membership
 from source_slack_users.users import ADMIN, OWNER, Standing
 
 TEAMS = ["T0", "T1", "T2", "T3"]
-# For each person and workspace: None (not there), or whether active.
+# For each person and workspace: whether they are active there; None if they are not in it.
 ORGANIZATION = st.dictionaries(
     st.text("UVW", min_size=1, max_size=4),
     st.lists(st.sampled_from([None, True, False]), min_size=4, max_size=4).filter(lambda homes: set(homes) != {None}),
@@ -30,7 +30,7 @@ def take(membership: Membership, person: str) -> list[str] | None:
 
 @given(ORGANIZATION, st.integers(min_value=1, max_value=3))
 def test_membership_gives_each_record_once(organization: dict[str, list[bool | None]], listings: int) -> None:
-    """The last workspace in which they are active gives it, else the last that lists them."""
+    """The last workspace in which a person is active gives it, else the last one."""
     membership = Membership(TEAMS, 0)
 
     def list_workspace(workspace: int) -> None:

@@ -1,4 +1,4 @@
-"""The files of a command: whatever is in them, the answer is a sentence."""
+"""Tests that a command reads its files, or reports one sentence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(folder: Path, content: Any) -> str:
     return str(path)
 
 
-def refused(read: Any, *arguments: str) -> str:
+def rejection_of(read: Any, *arguments: str) -> str:
     with pytest.raises(AirbyteTracedException) as caught:
         read(*arguments)
     assert caught.value.failure_type is FailureType.config_error
@@ -49,12 +49,12 @@ def refused(read: Any, *arguments: str) -> str:
     ],
 )
 def test_read_json_broken_file_is_located_never_quoted(tmp_path: Path, content: bytes, sentence: str) -> None:
-    assert refused(read_json, written(tmp_path, content), "state").endswith(sentence)
+    assert rejection_of(read_json, written(tmp_path, content), "state").endswith(sentence)
 
 
 @pytest.mark.parametrize("path", ["missing.json", "."])
 def test_read_json_file_that_cannot_be_read_is_named(tmp_path: Path, path: str) -> None:
-    assert f"The state {tmp_path / path} cannot be read (" in refused(read_json, str(tmp_path / path), "state")
+    assert f"The state {tmp_path / path} cannot be read (" in rejection_of(read_json, str(tmp_path / path), "state")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -100,8 +100,8 @@ GLOBAL = {"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": []}}
         (5, "does not have Airbyte's format."),
     ],
 )
-def test_read_states_another_form_is_refused(tmp_path: Path, content: Any, sentence: str) -> None:
-    assert sentence in refused(read_states, written(tmp_path, content))
+def test_read_states_another_form_is_rejected(tmp_path: Path, content: Any, sentence: str) -> None:
+    assert sentence in rejection_of(read_states, written(tmp_path, content))
 
 
 def test_read_catalog_configured_catalog_is_read(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_read_catalog_configured_catalog_is_read(tmp_path: Path) -> None:
     "content",
     [[], None, 5, {}, {"streams": 5}, {"streams": [STREAM["stream"]]}, {"streams": [{**STREAM, "sync_mode": SECRET}]}],
 )
-def test_read_catalog_another_form_is_refused(tmp_path: Path, content: Any) -> None:
-    assert "does not have Airbyte's format." in refused(read_catalog, written(tmp_path, content))
+def test_read_catalog_another_form_is_rejected(tmp_path: Path, content: Any) -> None:
+    assert "does not have Airbyte's format." in rejection_of(read_catalog, written(tmp_path, content))
 
 
 JSON = st.recursive(
@@ -129,7 +129,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_input_whatever_json_comes_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+def test_input_whatever_json_comes_is_read_or_rejected(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     path = written(tmp_path_factory.getbasetemp(), content)
     for read in (read_states, read_catalog):
         try:

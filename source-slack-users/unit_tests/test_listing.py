@@ -1,4 +1,4 @@
-"""Lists each item once, or again if it is newer, and ends."""
+"""Tests that a listing yields each item once, or a newer copy, and ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def progress() -> Progress:
 
 
 def taken(progress: Progress, items: list[Any]) -> list[Any]:
-    """Return the items that are taken, each of which is its key and version."""
+    """Return the items that are kept; each is its own key and version."""
     kept = progress.take(items)
     assert all((key, version) == item for key, version, item in kept)
     return [item for _, _, item in kept]
@@ -105,7 +105,7 @@ def test_progress_leaves_out_items_without_a_key(caplog: pytest.LogCaptureFixtur
     ],
 )
 def test_listing_that_never_ends_fails(slack: Any, read: Any, stream: str, method: str, answer: dict[str, Any]) -> None:
-    """Each answer has a new cursor, and brings the same person."""
+    """Each page has a new cursor and the same person."""
     cursors = count()
     slack.answers[method] = lambda _: {**answer, "response_metadata": {"next_cursor": f"cursor {next(cursors)}"}}
     with pytest.raises(AirbyteTracedException, match=f"{method} does not end") as caught:
@@ -135,7 +135,7 @@ def members(api: SlackApi) -> list[str]:
 
 
 def listing(size: int) -> Any:
-    """Answers pages of numbers up to `size` by cursor."""
+    """Return pages of the numbers up to `size`, by cursor."""
 
     def answer(params: dict[str, str]) -> dict[str, Any]:
         start, limit = int(params.get("cursor", 0)), int(params["limit"])

@@ -1,4 +1,4 @@
-"""Masking: a secret is replaced in whatever form it appears."""
+"""Tests that a secret is masked in every form in which it appears."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ESCAPES: dict[str, Callable[[str], str]] = {
     "URL": lambda text: quote(text, safe=""),
     "form": quote_plus,
 }
-# What the configuration accepts as a secret.
+# Texts that the configuration accepts as a secret.
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)
 
 

@@ -1,4 +1,4 @@
-"""Reads what people did, day by day, from the files of Slack's analytics."""
+"""Tests the stream `member_activity`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def days_ago(days: int) -> str:
 
 
 class Files:
-    """The files of the days from `oldest` to `newest`, in days ago; `odd` has other answers for some days."""
+    """Simulates files of the days from `oldest` to `newest`, in days ago.
+
+    `odd` holds other responses for some days.
+    """
 
     def __init__(self, oldest: int = 400, newest: int = 2, **odd: Any) -> None:
         self.days = {days_ago(days) for days in range(newest, oldest + 1)}
@@ -83,7 +86,7 @@ def test_member_activity_has_the_schemas_types(slack: Any, read: Any) -> None:
 
 
 def test_member_activity_begins_with_the_last_30_days(slack: Any, read: Any) -> None:
-    """The newest day that there is, is found by asking."""
+    """The newest day with a file is found by requests."""
     slack.answers[METHOD] = Files(newest=3)
     assert dates(read("member_activity")) == sorted(days_ago(days) for days in range(3, 33))
     assert [call["date"] for call in slack.asked(METHOD)] == [days_ago(days) for days in range(1, 33)]
@@ -116,7 +119,7 @@ def test_member_activity_without_any_file_has_no_state(slack: Any, read: Any) ->
 
 
 def test_member_activity_state_stops_before_a_gap(slack: Any, read: Any) -> None:
-    """A day that is to come yet is read next time, with those after it."""
+    """A day whose file is not published yet is read next time."""
     gap = {days_ago(4): {"ok": False, "error": "file_not_yet_available"}}
     slack.answers[METHOD] = Files(**gap)
     state = {"date": days_ago(6)}
@@ -132,7 +135,7 @@ def test_member_activity_passes_a_day_without_a_file(slack: Any, read: Any, code
     assert read.state_after(state) == {"date": days_ago(2)}
 
 
-def test_member_activity_that_is_refused_fails(slack: Any, read: Any) -> None:
+def test_member_activity_that_is_rejected_fails(slack: Any, read: Any) -> None:
     slack.answers[METHOD] = {"ok": False, "error": "missing_scope", "needed": "admin.analytics:read"}
     error = failure(read)
     assert error.failure_type is FailureType.config_error
@@ -182,7 +185,7 @@ def test_member_activity_of_a_damaged_file_is_transient(slack: Any, read: Any, b
 def test_member_activity_of_an_oversized_file_fails(
     slack: Any, read: Any, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    """A line without end, and a file that unpacks to more than any organization has."""
+    """An endless line fails, and a file larger than any organization's."""
     monkeypatch.setattr(member_activity, "LARGEST_FILE", 5000)
     slack.answers[METHOD] = Files(oldest=2, **{days_ago(2): gzip.compress(content)})
     error = failure(read)

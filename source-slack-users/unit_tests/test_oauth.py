@@ -1,4 +1,4 @@
-"""Signing in, and renewing tokens."""
+"""Tests authentication, and the renewal of tokens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def raw() -> dict[str, Any]:
 
 @pytest.fixture
 def rotating(slack: Any) -> Any:
-    """Slack with one access token at a time."""
+    """Simulate Slack with one valid access token at a time."""
     slack.valid = 1
     plain = dict(slack.answers)
 
@@ -74,7 +74,7 @@ def expiring(raw: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {**raw, "credentials": {**raw["credentials"], "token_expiry_date": moment.isoformat()}}
 
 
-def test_token_without_expiry_date_is_used_until_refused(
+def test_token_without_expiry_date_is_used_until_rejected(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer, _ = api_for(raw).call("users.list")
@@ -133,7 +133,7 @@ def test_renewal_sends_secrets_in_the_body_alone(rotating: Any, raw: dict[str, A
 
 
 @pytest.mark.parametrize("code", ["invalid_refresh_token", "invalid_client_id", "bad_client_secret", "who_knows"])
-def test_renewal_refused_is_a_config_error_without_control(
+def test_renewal_rejected_is_a_config_error_without_control(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     rotating.fail("oauth.v2.access", code)
@@ -160,10 +160,10 @@ def test_renewal_transient_fault_is_retried(rotating: Any, raw: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("code", ["token_revoked", "invalid_auth"])
-def test_token_refused_with_refresh_token_is_renewed_once(
+def test_token_rejected_with_refresh_token_is_renewed_once(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
-    """Slack says so, too, of an access token that has expired or was rotated elsewhere."""
+    """Slack returns these codes for expired tokens, too, and for rotated ones."""
     auth = sign_in(parse_config(raw), raw, RetryPolicy())
     rotating.fail("users.list", code)
     assert len(SlackApi("users", API, auth, retry_policy=RetryPolicy()).call("users.list")[0]["members"]) == 5
@@ -191,7 +191,7 @@ def test_renewal_unreachable_is_a_transient_error(
     assert controls(capsys) == []
 
 
-def test_new_token_refused_too_is_not_renewed_again(rotating: Any, raw: dict[str, Any]) -> None:
+def test_new_token_rejected_too_is_not_renewed_again(rotating: Any, raw: dict[str, Any]) -> None:
     rotating.fail("users.list", *["token_expired"] * 5)
     with pytest.raises(AirbyteTracedException) as caught:
         api_for(raw).call("users.list")

@@ -1,4 +1,4 @@
-"""How long one request is retried."""
+"""Tests the time limits of one request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from source_slack_users.retries import RetryBudget, RetryPolicy, in_words
 
 def test_budget_last_try_is_two_minutes_after_first_fault(clock: Any) -> None:
     budget = RetryBudget(RetryPolicy())
-    clock.now += 500  # a slow first try is no fault yet
+    clock.now += 500  # a slow first attempt is not a fault
     first = clock.now
     pauses = []
     while (pause := budget.pause_after_fault(None)) is not None:

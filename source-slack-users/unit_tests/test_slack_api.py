@@ -1,4 +1,4 @@
-"""One call."""
+"""Tests a call of the Web API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_request_has_a_time_out_and_follows_no_redirect(
         sent.append(options)
         return send(session, request, **options)
 
-    # Undone here: after the test it would put back what `requests_mock` has by then taken away.
+    # Undone here, because after the test it would restore an attribute that `requests_mock` has removed by then.
     with monkeypatch.context() as watching:
         watching.setattr(requests.Session, "send", watched)
         api.call("users.list")

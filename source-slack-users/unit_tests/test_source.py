@@ -1,4 +1,4 @@
-"""The commands, inside this process: what each says of a good and of a bad configuration."""
+"""Tests the commands inside this process, with good and bad configurations."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_check_granular_scopes_without_email_fail(
 def test_check_and_read_scopes_are_slacks_to_judge(
     tmp_path: Path, slack: Any, config: dict[str, Any], scopes: str | None
 ) -> None:
-    """The scopes of classic apps have other names, and list people with their addresses."""
+    """A token with scopes of a classic app lists people with their addresses."""
     slack.scopes = scopes
     assert check(tmp_path, config) == ("SUCCEEDED", "")
     assert sum(m["type"] == "RECORD" for m in read(tmp_path, config, "users")) == 5
@@ -168,12 +168,12 @@ def test_check_broken_file_fails_with_a_sentence(tmp_path: Path, content: bytes 
     assert status["status"] == "FAILED"
     assert expected in status["message"]
     assert TOKEN not in json.dumps(messages)
-    with pytest.raises(AirbyteTracedException) as refused:
+    with pytest.raises(AirbyteTracedException) as caught:
         command(tmp_path, "discover", "--config", str(path))
-    assert refused.value.failure_type == FailureType.config_error
+    assert caught.value.failure_type == FailureType.config_error
 
 
-def test_discover_bad_configuration_is_refused(tmp_path: Path, config: dict[str, Any]) -> None:
+def test_discover_bad_configuration_is_rejected(tmp_path: Path, config: dict[str, Any]) -> None:
     with pytest.raises(AirbyteTracedException) as caught:
         command(tmp_path, "discover", config={**config, "page_size": 0})
     assert caught.value.failure_type is FailureType.config_error
@@ -213,10 +213,10 @@ def test_check_hanging_name_server_ends_in_time(
     assert "did not respond within" in message
 
 
-def test_check_answer_byte_by_byte_ends_in_time(
+def test_check_response_byte_by_byte_ends_in_time(
     tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
-    """A status line that never ends, for each request."""
+    """Each response is an endless status line."""
     monkeypatch.setattr(source_slack_users.source, "CHECK_RETRY_POLICY", RetryPolicy(faults=1, response=0.2))
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -235,7 +235,7 @@ def test_check_answer_byte_by_byte_ends_in_time(
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
         status, message = check(tmp_path, {**config, "api_url": address})
     assert status == "FAILED"
-    assert "sent no complete response within" in message
+    assert "sent no complete response. Gave up" in message
 
 
 def test_check_without_entry_point_fails_alike(slack: Any, config: dict[str, Any]) -> None:
@@ -283,7 +283,7 @@ def test_read_transient_fault_is_a_transient_error(tmp_path: Path, slack: Any, c
 
 
 @pytest.mark.parametrize("answer", [{}, {"members": None}])
-def test_read_answer_without_people_is_transient(
+def test_read_response_without_people_is_transient(
     tmp_path: Path, slack: Any, config: dict[str, Any], answer: dict[str, Any]
 ) -> None:
     slack.answers["users.list"] = answer
@@ -293,7 +293,9 @@ def test_read_answer_without_people_is_transient(
 
 
 @pytest.mark.parametrize("odd", [{"teams": [{"name": "without an id"}]}, {"teams": [None]}])
-def test_read_unforeseen_answer_is_a_system_error(tmp_path: Path, slack: Any, config: dict[str, Any], odd: Any) -> None:
+def test_read_unforeseen_response_is_a_system_error(
+    tmp_path: Path, slack: Any, config: dict[str, Any], odd: Any
+) -> None:
     slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     with pytest.raises(AirbyteTracedException) as caught:
         read(tmp_path, config, "users")
@@ -310,7 +312,7 @@ def test_read_state_without_a_time_is_a_config_error(tmp_path: Path, slack: Any,
 
 
 @pytest.mark.parametrize("odd", [{"teams": [{"name": "without an id"}]}, {"teams": [], "response_metadata": "x"}])
-def test_check_odd_answer_fails(tmp_path: Path, slack: Any, config: dict[str, Any], odd: dict[str, Any]) -> None:
+def test_check_odd_response_fails(tmp_path: Path, slack: Any, config: dict[str, Any], odd: dict[str, Any]) -> None:
     slack.answers |= {"auth.test": {"team_id": "E1", "is_enterprise_install": True}, "auth.teams.list": odd}
     status, message = check(tmp_path, config)
     assert status == "FAILED"
@@ -368,9 +370,9 @@ def test_spec_has_only_what_the_form_understands(tmp_path: Path) -> None:
 
 
 def open_fields(schema: dict[str, Any]) -> list[str]:
-    """Return the titles of the fields that Airbyte's form shows at first, by its own rules.
+    """Return the titles of the fields that Airbyte's form shows at first.
 
-    https://github.com/airbytehq/airbyte-platform: required fields, those with always_show, and each oneOf stand open.
+    Those are required fields, fields with always_show, and each oneOf (https://github.com/airbytehq/airbyte-platform).
     """
     required = schema.get("required", [])
     fields = sorted(schema["properties"].items(), key=lambda item: item[1].get("order", 0))
@@ -393,8 +395,8 @@ def test_form_rare_settings_are_in_group_advanced() -> None:
 
 
 @given(st.text(max_size=30), st.sampled_from(["api_token", "client_secret", "access_token", "refresh_token"]))
-def test_configure_whatever_comes_fits_the_spec_or_is_refused(secret: str, name: str) -> None:
-    """The CDK would quote what does not fit the spec."""
+def test_configure_whatever_comes_fits_the_spec_or_is_rejected(secret: str, name: str) -> None:
+    """A configuration that does not fit the spec is not quoted, as the CDK would."""
     credentials = {"auth_type": "oauth2.0", "client_id": "1", "client_secret": "made-up", "access_token": "xoxb-1"}
     if name == "api_token":
         credentials = {"auth_type": "api_token"}
@@ -403,7 +405,7 @@ def test_configure_whatever_comes_fits_the_spec_or_is_refused(secret: str, name:
 
 
 def test_configure_writes_no_file(tmp_path: Path, config: dict[str, Any]) -> None:
-    """The CDK's own would write all secrets to the folder for temporary files."""
+    """The CDK's own method writes all secrets to a temporary file."""
     assert SourceSlackUsers().configure(config, str(tmp_path)) == config
     assert list(tmp_path.iterdir()) == []
 

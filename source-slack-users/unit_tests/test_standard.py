@@ -1,4 +1,4 @@
-"""The CDK's standard tests of a source, over the scenarios of standard_scenarios.yml."""
+"""Runs the CDK's standard tests, with the scenarios of standard_scenarios.yml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
 
 @pytest.fixture(autouse=True)
 def _slack_by_token(slack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of the configurations' tokens has its own fate."""
+    """Respond to each configuration's token in its own way."""
     answer = type(slack).matcher
 
     def matcher(self: Any, request: requests.PreparedRequest) -> requests.Response:
@@ -28,7 +28,7 @@ def _slack_by_token(slack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestSuite(SourceTestSuiteBase):
-    """All of them but those that need an engine which runs images."""
+    """Runs all standard tests except those of images."""
 
     acceptance_test_config = yaml.safe_load(Path(__file__).with_name("standard_scenarios.yml").read_text())
 

@@ -1,4 +1,4 @@
-"""The bounds of an answer, against servers that send what no server should."""
+"""Tests the limits of a response, with servers that misbehave."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Serve = Callable[[Callable[[socket.socket], None]], str]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start a server that answers each connection by a function; returns its address."""
+    """Start a server that handles each connection with a function; return its address."""
     servers: list[socket.socket] = []
 
     def start(answer: Callable[[socket.socket], None]) -> str:
@@ -73,7 +73,7 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("kind", DRIPS)
-def test_session_answer_byte_by_byte_ends_at_deadline(serve: Serve, kind: str) -> None:
+def test_session_response_byte_by_byte_ends_at_deadline(serve: Serve, kind: str) -> None:
     session = SlackSession(0.4)
     started = time.monotonic()
     with pytest.raises((ResponseTooSlow, requests.ConnectionError, requests.exceptions.ContentDecodingError)) as caught:
@@ -88,7 +88,7 @@ def test_session_silence_is_a_read_timeout(serve: Serve) -> None:
     assert not isinstance(caught.value, ResponseTooSlow)
 
 
-def test_session_whole_answer_keeps_the_connection(serve: Serve) -> None:
+def test_session_whole_response_keeps_the_connection(serve: Serve) -> None:
     connections: list[socket.socket] = []
 
     def answer(connection: socket.socket) -> None:
@@ -104,7 +104,7 @@ def test_session_whole_answer_keeps_the_connection(serve: Serve) -> None:
 
 
 def body(content: bytes, *headers: str) -> Callable[[socket.socket], None]:
-    """Answer with a body, and with headers beside its length."""
+    """Return a handler that sends a body, with headers beside its length."""
     head = "".join(f"{header}\r\n" for header in (*headers, f"Content-Length: {len(content)}"))
     return lambda connection: connection.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + content)
 
@@ -117,7 +117,7 @@ def test_session_body_beyond_the_limit_is_too_large(serve: Serve, monkeypatch: p
 
 
 def test_session_decompression_bomb_costs_no_memory(serve: Serve) -> None:
-    """Twenty times the limit, in a thousandth of that."""
+    """A body of twenty times the limit is sent in a thousandth of its size."""
     deflate = zlib.compressobj(wbits=31)
     bomb = b"".join(deflate.compress(b" " * transport.MAX_JSON) for _ in range(20)) + deflate.flush()
     address = serve(body(bomb, "Content-Encoding: gzip"))

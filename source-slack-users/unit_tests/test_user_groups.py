@@ -1,4 +1,4 @@
-"""Reads the user groups, and who is in them."""
+"""Tests the stream `user_groups`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns one member into one record."""
+"""Tests the record of one member."""
 
 from __future__ import annotations
 

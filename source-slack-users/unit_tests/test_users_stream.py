@@ -1,4 +1,4 @@
-"""Reads the stream `users`: everybody in it, and the state that it ends with."""
+"""Tests the stream `users`: its records, and its state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def member(person: str, **more: Any) -> dict[str, Any]:
 
 
 def pages_of(*pages: list[dict[str, Any]]) -> Any:
-    """Answer with these pages, one after the other."""
+    """Return the given pages, one after the other."""
 
     def answer(params: dict[str, str]) -> dict[str, Any]:
         page = int(params.get("cursor", 0))
@@ -67,7 +67,7 @@ def test_users_of_a_workspace_of_a_grid_are_listed_once(slack: Any, read: Any) -
     ],
 )
 def test_users_state_after_a_read(slack: Any, read: Any, updated: Any, since: int, after: int) -> None:
-    """Whoever changed at the state's time, or after it, or at a time unknown, is emitted."""
+    """People are emitted who changed at or after the state, or at an unknown time."""
     slack.answers["users.list"] = {"members": [member("U1", updated=updated), {"id": "U2"}]}
     state = {"updated": since} if since else {}
     people = read("users", state, include_guests=False)
@@ -83,7 +83,7 @@ def test_users_state_counts_who_is_filtered(slack: Any, read: Any) -> None:
 
 @pytest.mark.parametrize("future", [4_000_000_000, START + 3 * 24 * AN_HOUR, "2096-10-02T07:06:40Z"])
 def test_users_state_in_the_future_is_config_error(read: Any, future: Any) -> None:
-    """A state past the clock would leave everybody out, in every sync."""
+    """With a state in the future, no sync would emit anyone."""
     error = failure(read, "users", {"updated": future})
     assert error.failure_type is FailureType.config_error
     assert "users is in the future" in str(error)
@@ -123,7 +123,7 @@ def test_users_after_a_restart_come_once(slack: Any, read: Any) -> None:
 
 
 def test_users_newer_copy_counts(slack: Any, read: Any) -> None:
-    """While a listing runs somebody can come twice."""
+    """A person can come twice while a listing runs."""
     newer = member("U1", deleted=True, updated=START - 10)
     slack.answers["users.list"] = pages_of([member("U1"), member("U2")], [member("U3")], [newer, member("U2")])
     people = [(person["id"], person["status"]) for person in read("users")]
@@ -139,7 +139,7 @@ def test_users_older_copy_does_not_count(slack: Any, read: Any) -> None:
 
 @pytest.mark.parametrize("members", [[], [{"id": None}, {"name": "nameless"}, None]])
 def test_users_of_an_empty_workspace_is_transient(slack: Any, read: Any, members: list[Any]) -> None:
-    """No workspace is empty: Slackbot is in each."""
+    """Every workspace has at least Slackbot."""
     slack.answers["users.list"] = {"members": members}
     error = failure(read, "users")
     assert error.failure_type is FailureType.transient_error
@@ -264,7 +264,7 @@ def test_grid_somebody_leaving_meanwhile_is_transient(grid: Any, read: Any) -> N
 
 @pytest.mark.parametrize("later", [0, 1])
 def test_grid_change_in_any_workspace_is_a_change(grid: Any, read: Any, later: int) -> None:
-    """Also one in the very second of the state."""
+    """A change in the second of the state counts, too."""
     grid["T3"][0]["updated"] = START - 9 * AN_HOUR
     assert {person["id"]: person["deleted"] for person in read("users")}["W1"] is False
     state = {"updated": read.state_after()["updated"] + 1}
@@ -299,7 +299,7 @@ def test_grid_somebody_joining_meanwhile_comes_too(grid: Any, read: Any) -> None
 
 
 def test_grid_newer_copy_counts(grid: Any, read: Any) -> None:
-    """W5 is on two pages of T3: deactivated on the second, so that T1 gives the record."""
+    """W5 is on two pages of T3, deactivated on the second, so T1 gives the record."""
     grid["T1"].append(member("W5"))
     grid["T3"].append(member("W5", deleted=True, updated=START - 10))
     people = [(person["id"], person["deleted"], person["team_ids"]) for person in read("users") if person["id"] == "W5"]
@@ -324,7 +324,7 @@ def test_grid_listing_survives_restarts_in_each_pass(grid: Any, slack: Any, read
 
 
 @pytest.mark.parametrize("answer", [{"members": {}}, {"members": None}, {}])
-def test_users_answer_without_a_list_is_no_end(slack: Any, read: Any, answer: dict[str, Any]) -> None:
+def test_users_response_without_a_list_is_no_end(slack: Any, read: Any, answer: dict[str, Any]) -> None:
     slack.answers["users.list"] = answer
     error = failure(read, "users")
     assert error.failure_type is FailureType.transient_error
