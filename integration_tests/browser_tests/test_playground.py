@@ -91,6 +91,11 @@ def test_run_tells_who_was_changed_and_how(playground: Playground) -> None:
     assert "Paid seat" in get(playground, "/people") and "sync_report" in get(playground, "/runs/2/log")
     rows = requests.get(playground.sandbox.oomnitza_url + "/people.json?q=grace", timeout=10).json()
     assert [row["Position"] for row in rows] == ["Rear <Admiral>"]
+    told = requests.get(playground.sandbox.oomnitza_url + "/runs/2.json", timeout=10).json()
+    assert {"Rear <Admiral>", "Navigator", "Deactivated"} <= {row["After"] for row in told}
+    assert "users rejected" in get(playground, "/runs/2.csv")
+    syncs = requests.get(playground.sandbox.oomnitza_url + "/runs.json", timeout=10).json()
+    assert [(row["Sync"], row["Updated"]) for row in syncs if row["Stream"] == "users"] == [(1, 1), (2, 2)]
     assert "History" in get(playground, f"/people/{person(playground, 'Grace Hopper')}")
 
 
@@ -287,6 +292,15 @@ def test_csv_holds_no_formula(text: str, cell: str) -> None:
 
 
 def test_unknown_address_is_a_page(playground: Playground) -> None:
-    for path in ("/nobody", "/runs/9", "/runs/9/log", "/people/x", "/slack/U0", "/slack.xml"):
+    for path in (
+        "/nobody",
+        "/runs/9",
+        "/runs/9/log",
+        "/people/x",
+        "/slack/U0",
+        "/slack.xml",
+        "/runs.xml",
+        "/runs/9.csv",
+    ):
         answer = requests.get(playground.sandbox.oomnitza_url + path, timeout=10)
         assert answer.status_code == 404 and "There is no such page" in answer.text

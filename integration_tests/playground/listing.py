@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 PAGE = 50
 PHONE_PAGE = 20
-"""Rows a page where `per=20` is in the address, which the pages' script adds on a phone."""
+"""Rows that a phone shows at a time, of those of a page."""
 
 Row = dict[str, Any]
 
@@ -45,7 +45,7 @@ class Facet:
 class Listing:
     """The rows to show, and the addresses that sort, search, filter and turn pages.
 
-    Parameters of the address: `q` (words that all have to be in a row), `sort` (a column's key), `order` (`desc`), `page`, `per`, and
+    Parameters of the address: `q` (words that all have to be in a row), `sort` (a column's key), `order` (`desc`), `page`, and
     the key of each facet. Rows without a value in the sorted column come last. Other parameters are kept in every address. What makes no
     sense is taken as not given.
     """
@@ -63,11 +63,11 @@ class Listing:
         self.facets = [self._facet(column, searched) for column in columns if column.facet]
         self.found = self._sorted([row for row in searched if self._chosen(row)])
         self.total = len(self.found)
-        per = PHONE_PAGE if self.query.get("per") == str(PHONE_PAGE) else PAGE
-        self.pages = max(1, -(-self.total // per))
+        self.pages = max(1, -(-self.total // PAGE))
         page = self.query.get("page", "")
         self.page = min(max(int(page), 1), self.pages) if page.isdecimal() else 1
-        self.rows = self.found[(self.page - 1) * per : self.page * per]
+        self.rows = self.found[(self.page - 1) * PAGE : self.page * PAGE]
+        self.portions = [self.rows[at : at + PHONE_PAGE] for at in range(0, len(self.rows), PHONE_PAGE)]
 
     @property
     def narrowed(self) -> bool:
@@ -80,7 +80,7 @@ class Listing:
 
     def export(self, kind: str) -> str:
         """Return the address of all rows that were found, as `csv` or `json`."""
-        return self._address(f"{self.path}.{kind}", {"page": None, "per": None})
+        return self._address(f"{self.path}.{kind}", {"page": None})
 
     def cleared(self) -> str:
         """Return the address without a search or a facet."""
