@@ -58,7 +58,7 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("module", [name for name, _ in modules()])
-def test_module_imports_only_what_its_room_may(module: str) -> None:
+def test_module_imports_only_allowed_rooms(module: str) -> None:
     room = module.partition(".")[0]
     allowed = MAY_IMPORT[room] | {room}
     path = dict(modules())[module]

@@ -66,7 +66,7 @@ def test_check_of_a_host_without_people_fails(http: requests_mock.Mocker, answer
 
 
 @pytest.mark.parametrize("method", ["rest", "ingest"])
-def test_check_of_a_stranger_with_role_by_name_names_the_host(http: requests_mock.Mocker, method: str) -> None:
+def test_check_of_other_host_with_role_name_blames_host(http: requests_mock.Mocker, method: str) -> None:
     """The host reports no roles because it is no Oomnitza; a role id would not help."""
     http.get(f"{ORIGIN}/api/v3/users", status_code=404, json={"error": "no"})
     status, message = check({**CONFIG, "default_role": "Employee", "write_method": {"method": method}})
@@ -74,7 +74,7 @@ def test_check_of_a_stranger_with_role_by_name_names_the_host(http: requests_moc
     assert "does not answer as an Oomnitza" in message and "role" not in message
 
 
-def test_check_proves_each_entry_of_a_stream(http: requests_mock.Mocker) -> None:
+def test_check_covers_each_stream_entry(http: requests_mock.Mocker) -> None:
     entry = {"stream": "logins", "record_filter": "{{"}
     status, message = check({**CONFIG, "streams": [entry, {"stream": "groups", "skip": True}]})
     assert status is Status.FAILED
@@ -119,14 +119,14 @@ def test_write_from_python_returns_states_and_report(http: requests_mock.Mocker)
         assert state["destinationStats"] == {"recordCount": 1.0}
 
 
-def test_write_from_python_raises_what_ends_it(http: requests_mock.Mocker) -> None:
+def test_write_from_python_raises_the_error(http: requests_mock.Mocker) -> None:
     http.get(f"{ORIGIN}/api/v2/mappings?name=AuthTest", status_code=401)
     with pytest.raises(AirbyteTracedException) as raised:
         DestinationOomnitza().write(CONFIG, ConfiguredAirbyteCatalogSerializer.load(CATALOG), [])
     assert raised.value.failure_type is FailureType.config_error
 
 
-def test_spec_offers_the_modes_that_there_are() -> None:
+def test_spec_offers_all_sync_modes() -> None:
     spec = DestinationOomnitza().spec(logging.getLogger("airbyte"))
     assert {mode.value for mode in spec.supported_destination_sync_modes or []} >= {
         "append",

@@ -117,7 +117,7 @@ def test_masked_overlapping_secrets_leave_no_half() -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n", "e", "17", "abc"])
-def test_mask_ignores_what_is_too_short(nothing: Any) -> None:
+def test_mask_ignores_short_secrets(nothing: Any) -> None:
     mask(nothing)
     assert masked('{"failed": 17}\nabc') == filter_secrets('{"failed": 17}\nabc') == '{"failed": 17}\nabc'
 

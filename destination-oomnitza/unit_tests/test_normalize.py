@@ -50,7 +50,7 @@ def test_number_text_has_every_digit(number: float, text: str) -> None:
 
 
 @given(st.text() | st.text(INVISIBLE + "aB\u0308e"))
-def test_normal_text_stays_as_it_is(text: str) -> None:
+def test_clean_text_keeps_normal_text(text: str) -> None:
     clean = clean_text(text)
     assert clean_text(clean) == clean == unicodedata.normalize("NFC", clean)
     assert clean == clean.strip() and is_empty(text) == (clean == "")
@@ -60,7 +60,7 @@ def test_normal_text_stays_as_it_is(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text(INVISIBLE), st.text(INVISIBLE))
-def test_invisible_ends_make_no_other_key(text: str, before: str, after: str) -> None:
+def test_folded_ignores_invisible_ends(text: str, before: str, after: str) -> None:
     assert folded(before + text + after) == folded(text)
     assert clean_text(before + text + after) == clean_text(text)
 
@@ -73,7 +73,7 @@ def test_number_and_its_text_are_one_key(number: int) -> None:
 @pytest.mark.parametrize(
     ("text", "holds"), [("ad\u200ba", True), ("a\u00adb", True), ("a b", False), ("Zo\u00eb", False), ("", False)]
 )
-def test_has_format_character_finds_what_nobody_sees(text: str, holds: bool) -> None:
+def test_has_format_character_detects_invisible_ones(text: str, holds: bool) -> None:
     assert has_format_character(text) is holds
 
 
@@ -95,5 +95,5 @@ def test_letters_and_digits_leaves_out_the_rest(value: Any, kept: str) -> None:
     ("value", "empty"),
     [(None, True), ("", True), (" \u200b", True), ("a", False), (0, False), (False, False), ([], False)],
 )
-def test_is_empty_is_null_or_text_without_anything(value: Any, empty: bool) -> None:
+def test_is_empty_of_null_or_blank_text(value: Any, empty: bool) -> None:
     assert is_empty(value) is empty

@@ -25,7 +25,7 @@ def page(**fields: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("yes", "no"), [("1", "0"), ("true", "false"), ("True", "False"), (True, False), (1, 0), ("yes", "no")]
 )
-def test_flags_in_every_notation(yes: Any, no: Any) -> None:
+def test_parse_reads_flags_in_every_notation(yes: Any, no: Any) -> None:
     fields = PersonSchema.parse(
         page(
             a={"label": "A", "unique": yes, "editable": yes, "optional": yes},
@@ -37,7 +37,7 @@ def test_flags_in_every_notation(yes: Any, no: Any) -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, "", " "])
-def test_a_flag_that_says_nothing(nothing: Any) -> None:
+def test_parse_of_empty_flag_uses_default(nothing: Any) -> None:
     flags = {"unique": nothing, "editable": nothing, "optional": nothing}
     fields = PersonSchema.parse(page(a=dict(flags), email=dict(flags))).fields
     assert (fields["a"].unique, fields["a"].editable, fields["a"].optional) == (False, True, True)
@@ -53,7 +53,7 @@ def test_a_flag_that_says_nothing(nothing: Any) -> None:
         ("enum", Kind.UNKNOWN), ("dropdown", Kind.UNKNOWN), ("", Kind.UNKNOWN), (None, Kind.UNKNOWN), (7, Kind.UNKNOWN),
     ],
 )  # fmt: skip
-def test_data_types(data_type: Any, kind: Kind) -> None:
+def test_parse_reads_data_types(data_type: Any, kind: Kind) -> None:
     assert PersonSchema.parse(page(a={"label": "A", "data_type": data_type})).fields["a"].kind is kind
 
 
@@ -105,13 +105,13 @@ def test_choices_of_a_number_are_written_by_key() -> None:
     assert choices is not None and [choices.find(each) for each in ("two", 1, "1", 2.0, "3")] == [2, 1, 1, 2, None]
 
 
-def test_long_list_is_shown_cut() -> None:
+def test_choices_of_a_long_list_are_shown_cut() -> None:
     rows = [{"key": str(number), "value": f"v{number}"} for number in range(25)]
     choices = PersonSchema.parse(page(a={"data_type": "dropdown", "searchhelp": rows})).fields["a"].choices
     assert str(choices).endswith("v19 and 5 more")
 
 
-def test_values_that_differ_in_case_are_told_apart() -> None:
+def test_choices_that_differ_in_case_are_distinct() -> None:
     rows = [{"key": "1", "value": "it"}, {"key": "2", "value": "IT"}]
     choices = PersonSchema.parse(page(a={"data_type": "dropdown", "searchhelp": rows})).fields["a"].choices
     assert choices is not None and [choices.find(each) for each in ("it", "IT", "It")] == ["it", "IT", "it"]
@@ -124,7 +124,7 @@ def test_values_that_differ_in_case_are_told_apart() -> None:
         ({"label": "Desk"}, False),
     ],
 )  # fmt: skip
-def test_phone_is_known_by_label_or_type(description: dict[str, Any], is_phone: bool) -> None:
+def test_phone_is_detected_by_label_or_type(description: dict[str, Any], is_phone: bool) -> None:
     assert PersonSchema.parse(page(a=description)).fields["a"].is_phone is is_phone
     assert PersonSchema.unknown().fields["phone_number"].is_phone
 
@@ -143,7 +143,7 @@ def test_mandatory_fields_are_those_that_no_default_fills() -> None:
 
 
 @pytest.mark.parametrize("data_type", ["text", "dropdown", "boolean", "date", "integer", None])
-def test_role_is_a_number_whatever_the_metadata_says(data_type: Any) -> None:
+def test_role_is_always_a_number(data_type: Any) -> None:
     assert (
         PersonSchema.parse({"role": {"data_type": data_type, "searchhelp": ROLES}}).fields["role"].kind is Kind.NUMBER
     )
@@ -159,7 +159,7 @@ def test_standard_fields_are_known_if_the_page_lacks_them() -> None:
     assert entry.known and not unreported.known
 
 
-def test_what_the_metadata_says_of_a_standard_field_counts() -> None:
+def test_parse_metadata_overrides_standard_fields() -> None:
     fields = PersonSchema.parse(page(email={"unique": "0", "editable": "0", "label": "Mail"})).fields
     assert (fields["email"].unique, fields["email"].editable, fields["email"].label) == (False, False, "Mail")
 
@@ -176,30 +176,30 @@ def test_hardcoded_field_is_standard_if_unknown() -> None:
     assert fields["manager"].standard and not fields["badge"].standard
 
 
-def test_what_is_no_description_is_left_out() -> None:
+def test_parse_ignores_invalid_descriptions() -> None:
     assert PersonSchema.parse(page(role={"label": "Role", "searchhelp": True})).roles == {}
     assert "odd" not in PersonSchema.parse(page(odd="text")).fields  # type: ignore[arg-type]  # a broken page
     assert PersonSchema.parse({"role": {"searchhelp": ["odd", {"value": "no key"}, None]}}).roles == {}
 
 
 @pytest.mark.parametrize("given", [25, "25", " 25 ", 25.0, "Employee", "employee", " EMPLOYEE "])
-def test_roles_by_id_and_by_name(given: Any) -> None:
+def test_role_id_by_id_or_name(given: Any) -> None:
     assert PersonSchema.parse(page()).role_id(given) == 25
 
 
 @pytest.mark.parametrize("given", ["Boss", 99, "99", "", "²", 25.5])
-def test_an_unknown_role_names_those_that_there_are(given: Any) -> None:
+def test_role_id_of_unknown_role_lists_roles(given: Any) -> None:
     with pytest.raises(ValueError, match=r"there is no role .*; there are Employee \(25\), System Administrator \(1\)"):
         PersonSchema.parse(page()).role_id(given)
 
 
-def test_two_roles_of_one_name() -> None:
+def test_role_id_of_ambiguous_name_is_error() -> None:
     twins = [{"key": "1", "value": "Employee"}, {"key": "2", "value": "employee"}]
     with pytest.raises(ValueError, match="several roles named 'Employee'; give the role's id"):
         PersonSchema.parse({"role": {"searchhelp": twins}}).role_id("Employee")
 
 
-def test_without_metadata_a_role_is_given_by_its_id() -> None:
+def test_role_id_without_metadata_needs_an_id() -> None:
     assert PersonSchema.unknown().role_id("25") == 25
     with pytest.raises(ValueError, match="does not report its roles by name; give the role's id instead of 'Employee'"):
         PersonSchema.unknown().role_id("Employee")

@@ -56,7 +56,7 @@ def test_skip_names_a_record_only_if_it_is_logged() -> None:
     assert len(named) == MAX_SKIPPED
 
 
-def test_values_kept_otherwise_are_said_once_a_field(log: pytest.LogCaptureFixture) -> None:
+def test_keep_otherwise_logs_one_example_per_field(log: pytest.LogCaptureFixture) -> None:
     mask("made-up-token")
     report = Report(["users"])
     for number in range(12):

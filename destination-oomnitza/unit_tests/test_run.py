@@ -23,6 +23,6 @@ os._exit(2)
 """
 
 
-def test_sigterm_ends_a_command_that_nobody_reads() -> None:
+def test_sigterm_ends_a_command_with_unread_output() -> None:
     ended = subprocess.run([sys.executable, "-c", NOBODY_READS], timeout=60, check=False)
     assert ended.returncode == 1

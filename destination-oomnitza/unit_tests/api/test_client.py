@@ -98,7 +98,7 @@ def test_edit_transient_fault_is_retried(http: requests_mock.Mocker, fault: dict
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_get_fault_that_stays_is_transient_error(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+def test_get_lasting_failure_is_transient_error(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.get(USERS, [fault])
     with pytest.raises(AirbyteTracedException) as raised:
         make(IMPATIENT).get("/api/v3/users?filter=email%20IN%20%5B%22ada%40acme.example%22%5D")
@@ -273,7 +273,7 @@ DOUBTFUL = {
 
 
 @pytest.mark.parametrize("fault", DOUBTFUL.values(), ids=DOUBTFUL)
-def test_create_in_doubt_that_is_there_is_not_repeated(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
+def test_create_in_doubt_and_found_is_not_repeated(http: requests_mock.Mocker, fault: dict[str, Any]) -> None:
     http.post(USERS, [fault])
     assert make().create("/api/v3/users", {}, lambda: "there") == Creation(found="there")
     assert http.call_count == 1
@@ -311,7 +311,7 @@ def test_create_rejected_is_looked_up_once(http: requests_mock.Mocker, answer: d
     assert len(asked) == 1
 
 
-def test_create_fault_that_stays_is_transient_error(http: requests_mock.Mocker) -> None:
+def test_create_lasting_failure_is_transient_error(http: requests_mock.Mocker) -> None:
     http.post(USERS, [RESET])
     with pytest.raises(AirbyteTracedException) as raised:
         make(IMPATIENT).create("/api/v3/users", {}, lambda: None)
@@ -365,7 +365,7 @@ def test_sign_in_maintenance_page_is_waited_for(http: requests_mock.Mocker) -> N
 
 
 @pytest.mark.parametrize("config", [{}, PASSWORD])
-def test_sign_in_page_that_stays_is_no_oomnitza(http: requests_mock.Mocker, config: dict[str, Any]) -> None:
+def test_sign_in_lasting_html_page_blames_the_address(http: requests_mock.Mocker, config: dict[str, Any]) -> None:
     http.get(PROBE, **PAGE)
     http.post(TOKENS, **PAGE)
     with pytest.raises(AirbyteTracedException, match="does not answer as an Oomnitza instance does") as raised:
@@ -506,7 +506,7 @@ def test_proxy_is_not_used_for_this_machine(http: requests_mock.Mocker, address:
     assert not http.request_history[0].proxies
 
 
-def test_failed_try_leaves_nothing_in_memory(http: requests_mock.Mocker) -> None:
+def test_failed_attempt_leaves_nothing_in_memory(http: requests_mock.Mocker) -> None:
     """Keeps neither a response nor a traceback that references one during a wait."""
     http.get(USERS, [{"text": "<html>" + "x" * 2_000_000}] * 10 + [{"json": []}])
     held: list[int] = []

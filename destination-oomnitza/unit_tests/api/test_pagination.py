@@ -77,7 +77,7 @@ def read(instance: Instance, page: int = 500) -> tuple[list[str], bool]:
         }
     ),
 )
-def test_listing_whole_means_everybody_once(number: int, page: int, paging: dict[str, Any]) -> None:
+def test_listing_whole_has_each_row_once(number: int, page: int, paging: dict[str, Any]) -> None:
     """Holds for any instance but one.
 
     Nothing can detect an instance that hides both a cap of its pages and that it ignores `skip`.

@@ -70,7 +70,7 @@ def test_look_up_finds_in_one_request(requests_mock: Mocker) -> None:
 
 
 @pytest.mark.parametrize(("total", "requests"), [("", 1), (None, 1)])
-def test_look_up_nobody_takes_one_request(requests_mock: Mocker, total: str | None, requests: int) -> None:
+def test_look_up_without_match_takes_one_request(requests_mock: Mocker, total: str | None, requests: int) -> None:
     listed = Listed(requests_mock, **({} if total is None else {"total": total}))
     assert not make().look_up("email", ["ada@acme.example"]).people
     assert len(listed.asked) == requests
@@ -88,7 +88,7 @@ def test_look_up_capped_page_is_not_the_end(requests_mock: Mocker) -> None:
 @pytest.mark.parametrize(
     "how", [{"ignores_skip": True, "cap": 50}, {"ignores_skip": True, "cap": 50, "total": "99999"}]
 )
-def test_look_up_in_a_list_that_is_not_whole_calls_nobody_new(requests_mock: Mocker, how: dict[str, Any]) -> None:
+def test_look_up_in_incomplete_list_is_rejected(requests_mock: Mocker, how: dict[str, Any]) -> None:
     """The instance ignores filter and skip, and always returns the first fifty people."""
     people = [{"user_id": str(number), "email": f"p{number}@acme.example"} for number in range(100)]
     listed = Listed(requests_mock, *people, ignores_filter=True, **how)
@@ -170,7 +170,7 @@ def test_create_errors_in_200_is_rejected(requests_mock: Mocker) -> None:
         make().create({"username": "ada"}, nobody)
 
 
-def test_create_rejected_of_somebody_who_is_there_is_not_ours(requests_mock: Mocker) -> None:
+def test_create_rejected_of_existing_person_is_not_ours(requests_mock: Mocker) -> None:
     requests_mock.post(USERS, status_code=409)
     created = make().create({"username": "ada"}, lambda: ADA)
     assert (created.person, created.found, created.ours) == (ADA, True, False)
@@ -179,7 +179,7 @@ def test_create_rejected_of_somebody_who_is_there_is_not_ours(requests_mock: Moc
 # -- remembered ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_look_up_remembers_who_was_just_created(requests_mock: Mocker) -> None:
+def test_look_up_finds_people_just_created(requests_mock: Mocker) -> None:
     Listed(requests_mock)
     requests_mock.post(USERS, json={"user_id": "7"})
     requests_mock.patch(f"{USERS}/7", json={})
@@ -192,7 +192,7 @@ def test_look_up_remembers_who_was_just_created(requests_mock: Mocker) -> None:
     assert not people.look_up("email", ["other@acme.example"]).people
 
 
-def test_look_up_prefers_what_oomnitza_lists(requests_mock: Mocker) -> None:
+def test_look_up_prefers_listed_people(requests_mock: Mocker) -> None:
     listed = Listed(requests_mock)
     requests_mock.post(USERS, json={"user_id": "1"})
     people = make()

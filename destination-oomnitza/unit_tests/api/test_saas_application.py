@@ -84,7 +84,7 @@ def test_assign_two_first_syncs_at_once_take_one_application(requests_mock: Mock
     assert users.called
 
 
-def test_find_in_a_list_that_is_not_whole_is_config_error(requests_mock: Mocker) -> None:
+def test_find_in_incomplete_list_is_config_error(requests_mock: Mocker) -> None:
     requests_mock.get(SAAS, json=[{"saas_id": 1, "saas_name": "Zoom"}], headers={"X-Total-Count": "2"})
     with pytest.raises(AirbyteTracedException, match="does not list all of its SaaS applications") as error:
         application().find()
@@ -113,7 +113,7 @@ def test_find_unknown_id_is_config_error(requests_mock: Mocker) -> None:
     assert error.value.failure_type is FailureType.config_error
 
 
-def test_find_id_stays_in_its_place_of_the_path(requests_mock: Mocker) -> None:
+def test_find_quotes_the_id_in_the_path(requests_mock: Mocker) -> None:
     requests_mock.get(f"{SAAS}/..%2Fusers", json={"saas_name": "x"})
     requests_mock.get(f"{SAAS}/..%2Fusers/users", json=[])
     assert application(saas_id="../users").users() == {}
@@ -285,7 +285,7 @@ def test_switch_errors_of_items_are_theirs(requests_mock: Mocker, named: str) ->
     assert [user.active for user in slack.users().values()] == [False, True, False]
 
 
-def test_switch_error_of_nobody_is_bisected(requests_mock: Mocker) -> None:
+def test_switch_error_of_unknown_user_is_bisected(requests_mock: Mocker) -> None:
     listed(requests_mock, *({"user_id": f"u{number}"} for number in range(4)))
 
     def switch(request: Any, _: Any) -> Any:
@@ -311,7 +311,7 @@ def test_switch_new_user_by_the_id_that_is_listed_then(requests_mock: Mocker) ->
     assert sent.last_request.json() == {"saas_user_ids": ["s1"]}
 
 
-def test_user_with_shared_external_id_is_nobody(requests_mock: Mocker) -> None:
+def test_user_with_shared_external_id_is_none(requests_mock: Mocker) -> None:
     ids = {"u1": "U1", "u2": "U2", "u3": "U2", "u4": "", "u5": None}
     listed(requests_mock, *({"user_id": user_id, "user_external_id": ident} for user_id, ident in ids.items()))
     slack = application()

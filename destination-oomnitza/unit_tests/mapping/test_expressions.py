@@ -40,12 +40,12 @@ RECORD: dict[str, Any] = {
         ("zero.more", None),
     ],
 )
-def test_paths(path: str, value: Any) -> None:
+def test_path_returns_value_or_none(path: str, value: Any) -> None:
     assert compile_value(path)(RECORD) == value
 
 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a[", "a[x]", "a[-1]", "[0]", "a]b", 'a["b"]', "a[0]b"])
-def test_what_is_no_path_says_so(path: str) -> None:
+def test_path_invalid_is_value_error(path: str) -> None:
     with pytest.raises(ValueError, match="is not a path; a path looks like"):
         compile_value(path)
 
@@ -54,7 +54,7 @@ names = st.text(st.characters(exclude_characters=".[]{}", exclude_categories=["C
 
 
 @given(st.lists(names | st.integers(0, 3), min_size=1, max_size=5), st.integers())
-def test_a_path_finds_what_was_put_there(steps: list[str | int], value: int) -> None:
+def test_path_finds_value_at_its_place(steps: list[str | int], value: int) -> None:
     steps = ["root", *steps]
     node: Any = value
     for step in reversed(steps):
@@ -64,13 +64,13 @@ def test_a_path_finds_what_was_put_there(steps: list[str | int], value: int) -> 
     assert compile_value(path)({"other": 1}) is None
 
 
-def test_value_of_a_path_keeps_its_type_of_a_template_is_text() -> None:
+def test_value_of_path_keeps_type_of_template_is_text() -> None:
     assert compile_value("zero")(RECORD) == 0
     assert compile_value("{{ record['zero'] }}")(RECORD) == "0"
 
 
 @pytest.mark.parametrize("name", ["a.b", "a[0]", "{{ x }}", "a b", ""])
-def test_a_field_may_have_any_name(name: str) -> None:
+def test_field_value_accepts_any_name(name: str) -> None:
     assert field_value(name)({name: 5}) == 5
 
 
@@ -82,13 +82,13 @@ def test_a_field_may_have_any_name(name: str) -> None:
         ("yes", True), ("none", False), ("null", False), ("TERMINATED", True), ([], False), ([0], True), ({}, False),
     ],
 )  # fmt: skip
-def test_what_is_true(value: Any, truth: bool) -> None:
+def test_condition_of_path_is_true_or_false(value: Any, truth: bool) -> None:
     assert compile_condition("x")({"x": value}) is truth
     if not isinstance(value, (list, dict)) or not value:
         assert compile_condition("{{ record['x'] }}")({"x": value}) is truth
 
 
-def test_conditions_of_templates() -> None:
+def test_condition_of_template_is_true_or_false() -> None:
     inactive = compile_condition("{{ record['status'] == 'TERMINATED' }}")
     assert inactive({"status": "TERMINATED"}) is True
     assert inactive({"status": "ACTIVE"}) is False

@@ -68,7 +68,7 @@ def fields(made: RecordMapping, **record: Any) -> dict[str, Any]:
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 
-def test_paths_templates_defaults_and_constants() -> None:
+def test_mapping_of_paths_templates_defaults_and_constants() -> None:
     made = mapping(
         {"field": "position", "value": "profile.jobs[0].title", "default": "Employee"},
         {"field": "full_name", "value": "{{ record['first'] }} {{ record['last'] }}"},
@@ -89,7 +89,7 @@ def test_paths_templates_defaults_and_constants() -> None:
     }
 
 
-def test_write_empty_empties_in_the_fields_own_way() -> None:
+def test_write_empty_writes_the_empty_value_of_the_kind() -> None:
     instance = metadata(start={"label": "Start", "data_type": "date"})
     made = mapping(
         {"field": "phone_number", "value": "phone", "write_empty": True},
@@ -101,7 +101,7 @@ def test_write_empty_empties_in_the_fields_own_way() -> None:
     assert fields(made, phone="", start="", title="") == {"phone_number": "", "start": None}
 
 
-def test_values_fit_their_fields() -> None:
+def test_mapping_converts_values_to_their_fields() -> None:
     instance = metadata(
         floor={"label": "Floor", "data_type": "integer"},
         remote={"label": "Remote", "data_type": "boolean"},
@@ -120,7 +120,7 @@ def test_values_fit_their_fields() -> None:
     assert fields(made, note=True) == {"note": "true"}
 
 
-def test_booleans_stay_where_the_metadata_does_not_say_text() -> None:
+def test_mapping_keeps_booleans_unless_field_is_text() -> None:
     made = mapping({"field": "is_admin", "value": "is_admin"}, instance=PersonSchema.unknown())
     assert fields(made, is_admin=True) == {"is_admin": True}
 
@@ -139,7 +139,7 @@ def test_booleans_stay_where_the_metadata_does_not_say_text() -> None:
         ({"n": 0}, "address: the template fails: ZeroDivisionError"),
     ],
 )
-def test_value_that_does_not_fit_rejects_with_the_fields_name(record: dict[str, Any], expected: str) -> None:
+def test_mapping_of_unfit_value_rejects_with_field_name(record: dict[str, Any], expected: str) -> None:
     made = mapping(
         {"field": "first_name", "value": "first"},
         {"field": "position", "value": "title"},
@@ -150,7 +150,7 @@ def test_value_that_does_not_fit_rejects_with_the_fields_name(record: dict[str, 
         made({"email": "ada@acme.example", "n": 1, **record})
 
 
-def test_a_refused_record_has_a_name() -> None:
+def test_describe_names_a_rejected_record() -> None:
     made = mapping()
     assert made.describe({"email": 12345, "id": "U1"}) == "email=12345"
     assert made.describe({"email": ["x"], "id": "U1"}) == "id=U1"
@@ -211,7 +211,7 @@ def test_mapping_reads_over_meta_without_nulled_fields(meta: Any) -> None:
 # -- keys, inactive accounts, new people -------------------------------------------------------------------------------
 
 
-def test_keys_come_in_order_and_one_is_enough() -> None:
+def test_mapping_keys_are_in_order_and_one_suffices() -> None:
     made = mapping({"field": "username", "value": "name"}, sync_keys=("username", "email"))
     row = made({"name": "ada", "email": "ada@acme.example"})
     assert row is not None and (row.keys, row.key) == (("ada", "ada@acme.example"), "username=ada")
@@ -220,7 +220,7 @@ def test_keys_come_in_order_and_one_is_enough() -> None:
 
 
 @pytest.mark.parametrize("email", [None, "", "  "])
-def test_a_record_without_a_key_is_no_row(email: str | None) -> None:
+def test_mapping_without_a_key_is_none(email: str | None) -> None:
     assert mapping({"field": "address", "default": "HQ"})({"email": email, "name": "x"}) is None
     assert mapping({"field": "email", "value": "email", "write_empty": True})({"email": email}) is None
 
@@ -253,14 +253,14 @@ def test_mapping_rejects_a_huge_id_in_the_application() -> None:
         made({"email": "ada@acme.example", "id": "x" * 100_001})
 
 
-def test_key_that_oomnitza_keeps_itself_is_not_written() -> None:
+def test_mapping_of_system_key_does_not_write_it() -> None:
     made = mapping({"field": "user_id", "value": "oomnitza_id"}, sync_keys=("user_id", "email"))
     row = made({"oomnitza_id": "u1", "email": "ada@acme.example"})
     assert row is not None and row.keys == ("u1", "ada@acme.example")
     assert row.fields == {"email": "ada@acme.example"}
 
 
-def test_inactive() -> None:
+def test_inactive_condition_marks_the_record() -> None:
     made = mapping(inactive=compile_condition("{{ record['status'] == 'TERMINATED' }}"))
     rows = [made({"email": "a@b.example", "status": status}) for status in ("TERMINATED", "ACTIVE", None)]
     assert [row and row.inactive for row in rows] == [True, False, False]
@@ -284,7 +284,7 @@ anything = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.t
 
 
 @given(st.dictionaries(st.sampled_from(SLACK_STREAM), anything))
-def test_any_record_becomes_a_row_or_none_or_a_reason(record: dict[str, Any]) -> None:
+def test_any_record_is_mapped_left_out_or_rejected(record: dict[str, Any]) -> None:
     instance = metadata(c1="Slack User Id", c2="Is Admin?", c3={"label": "Updated", "data_type": "date"})
     made = RecordMapping(smart_rules(instance, dict.fromkeys(SLACK_STREAM)), ["email"], instance.fields)
     before = repr(record)

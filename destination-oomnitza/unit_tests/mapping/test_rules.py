@@ -63,7 +63,7 @@ def sources(rules: list[Rule]) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize("properties", [(), SLACK_STREAM, ["employee"]])
-def test_six_fields_always(properties: list[str]) -> None:
+def test_smart_rules_always_map_six_fields(properties: list[str]) -> None:
     assert sources(smart_rules(PersonSchema.unknown(), dict.fromkeys(properties))) == ALWAYS
     assert sources(smart_rules(metadata(), dict.fromkeys(properties))) == ALWAYS
 
@@ -75,13 +75,13 @@ def test_six_fields_always(properties: list[str]) -> None:
         ("object", False), (["null", "object"], False), (["array", "null"], False), (["object", "array"], False),
     ],
 )  # fmt: skip
-def test_what_holds_no_single_value_is_not_mapped_by_itself(types: Any, mapped: bool) -> None:
+def test_smart_rules_ignore_objects_and_lists(types: Any, mapped: bool) -> None:
     schema = {"team_ids": {"type": types}, "odd": "no schema"}
     rules = sources(smart_rules(metadata(c1="Team Ids", c2="Odd"), schema))
     assert rules == {**ALWAYS, **({"c1": "team_ids"} if mapped else {}), "c2": "odd"}
 
 
-def test_custom_fields_by_label_or_id_in_letters_and_digits() -> None:
+def test_smart_rules_match_label_or_id_by_letters_and_digits() -> None:
     instance = metadata(
         c1="Display-Name", pronouns="They/Them", c2="STATUS!", c3="real name", c4="Favourite colour", real="x"
     )
@@ -89,7 +89,7 @@ def test_custom_fields_by_label_or_id_in_letters_and_digits() -> None:
     assert rules == {**ALWAYS, "c1": "display_name", "pronouns": "pronouns", "c2": "status", "c3": "real_name"}
 
 
-def test_the_labels_of_oomnitzas_own_slack_integration() -> None:
+def test_smart_rules_match_labels_of_slack_integration() -> None:
     labels = {f"custom{number}": label for number, label in enumerate(SLACK_LABELS)}
     rules = sources(smart_rules(metadata(**labels), {}))
     assert {labels[name]: source for name, source in rules.items() if name in labels} == {
@@ -104,7 +104,7 @@ def test_the_labels_of_oomnitzas_own_slack_integration() -> None:
     }
 
 
-def test_no_other_standard_field_by_itself() -> None:
+def test_smart_rules_map_no_other_standard_field() -> None:
     properties = [
         "role",
         "deleted",
@@ -120,7 +120,7 @@ def test_no_other_standard_field_by_itself() -> None:
     assert sources(smart_rules(instance, dict.fromkeys(properties))) == ALWAYS
 
 
-def test_nothing_that_is_not_editable() -> None:
+def test_smart_rules_ignore_uneditable_fields() -> None:
     instance = metadata(
         skype={"label": "Skype", "editable": "0"}, position={"label": "Position", "editable": "false"}, color="Color"
     )
@@ -129,16 +129,16 @@ def test_nothing_that_is_not_editable() -> None:
 
 
 @pytest.mark.parametrize("label", ["Connector Sync Time", "connector_sync_time"])
-def test_the_sync_time_never_by_itself(label: str) -> None:
+def test_smart_rules_never_map_the_sync_time(label: str) -> None:
     assert sources(smart_rules(metadata(connector_sync_time=label, c1=label), dict.fromkeys(SLACK_STREAM))) == ALWAYS
 
 
-def test_names_of_signs_alone_are_not_the_same() -> None:
+def test_smart_rules_ignore_names_without_letters() -> None:
     assert sources(smart_rules(metadata(c1="???"), dict.fromkeys(["_", "-"]))) == ALWAYS
 
 
 @pytest.mark.parametrize("name", ["address.city", "phones[home]", "{{ odd }}", "with space", ""])
-def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
+def test_smart_rules_accept_any_stream_field_name(name: str) -> None:
     instance = metadata(c1="address city", c2="phones home", c3="odd", c4="With Space")
     rules = smart_rules(instance, {name: {}})
     made = RecordMapping(rules, ["email"], instance.fields)
@@ -159,7 +159,7 @@ def test_a_field_of_the_stream_may_have_any_name(name: str) -> None:
         ({"field": "role", "default": "Wizard"}, "the default names no role"),
     ],
 )
-def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], expected: str) -> None:
+def test_explicit_rule_invalid_is_value_error(entry: dict[str, Any], expected: str) -> None:
     offices = [{"key": "1", "value": "Boston"}, {"key": "2", "value": "Berlin"}]
     instance = metadata(office={"data_type": "dropdown", "searchhelp": offices}, position={"length": "128"})
     with pytest.raises(ValueError, match=expected):
@@ -175,7 +175,7 @@ def test_entry_that_is_wrong_raises_before_any_record(entry: dict[str, Any], exp
         ({"name": {}}, "id"),
     ],
 )
-def test_slack_user_id_of_logins_comes_from_user_id(properties: dict[str, Any], source: str) -> None:
+def test_smart_rules_of_logins_read_user_id(properties: dict[str, Any], source: str) -> None:
     schema = metadata(slack_user_id={"label": "Slack User Id"})
     (rule,) = [rule for rule in smart_rules(schema, properties) if rule.field.id == "slack_user_id"]
     assert (rule.expression, rule.reads) == (source, {source})
@@ -184,7 +184,7 @@ def test_slack_user_id_of_logins_comes_from_user_id(properties: dict[str, Any], 
 @pytest.mark.parametrize(
     ("record", "value"), [({"user_id": "U1"}, "U1"), ({"id": "U2", "user_id": "U1"}, "U2"), ({}, None)]
 )
-def test_slack_user_id_without_schema_is_the_id_there_is(record: dict[str, Any], value: Any) -> None:
+def test_smart_rules_without_schema_read_either_id(record: dict[str, Any], value: Any) -> None:
     schema = metadata(slack_user_id={"label": "Slack User Id"})
     (rule,) = [rule for rule in smart_rules(schema, {}) if rule.field.id == "slack_user_id"]
     assert rule.value is not None and rule.value(record) == value

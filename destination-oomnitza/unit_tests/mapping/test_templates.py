@@ -81,12 +81,12 @@ def render(text: str, record: dict[str, Any] | None = None) -> str:
         ("{% raw %}{{ {% endraw %}", "{{ "),
     ],
 )
-def test_what_templates_say(template: str, text: str) -> None:
+def test_template_renders_text(template: str, text: str) -> None:
     assert render(template) == text
 
 
 @given(st.text(max_size=200))
-def test_text_of_a_record_stays_as_it_is(text: str) -> None:
+def test_template_keeps_text_of_a_record(text: str) -> None:
     assert render("{{ record['x'] }}", {"x": text}) == text
     assert render("{{ record['x'] ~ '' }}", {"x": [text][0]}) == text
 
@@ -123,7 +123,7 @@ def test_native_template_keeps_the_type(expression: str, value: Any) -> None:
         ("{{ record[key] }}", {"", "key"}), ("{{ 1 }}", set()), ("{{ a[1:].b }}", {"a"}), ("{{ a | replace(b, 'c') }}", {"a", "b"}),
     ],
 )  # fmt: skip
-def test_paths_read_names_what_a_value_is_made_from(text: str, paths: set[str]) -> None:
+def test_paths_read_lists_fields_of_a_template(text: str, paths: set[str]) -> None:
     assert paths_read(text) == paths
 
 
@@ -160,7 +160,7 @@ def test_is_template() -> None:
         ("{{ " + "9" * 5000 + " }}", "too long"),
     ],
 )  # fmt: skip
-def test_what_does_not_compile_is_rejected_before_any_record(template: str, expected: str) -> None:
+def test_template_invalid_fails_before_any_record(template: str, expected: str) -> None:
     with pytest.raises(TemplateFailed, match=expected):
         compile_template(template)
 
@@ -188,12 +188,12 @@ def test_what_does_not_compile_is_rejected_before_any_record(template: str, expe
         ("{% for x in record['list'] %}{{ loop }}{% endfor %}", "LoopContext"),
     ],
 )
-def test_what_fails_on_a_record_says_why(template: str, expected: str) -> None:
+def test_template_failing_on_a_record_reports_reason(template: str, expected: str) -> None:
     with pytest.raises(TemplateFailed, match=expected):
         render(template)
 
 
-def test_a_reason_is_short() -> None:
+def test_template_reason_is_short() -> None:
     with pytest.raises(TemplateFailed) as caught:
         render("{{ timestamp(record['x']) }}", {"x": "y" * 50_000})
     assert len(str(caught.value)) <= 300
@@ -219,7 +219,7 @@ def test_a_reason_is_short() -> None:
         "{{ (record['list'] | map('upper')).gi_frame }}",
     ],
 )
-def test_no_way_out_of_the_sandbox(template: str) -> None:
+def test_template_cannot_leave_the_sandbox(template: str) -> None:
     try:
         text = render(template)
     except TemplateFailed:
@@ -245,7 +245,7 @@ def test_no_way_out_of_the_sandbox(template: str) -> None:
         "record.__setitem__('name', 'eve')",
     ],
 )
-def test_a_record_is_never_changed(expression: str) -> None:
+def test_template_never_changes_the_record(expression: str) -> None:
     record = copy.deepcopy(RECORD)
     for template in (
         f"{{{{ {expression} }}}}",
@@ -361,7 +361,7 @@ def endless_work() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("template", growing(), ids=lambda template: template[:60])
-def test_nothing_grows_without_bound(template: str) -> None:
+def test_template_output_and_work_are_bounded(template: str) -> None:
     kilobytes, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(
         TemplateFailed, match=r"more than the|does more work|works longer|deep|not allowed|sum is for|as a value"
@@ -382,12 +382,12 @@ def test_nothing_grows_without_bound(template: str) -> None:
     ids=["text", "list", "object", "nested"],
 )
 @pytest.mark.parametrize("use", ["{{ %s }}", "{{ %s ~ '' }}", "{{ %s | tojson }}", "{{ [%s] }}"])
-def test_a_huge_value_refuses_its_record(record: dict[str, Any], use: str) -> None:
+def test_template_with_huge_value_is_rejected(record: dict[str, Any], use: str) -> None:
     with pytest.raises(TemplateFailed, match=f"more than the {MAX_CHARACTERS} characters"):
         render(use % "record['x']", record)
 
 
-def test_a_deep_value_refuses_its_record() -> None:
+def test_template_with_deep_value_is_rejected() -> None:
     deep: list[Any] = []
     for _ in range(500):
         deep = [deep]
@@ -395,12 +395,12 @@ def test_a_deep_value_refuses_its_record() -> None:
         render("{{ record['x'] }}", {"x": deep})
 
 
-def test_long_but_sensible_text_passes() -> None:
+def test_template_with_long_text_is_rendered() -> None:
     assert len(render("{{ record['x'] | replace('a', 'bb') }}", {"x": "a" * 20_000})) == 40_000
     assert len(render(f"{{{{ 'a' * {MAX_CHARACTERS} }}}}")) == MAX_CHARACTERS
 
 
-def test_every_record_has_a_budget_of_its_own() -> None:
+def test_budget_is_renewed_for_each_record() -> None:
     template = compile_template("{% for a in 'a' * 90000 %}{{ a }}{% endfor %}")
     for _ in range(8):
         assert len(template({})) == 90_000
@@ -445,7 +445,7 @@ STEPS = [
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # by Python, for a template such as `1[1:]`
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PIECES), st.lists(st.sampled_from(STEPS), min_size=1, max_size=10))
-def test_chains_of_steps_end_in_bounded_text_or_in_a_reason(piece: str, steps: list[str]) -> None:
+def test_template_chain_is_bounded_text_or_reason(piece: str, steps: list[str]) -> None:
     for step in steps:
         piece = step.format(piece) if len(piece) < 3000 else piece
     record = copy.deepcopy(RECORD)

@@ -31,7 +31,7 @@ CUSTOM = {kind: PersonField("custom", "Custom", kind) for kind in Kind}
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", list(Kind))
-def test_names_must_be_text_whatever_the_metadata_says(name: str, value: Any, expected: str, kind: Kind) -> None:
+def test_fit_of_a_name_requires_text(name: str, value: Any, expected: str, kind: Kind) -> None:
     with pytest.raises(ValueRejected, match=f"{expected}, and the field needs text"):
         fit(PersonField(name, name, kind))(value)
     assert fit(PersonField(name, name, kind))(" Ada ") == "Ada"
@@ -83,7 +83,7 @@ def test_names_must_be_text_whatever_the_metadata_says(name: str, value: Any, ex
         (Kind.DATE, 1706659200, 1706659200),
     ],
 )
-def test_values_become_what_their_field_takes(kind: Kind, value: Any, taken: Any) -> None:
+def test_fit_converts_values_to_the_field(kind: Kind, value: Any, taken: Any) -> None:
     result = fit(CUSTOM[kind])(value)
     assert result == taken and type(result) is type(taken)
 
@@ -100,7 +100,7 @@ def test_values_become_what_their_field_takes(kind: Kind, value: Any, taken: Any
         (Kind.DATE, 45306.5), (Kind.DATE, 2024), (Kind.DATE, 20240131), (Kind.DATE, 99_999_999), (Kind.DATE, "0999"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_without_quoting_it(kind: Kind, value: Any) -> None:
+def test_fit_of_unfit_value_is_rejected_unquoted(kind: Kind, value: Any) -> None:
     with pytest.raises(ValueRejected, match=r"^is (a|an|text)\b.*, and (the|a) field") as caught:
         fit(CUSTOM[kind])(value)
     assert str(value) not in str(caught.value)
@@ -130,14 +130,14 @@ GRADE = PersonField("grade", "Grade", Kind.NUMBER, choices=Choices([("1", "One")
         (GRADE, "One", 1), (GRADE, 1, 1), (GRADE, "1", 1), (GRADE, 25.0, 25),
     ],
 )  # fmt: skip
-def test_fit_of_a_drop_down_writes_what_its_list_has(field: PersonField, value: Any, written: Any) -> None:
+def test_fit_of_a_drop_down_returns_list_entry(field: PersonField, value: Any, written: Any) -> None:
     result = fit(field)(value)
     assert result == written and type(result) is type(written)
     assert written == "" or fit(field)(written) == written
 
 
 @pytest.mark.parametrize("value", ["Rome", 7, 0.5, "Bost"])
-def test_fit_of_a_drop_down_rejects_what_its_list_lacks(value: Any) -> None:
+def test_fit_of_a_drop_down_rejects_other_values(value: Any) -> None:
     with pytest.raises(ValueRejected, match=r"is not in the field's list: Boston, New York, Yes, No$"):
         fit(OFFICE)(value)
 
@@ -209,7 +209,7 @@ def test_later_compares_dates_in_any_notation(current: Any, wanted: Any, is_late
     assert later(current, wanted) is is_later
 
 
-def test_kept_otherwise_names_what_the_server_made_of_it() -> None:
+def test_kept_otherwise_lists_changed_fields() -> None:
     fields = {
         each.id: each
         for each in (PHONE, OFFICE, PersonField("position", "", Kind.TEXT), PersonField("email", "", Kind.TEXT))
@@ -236,7 +236,7 @@ def test_kept_otherwise_names_what_the_server_made_of_it() -> None:
 
 
 @given(kinds, json_values.filter(lambda value: value is not None))
-def test_fit_of_any_value_is_plain_and_stays_or_is_rejected(kind: Kind, value: Any) -> None:
+def test_fit_of_any_value_is_stable_or_rejected(kind: Kind, value: Any) -> None:
     try:
         taken = fit(CUSTOM[kind])(value)
     except ValueRejected:
@@ -262,7 +262,7 @@ def test_fit_of_any_value_is_plain_and_stays_or_is_rejected(kind: Kind, value: A
         (Kind.TEXT, "a\u00a0b", "a b"), (Kind.TEXT, 1001.0, "1001"), (Kind.TEXT, True, "true"), (Kind.UNKNOWN, "7", 7),
     ],
 )  # fmt: skip
-def test_the_same_in_another_notation_is_no_difference(kind: Kind, current: Any, wanted: Any) -> None:
+def test_differs_ignores_notation(kind: Kind, current: Any, wanted: Any) -> None:
     assert not differs(CUSTOM[kind], current, wanted, False)
 
 
@@ -277,11 +277,11 @@ def test_the_same_in_another_notation_is_no_difference(kind: Kind, current: Any,
         (Kind.DATE, "1e999", "2024-01-31T10:00:00Z"), (Kind.DATE, 10**400, "2024-01-31T10:00:00Z"),
     ],
 )  # fmt: skip
-def test_another_meaning_is_a_difference(kind: Kind, current: Any, wanted: Any) -> None:
+def test_differs_detects_another_meaning(kind: Kind, current: Any, wanted: Any) -> None:
     assert differs(CUSTOM[kind], current, wanted, False)
 
 
-def test_case_counts_only_where_it_is_said_to() -> None:
+def test_differs_ignores_case_only_if_asked() -> None:
     field = CUSTOM[Kind.TEXT]
     assert differs(field, "Ada@acme.example", "ada@acme.example", False)
     assert not differs(field, " Ada@acme.example ", "ada@ACME.example", True)
@@ -289,7 +289,7 @@ def test_case_counts_only_where_it_is_said_to() -> None:
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), st.integers(-14 * 60, 14 * 60))
-def test_a_moment_is_the_same_in_every_time_zone(moment: datetime, minutes: int) -> None:
+def test_differs_compares_dates_across_time_zones(moment: datetime, minutes: int) -> None:
     moment = moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=minutes)))
     taken = fit(CUSTOM[Kind.DATE])(moment.isoformat())
     assert taken == moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -128,7 +128,7 @@ def test_state_that_can_never_leave_is_not_kept(sent: Sent) -> None:
     assert sent == []
 
 
-def test_states_of_a_whole_stream_leave_at_the_end(sent: Sent) -> None:
+def test_states_of_full_reload_leave_at_the_end(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append, whole={A})
     for number, stream in enumerate(("a", "b", "a")):
         take(checkpoints, (None, stream), 2)
@@ -145,7 +145,7 @@ def test_states_of_a_whole_stream_leave_at_the_end(sent: Sent) -> None:
 
 @pytest.mark.parametrize("stream", ["a", None])
 @pytest.mark.parametrize("broken", [A, B])
-def test_states_of_a_whole_stream_stay_if_any_is_broken(sent: Sent, stream: str | None, broken: Any) -> None:
+def test_states_of_full_reload_stay_if_a_stream_broke(sent: Sent, stream: str | None, broken: Any) -> None:
     checkpoints = Checkpoints(sent.append, whole={A})
     checkpoints.add_state(state(1, stream))
     checkpoints.conclude({broken})

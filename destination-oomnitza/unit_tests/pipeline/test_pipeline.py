@@ -687,7 +687,7 @@ def test_states_leave_while_the_input_is_silent() -> None:
     assert sync.numbers() == [1, 2]
 
 
-def test_failed_sync_counts_what_the_batches_under_way_wrote() -> None:
+def test_failed_sync_counts_records_of_running_batches() -> None:
     """Counts the record that a running batch has written when another batch fails."""
     sync = Sync(batch_size=2, num_workers=2)
     failure = AirbyteTracedException(message="no more", failure_type=FailureType.transient_error)
@@ -729,7 +729,7 @@ def test_deferred_records_of_many_batches_are_written_in_few() -> None:
     assert last == [["1", "3"], ["9"], ["0", "4"]]
 
 
-def test_deferred_records_with_a_key_in_common_are_not_in_one_batch() -> None:
+def test_deferred_records_sharing_a_key_have_two_batches() -> None:
     sync = Sync(batch_size=1, sync_keys=["email", "username"])
     sync.run(record(1, "a", "ia", name="same"), record(2, "b", "ia", name="same"), record(3, "c", "ia"))
     last = [[each.fields["phone_number"] for each in records] for records in sync.writer.batches[3:]]

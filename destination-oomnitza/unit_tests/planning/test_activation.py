@@ -50,7 +50,7 @@ def test_catalog_lists_the_operations() -> None:
     ]
 
 
-def test_catalog_schema_accepts_what_fits() -> None:
+def test_catalog_schema_accepts_valid_records() -> None:
     for operation in operations().values():
         Draft7Validator.check_schema(operation.json_schema)
         assert set(operation.json_schema["required"]) <= set(operation.json_schema["properties"])
@@ -68,7 +68,7 @@ def test_catalog_titles_are_labels() -> None:
 
 
 @pytest.mark.parametrize("has_default_role", [True, False])
-def test_catalog_requires_what_new_people_need(has_default_role: bool) -> None:
+def test_catalog_requires_mandatory_fields(has_default_role: bool) -> None:
     made = operations(has_default_role)
     needed = ["username", "email", *([] if has_default_role else ["role"]), "start"]
     assert made["user", "append"].json_schema["required"] == needed

@@ -115,7 +115,7 @@ def test_check_names_the_mode_that_deactivating_missing_needs() -> None:
         ({}, False),
     ],
 )
-def test_further_keys_that_stay_are_remarked(plan: Plan, settings: dict[str, Any], remarked: bool) -> None:
+def test_unwritten_further_keys_are_remarked(plan: Plan, settings: dict[str, Any], remarked: bool) -> None:
     """If Slack User Id is the first key, update_sync_keys is needed for addresses."""
     remarks = [each for each in plan(**settings).remarks if "update_sync_keys" in each]
     assert bool(remarks) == remarked

@@ -128,7 +128,7 @@ def test_integration_without_a_mapping_is_named(document: Any) -> None:
         ("PERMISSIONS_ID", {"type": "value", "value": "Wizard"}, "field role: the constant names no role"),
     ],
 )
-def test_what_cannot_be_had_is_named_by_its_field(internal_id: str, source: Any, sentence: str) -> None:
+def test_drawn_rule_invalid_is_named_by_its_field(internal_id: str, source: Any, sentence: str) -> None:
     assert sentence in mistakes({**DRAWN, internal_id: source})
 
 

@@ -53,7 +53,7 @@ def test_user_name_flagged_uneditable_is_given_to_new_people(plan: Plan, flag: o
     assert made.creates and "username" in made.mapping.rules
 
 
-def test_mode_that_adds_nobody_needs_nothing(plan: Plan) -> None:
+def test_mode_without_adding_needs_no_fields(plan: Plan) -> None:
     assert not plan(instance=INSTANCE, write_mode="update_only").creates
 
 

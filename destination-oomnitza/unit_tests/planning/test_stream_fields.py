@@ -23,12 +23,12 @@ PROPERTIES: dict[str, Any] = {
     "path",
     ["email", "anything.x", "custom_fields.Cost Centre", "profile", "profile.phones.number", "open.b", "either.x", ""],
 )
-def test_path_that_may_be_there_is_not_lacking(path: str) -> None:
+def test_lacking_ignores_possible_paths(path: str) -> None:
     assert lacking([path], PROPERTIES) == []
 
 
 @pytest.mark.parametrize("path", ["mail", "email.x", "profile.phone", "profile.phones.numbr", "Email"])
-def test_path_that_cannot_be_there_is_lacking(path: str) -> None:
+def test_lacking_lists_impossible_paths(path: str) -> None:
     assert lacking([path], PROPERTIES) == [path]
 
 
@@ -57,7 +57,7 @@ schemas = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from("ab"), schemas), st.lists(st.sampled_from(["a", "b", "a.b", "a.a.b", "c", ""])))
-def test_lacking_is_a_part_of_what_was_asked(properties: dict[str, Any], paths: list[str]) -> None:
+def test_lacking_is_a_subset_of_the_paths(properties: dict[str, Any], paths: list[str]) -> None:
     missing = lacking(paths, properties)
     assert set(missing) <= set(paths) and "" not in missing
     assert not [path for path in missing if path in properties]

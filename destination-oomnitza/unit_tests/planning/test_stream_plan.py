@@ -143,7 +143,7 @@ def test_sync_key_that_could_change_a_filter_is_a_mistake(key: str, mistakes: Mi
     ("mode", "create", "existing"),
     [("create_and_update", True, "write"), ("create_only", True, "skip"), ("update_only", False, "write")],
 )
-def test_write_mode_decides_who_is_written(mode: str, create: bool, existing: str, plan: Plan) -> None:
+def test_write_mode_decides_written_people(mode: str, create: bool, existing: str, plan: Plan) -> None:
     made = plan(write_mode=mode)
     assert (made.creates, made.existing) == (create, existing)
     assert made.mapping.defaults == ({"role": 25} if create else {})
@@ -194,7 +194,7 @@ def test_record_filter_is_compiled(plan: Plan) -> None:
     assert plan().filter is None
 
 
-def test_ingest_mistakes_are_what_only_rest_can_do(plan: Plan, mistakes: Mistakes) -> None:
+def test_ingest_with_rest_only_settings_is_a_mistake(plan: Plan, mistakes: Mistakes) -> None:
     ingest = {"write_method": {"method": "ingest"}}
     assert plan(**ingest).creates
     only_rest = "which only the write method REST can do"
@@ -225,7 +225,7 @@ DEACTIVATE = {"method": "rest", "deactivate_missing": True}
         ("full_refresh", "overwrite", {"write_method": DEACTIVATE}, None),
     ],
 )
-def test_missing_saas_users_only_of_a_whole_stream(
+def test_deactivate_missing_needs_a_full_reload(
     plan: Plan, sync_mode: str, destination_sync_mode: str, settings: dict[str, Any], whole: bool | None
 ) -> None:
     made = plan(Stream("users", None, sync_mode, destination_sync_mode), **settings)
@@ -296,7 +296,7 @@ def test_skipped_stream_needs_nothing_and_writes_nothing(plan: Plan) -> None:
     "settings",
     [{"existing_values": "fill_empty"}, {"existing_values": "keep"}, {"on_identity_change": "refuse"}],
 )
-def test_ingest_cannot_depend_on_the_person_who_is_there(mistakes: Mistakes, settings: dict[str, Any]) -> None:
+def test_ingest_cannot_depend_on_existing_people(mistakes: Mistakes, settings: dict[str, Any]) -> None:
     assert "which only the write method REST can do" in mistakes(write_method={"method": "ingest"}, **settings)
 
 

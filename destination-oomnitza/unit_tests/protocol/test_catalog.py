@@ -63,7 +63,7 @@ def test_read_catalog_of_no_file_is_a_config_error(tmp_path: Path) -> None:
         assert raised.value.failure_type is FailureType.config_error
 
 
-def test_parse_catalog_reads_what_is_used_of_a_stream() -> None:
+def test_parse_catalog_reads_used_properties() -> None:
     (stream,) = parse_catalog(
         {
             "streams": [

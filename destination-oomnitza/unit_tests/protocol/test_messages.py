@@ -50,7 +50,7 @@ RECORD = '{"type":"RECORD","record":{"namespace":"hr","stream":"users","data":{"
     ],
     ids=["tab", "mark", "digits", "deep", "quotes", "cut", "NaN"],
 )
-def test_read_message_of_a_broken_record_knows_its_stream(line: str) -> None:
+def test_read_message_of_a_broken_record_has_its_stream(line: str) -> None:
     with pytest.raises(BrokenRecord) as caught:
         read_message(line.encode())
     assert (caught.value.record["namespace"], caught.value.record["stream"]) == ("hr", "users")
@@ -75,7 +75,7 @@ def test_read_message_keeps_every_digit_of_a_record(number: str, value: float) -
 
 
 @given(st.integers() | st.integers(-(10**60), 10**60), st.text())
-def test_read_message_of_a_record_is_what_python_reads(number: int, text: str) -> None:
+def test_read_message_of_a_record_equals_python_json(number: int, text: str) -> None:
     record = {"stream": "users", "data": {"n": [number, {"n": number}], "text": text}}
     line = json.dumps({"type": "RECORD", "record": record}).encode()
     assert read_message(line) == ("RECORD", {"type": "RECORD", "record": record})
@@ -85,7 +85,7 @@ def test_read_message_of_a_record_is_what_python_reads(number: int, text: str) -
 
 
 @given(st.lists(st.binary(max_size=50).filter(lambda line: b"\n" not in line)), st.booleans(), st.integers(1, 7))
-def test_read_lines_are_whole_however_they_are_cut(lines: list[bytes], newline_at_end: bool, chunk: int) -> None:
+def test_read_lines_joins_lines_cut_anywhere(lines: list[bytes], newline_at_end: bool, chunk: int) -> None:
     content = b"\n".join(lines) + (b"\n" if newline_at_end and lines else b"")
     read, write = os.pipe()
 

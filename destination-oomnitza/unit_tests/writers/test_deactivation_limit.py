@@ -69,7 +69,7 @@ def test_limit_that_is_reached_exactly_is_no_error() -> None:
     assert len(application.deactivated) == 20
 
 
-def test_missing_beyond_what_is_left_deactivates_none() -> None:
+def test_missing_beyond_the_rest_deactivates_none() -> None:
     application, deactivations = limited(100)
     deactivations.deactivate([f"u{number}" for number in range(15)])
     assert deactivations.deactivate_missing([f"m{number}" for number in range(6)]) == ([], {})

@@ -209,7 +209,7 @@ def test_too_many_identity_changes_wait_for_the_next_sync(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("batch_size", [1, 2])
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("policy", ["update", "refuse"])
-def test_address_that_went_to_somebody_new_makes_a_new_person(batch_size: int, turned: bool, policy: str) -> None:
+def test_address_given_to_another_makes_a_new_person(batch_size: int, turned: bool, policy: str) -> None:
     oomnitza = Oomnitza(person("U1"))
     records = [ada("U1", "a2@x.example"), ada("U9", name="eve")]
     report = sync(oomnitza, *(records[::-1] if turned else records), batch_size=batch_size, on_identity_change=policy)
@@ -239,7 +239,7 @@ def test_deferred_record_does_not_undo_a_later_one(later: str) -> None:
     assert [(each["email"], each["position"]) for each in oomnitza.by_slack_id("U9")] == [(later, "new")]
 
 
-def test_identity_changes_if_nobody_claims_the_person() -> None:
+def test_identity_of_unclaimed_person_changes() -> None:
     oomnitza = Oomnitza(person("U1"))
     report = sync(oomnitza, ada("U9"))
     assert report["updated"] == 1
@@ -257,7 +257,7 @@ def test_record_without_the_first_key_is_superseded() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 @pytest.mark.parametrize("turned", [False, True])
-def test_addresses_that_wander_are_all_right(turned: bool, batch_size: int) -> None:
+def test_addresses_passed_along_are_all_written(turned: bool, batch_size: int) -> None:
     """Each person takes the address of the next, which is free once that is written."""
     names = ["a", "b", "c", "d"]
     oomnitza = Oomnitza(*(person(f"U{name}", f"{name}@x.example", name) for name in names[:3]))
@@ -274,7 +274,7 @@ def test_new_person_takes_an_address_freed_in_its_batch() -> None:
     assert {"updated": 1, "added": 1}.items() <= report.items()
 
 
-def test_user_name_of_people_who_are_there_is_kept_and_said_once() -> None:
+def test_user_name_of_existing_people_is_kept_and_logged() -> None:
     oomnitza = Oomnitza(*(person(f"U{n}", f"{n}@x.example", f"sso.{n}") for n in range(5)))
     report = sync(oomnitza, *(ada(f"U{n}", f"{n}@x.example", f"name{n}") for n in range(5)), batch_size=2)
     assert report["unchanged"] == 5
@@ -386,9 +386,7 @@ histories = st.lists(st.lists(steps, min_size=1, max_size=4), min_size=1, max_si
 
 @settings(max_examples=60)
 @given(histories, st.randoms(use_true_random=False), st.integers(1, 4), st.integers(1, 3))
-def test_people_stay_themselves_whatever_happens_to_them(
-    history: Any, random: Any, batch_size: int, workers: int
-) -> None:
+def test_identities_hold_in_any_history(history: Any, random: Any, batch_size: int, workers: int) -> None:
     world = World([Member(number, number) for number in range(3)])
     for changes in [[], *history]:
         for change in changes:

@@ -361,7 +361,7 @@ def test_run_without_integration_goes_by_the_connector_name(requests_mock: Mocke
         ("update_only", (False, True), (False, True)),
     ],
 )
-def test_inactive_account_creates_nobody(
+def test_inactive_account_creates_no_person(
     requests_mock: Mocker, mode: str, active: tuple[bool, bool], inactive: tuple[bool, bool] | None
 ) -> None:
     sync = Sync(requests_mock, config(INTEGRATION, write_mode=mode, record_type=SAAS))
@@ -394,7 +394,7 @@ def test_default_role_does_not_reach_known_people(requests_mock: Mocker) -> None
     assert (new["PERMISSIONS_ID"], new["POSITION"]) == ("25", "Employee")
 
 
-def test_defaults_stay_away_without_a_whole_list_of_people(
+def test_defaults_are_left_out_if_people_list_is_partial(
     requests_mock: Mocker, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody gets defaults, because a person missing in the list may exist."""
@@ -428,7 +428,7 @@ def test_known_people_are_read_once_and_only_if_needed(requests_mock: Mocker) ->
         )
 
 
-def test_remarks_name_what_ingest_does_not_do() -> None:
+def test_remarks_name_limits_of_ingest() -> None:
     plan = plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), Stream("users"))
     assert any("default_role" in remark and "new people" in remark for remark in plan.remarks)
     assert any("roles" in remark and "no user is deactivated" in remark for remark in plan.remarks)
@@ -481,7 +481,7 @@ def test_empty_sync_opens_no_run(requests_mock: Mocker) -> None:
     assert requests_mock.request_history == []
 
 
-def test_cancelled_wait_for_the_log_counts_what_it_holds(requests_mock: Mocker) -> None:
+def test_cancelled_wait_counts_the_log_so_far(requests_mock: Mocker) -> None:
     """Reports the log's counts if a signal comes while Oomnitza processes the run."""
     sync = Sync(requests_mock, logs=[log("processing", added=1, processing=1)])
     sync.write(ada(), ada(email="b@acme.example"))

@@ -85,7 +85,7 @@ def _small_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deactivation_limit, "AT_LEAST", 0)
 
 
-def test_missing_beyond_the_limit_deactivates_nobody(requests_mock: Mocker) -> None:
+def test_missing_beyond_the_limit_deactivates_none(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(7))
     numbers = r"0 of the 10 active .* Slack were deactivated, and 3 missing from the source were not: at most 2 "
@@ -158,7 +158,7 @@ def test_list_is_not_read_again_if_all_appeared(requests_mock: Mocker) -> None:
     assert sync.deactivated() == []
 
 
-def test_who_cannot_be_deactivated_is_reported(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_user_rejected_is_reported(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(8))
     answer: list[dict[str, Any]] = [{"saas_user_id": "u8", "error": "The last administrator stays."}]

@@ -155,7 +155,7 @@ def test_create_without_a_mandatory_field_sends_nothing() -> None:
 # -- found --------------------------------------------------------------------------------------------------------------------------
 
 
-def test_find_takes_the_first_key_that_finds_somebody() -> None:
+def test_find_takes_the_first_key_with_a_match() -> None:
     instance = Instance(known("ada", "1"), {**known("other", "2"), "email": "found@acme.example"})
     people, plan, _ = make(instance, sync_keys=["email", "username"])
     records = [("ada", "found@acme.example"), ("ada", "nobody@acme.example"), ("eve", "eve@acme.example")]
@@ -184,7 +184,7 @@ def test_find_costs_one_request_a_batch() -> None:
 # -- written ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_update_sends_only_what_differs() -> None:
+def test_update_sends_only_changed_fields() -> None:
     instance = Instance(known("ada", position="Cook", first_name="Ada"))
     (result,) = write(instance, {"name": "ada", "first_name": "Ada", "title": "Boss"})
     assert result.outcome is Outcome.UPDATED
@@ -229,7 +229,7 @@ def test_further_key_is_written_only_if_wanted(also: bool, outcome: Outcome) -> 
         ("update_only", Outcome.SKIPPED, Outcome.UPDATED),
     ],
 )
-def test_write_mode_decides_who_is_written(mode: str, new: Outcome, old: Outcome) -> None:
+def test_write_mode_decides_written_people(mode: str, new: Outcome, old: Outcome) -> None:
     instance = Instance(known("ada"))
     results = write(instance, {"name": "eve", "title": "Cook"}, {"name": "ada", "title": "Cook"}, write_mode=mode)
     assert [each.outcome for each in results] == [new, old]
@@ -267,7 +267,7 @@ def test_create_in_doubt_updates_the_person_that_is_found() -> None:
         ("Cook", Outcome.SKIPPED, "create_only"),
     ],
 )
-def test_create_of_somebody_added_meanwhile_is_an_update(title: str, outcome: Outcome, mode: str) -> None:
+def test_create_of_person_added_meanwhile_is_an_update(title: str, outcome: Outcome, mode: str) -> None:
     """Another sync was faster: the create is rejected, and a look-up finds the person."""
     instance = Instance()
     instance.doubt, instance.ours = [known("eve", position="Clerk")], False

@@ -136,7 +136,7 @@ def test_test_run_counts_saas_users_of_new_people(requests_mock: Mocker) -> None
 
 
 @pytest.mark.parametrize("mode", ["create_and_update", "create_only", "update_only"])
-def test_person_who_came_is_not_missing_in_any_mode(requests_mock: Mocker, mode: str) -> None:
+def test_person_with_record_is_not_missing_in_any_mode(requests_mock: Mocker, mode: str) -> None:
     sync = Sync(requests_mock, write_mode=mode)
     sync.write(record("ada"))
     assert sync.missing() == ["u2"]
@@ -154,7 +154,7 @@ def test_person_found_by_an_unlisted_field_is_not_missing(requests_mock: Mocker)
     assert sync.missing() == ["u2"]
 
 
-def test_user_name_alone_identifies_who_appeared(requests_mock: Mocker) -> None:
+def test_user_name_identifies_a_user_with_record(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     assert sync.write(record("else", deleted=True) | {"name": "ada"}) == [
         (Outcome.SKIPPED, SkipReason.INACTIVE_UNKNOWN)
@@ -216,7 +216,7 @@ def test_write_that_raises_has_waited_for_requests_under_way(requests_mock: Mock
     writer.close()
 
 
-def test_write_raises_what_ends_the_sync(requests_mock: Mocker) -> None:
+def test_write_raises_the_error_that_ends_the_sync(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.patch(f"{USERS}/u1", status_code=401)
     with pytest.raises(Exception, match="does not accept the token"):

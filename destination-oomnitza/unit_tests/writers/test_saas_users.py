@@ -115,7 +115,7 @@ def test_new_user_is_assigned_with_id_and_role(http: Mocker) -> None:
     assert len(saas.done()) == 3, "what was written in this sync is known"
 
 
-def test_inactive_account_that_is_not_assigned_stays_so(http: Mocker) -> None:
+def test_inactive_account_unassigned_is_not_assigned(http: Mocker) -> None:
     saas = Saas(http, [])
     assert saas.write(member("u1", inactive=True), member(None, inactive=True)) == []
     assert saas.done() == []
@@ -256,5 +256,5 @@ def test_soft_delete_deactivates_and_counts_as_updated(http: Mocker) -> None:
         ("Workspace Steward", "Workspace Steward"),
     ],
 )
-def test_role_label_is_what_people_read(role: str, label: str) -> None:
+def test_role_label_of_slack_role_is_readable(role: str, label: str) -> None:
     assert role_label(role) == label
