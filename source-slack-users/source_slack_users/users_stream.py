@@ -71,6 +71,7 @@ class Users(SlackStream):
             self._largest = max(self._largest, *(updated for _, updated, _ in members), 0)
             membership.see(members)
             yield members
+            members.clear()  # so that memory holds one page at a time
         if not found:
             raise transient_error(
                 f"Slack's users.list returned no members of {workspace.name} ({workspace.id}), but every workspace has "
