@@ -91,8 +91,8 @@ def test_run_tells_who_was_changed_and_how(playground: Playground) -> None:
     assert "Paid seat" in get(playground, "/people") and "sync_report" in get(playground, "/runs/2/log")
     rows = requests.get(playground.sandbox.oomnitza_url + "/people.json?q=grace", timeout=10).json()
     assert [row["Position"] for row in rows] == ["Rear <Admiral>"]
-    told = requests.get(playground.sandbox.oomnitza_url + "/runs/2.json", timeout=10).json()
-    assert {"Rear <Admiral>", "Navigator", "Deactivated"} <= {row["After"] for row in told}
+    changed_rows = requests.get(playground.sandbox.oomnitza_url + "/runs/2.json", timeout=10).json()
+    assert {"Rear <Admiral>", "Navigator", "Deactivated"} <= {row["After"] for row in changed_rows}
     assert "users rejected" in get(playground, "/runs/2.csv")
     syncs = requests.get(playground.sandbox.oomnitza_url + "/runs.json", timeout=10).json()
     assert [(row["Sync"], row["Updated"]) for row in syncs if row["Stream"] == "users"] == [(1, 1), (2, 2)]
