@@ -49,7 +49,7 @@ screenshots: $(DEV) ## the pictures of docs/pictures, from headless Chromium
 	@$(BIN)/python -m integration_tests.browser_tests.screenshots
 
 test: style ## lint, types and all tests
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 # Of its own, so that an advisory of last night does not fail the tests of somebody who has just arrived.
 lint: style ## ruff, mypy, and pip-audit of what the images hold

@@ -54,8 +54,8 @@ class HttpClient(Protocol):
     def honest(self, heard: Heard) -> Any:
         """Answer as the service does."""
 
-    def run(self, address: str) -> Ending:
-        """Run to the end, with little patience."""
+    def run(self, address: str, seconds: float) -> Ending:
+        """Run to the end; a response may take so many seconds, and a retry next to none."""
 
 
 class Destination:
@@ -70,13 +70,6 @@ class Destination:
         "create": lambda heard: heard.method == "POST" and heard.path == "/api/v3/users",
         "edit": lambda heard: heard.method == "PATCH" and heard.path == "/api/v3/users/1",
     }
-    _policy = RetryPolicy(
-        connect=1,
-        silence=0.25,
-        answer=0.4,
-        faults=0.01,
-        waits=Retry(total=None, backoff_factor=0.001, retry_after_max=0),
-    )
 
     def honest(self, heard: Heard) -> Any:
         """Answer as Oomnitza does."""
@@ -90,7 +83,7 @@ class Destination:
         }
         return answers.get((heard.method, heard.path), [] if heard.path.startswith("/api/v3/saas") else {})
 
-    def run(self, address: str) -> Ending:
+    def run(self, address: str, seconds: float) -> Ending:
         """Write Ada and Eve."""
         config = Config.parse(
             {
@@ -100,6 +93,13 @@ class Destination:
                 "record_type": {"type": "user_and_saas_user", "saas_name": "Slack"},
             }
         )
+        policy = RetryPolicy(
+            connect=1,
+            silence=0.25,
+            answer=seconds,
+            faults=0.01,
+            waits=Retry(total=None, backoff_factor=0.001, retry_after_max=0),
+        )
         messages = [record(person("ada", title="Boss")), record(person("eve", title="Cook")), state(1)]
         logs = _Logs()
         sent: list[dict[str, Any]] = []
@@ -107,7 +107,7 @@ class Destination:
         error = None
         try:
             streams = parse_catalog({"streams": [stream()]})
-            run_sync(config, streams, [lines(messages).splitlines()], sent.append, retry_policy=self._policy)
+            run_sync(config, streams, [lines(messages).splitlines()], sent.append, retry_policy=policy)
         except AirbyteTracedException as raised:
             error = raised
         finally:
@@ -130,7 +130,6 @@ class Source:
         "identity": lambda heard: heard.path == "/api/auth.test",
         "list": lambda heard: heard.path == "/api/users.list",
     }
-    _retry_policy = SlackRetryPolicy(faults=0.2, rate_limits=0.2, response=1.5, timeout=(5, 1))
 
     def honest(self, heard: Heard) -> Any:
         """Answer as Slack does."""
@@ -141,7 +140,7 @@ class Source:
         }
         return answers[heard.path]
 
-    def run(self, address: str) -> Ending:
+    def run(self, address: str, seconds: float) -> Ending:
         """Renew a token that has expired, and list."""
         raw = {
             "credentials": {
@@ -155,12 +154,13 @@ class Source:
             "api_url": f"{address}/api/",
         }
         config = slack_config.parse_config(raw)
+        policy = SlackRetryPolicy(faults=0.2, rate_limits=0.2, response=seconds, timeout=(5, seconds / 2))
         sleep = time.sleep
         # The CDK waits at least a second before it tries again.
-        with patch("time.sleep", lambda seconds: sleep(min(seconds, 0.01))), redirect_stdout(io.StringIO()):
+        with patch("time.sleep", lambda pause: sleep(min(pause, 0.01))), redirect_stdout(io.StringIO()):
             try:
-                auth = sign_in(config, raw, self._retry_policy)
-                api = SlackApi(None, config.api_url, auth, retry_policy=self._retry_policy, page_size=100)
+                auth = sign_in(config, raw, policy)
+                api = SlackApi(None, config.api_url, auth, retry_policy=policy, page_size=100)
                 api.call("auth.test")
                 listing = Listing(api, "users.list", "members", lambda member: (member.get("id"), 0))
                 members = [each for page in listing.pages() for each in page]
@@ -185,9 +185,9 @@ class Bundle:
         token = {"access_token": "made-up-token", "expires_in": 900}
         return token if heard.path == "/v1/applications/token" else {"data": [], "connectionId": "1"}
 
-    def run(self, address: str) -> Ending:
+    def run(self, address: str, seconds: float) -> Ending:
         """List the connections, and create one. Every problem is the administrator's."""
-        with patch.object(airbyte, "RESPONSE_SECONDS", 1.5):
+        with patch.object(airbyte, "RESPONSE_SECONDS", seconds):
             try:
                 client = airbyte.Airbyte(f"{address}/v1", client_id="1", client_secret=SECRET, workspace="w")
                 client.connections()
