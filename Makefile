@@ -20,7 +20,7 @@ export DO_NOT_TRACK := 1
 # The tests start a hundred processes, and each would compile both packages again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench soak lock clean
+.PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench fuzz soak lock clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -72,6 +72,10 @@ bench: $(DEV) ## speed and memory, as ratios in one run
 
 soak: $(DEV) ## 600 random syncs of both connectors under random faults and answers: nothing lost or duplicated
 	@$(BIN)/python -m integration_tests.tools.soak --syncs 600
+
+# With atheris (`pip install --group fuzz`), half of the time follows the branches of the code.
+fuzz: $(DEV) ## made-up inputs of every kind against what is promised of any (SECONDS=600)
+	@$(BIN)/python -m integration_tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 # Three files: requirements.txt for the images, with hashes; constraints.txt the same without, for `pip install -c`, which
 # takes no hashes with a folder; constraints-dev.txt for .venv, where PyAirbyte holds some packages back.

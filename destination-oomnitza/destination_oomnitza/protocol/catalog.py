@@ -74,17 +74,24 @@ def parse_catalog(document: Mapping[str, Any]) -> list[Stream]:
 
 def _stream(configured: Mapping[str, Any]) -> Stream:
     stream = configured["stream"]
-    if not isinstance(stream["name"], str):
-        raise TypeError("a stream's name is not text")
+    properties = (stream.get("json_schema") or {}).get("properties")
+    if not isinstance(stream["name"], str) or not isinstance(properties or {}, dict):
+        raise TypeError("a stream's name is not text, or its properties are not an object")
     keys = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
     return Stream(
         name=stream["name"],
-        namespace=stream.get("namespace") or None,
-        sync_mode=configured.get("sync_mode") or "full_refresh",
-        destination_sync_mode=configured.get("destination_sync_mode") or "append",
-        properties=(stream.get("json_schema") or {}).get("properties"),
+        namespace=_text(stream.get("namespace")),
+        sync_mode=_text(configured.get("sync_mode")) or "full_refresh",
+        destination_sync_mode=_text(configured.get("destination_sync_mode")) or "append",
+        properties=properties,
         primary_key=tuple(".".join(path) if isinstance(path, list) else str(path) for path in keys),
         is_resumable=stream.get("is_resumable") is True,
         is_new_generation=0 < (configured.get("minimum_generation_id") or 0) == configured.get("generation_id"),
-        object_name=configured.get("destination_object_name") or None,
+        object_name=_text(configured.get("destination_object_name")),
     )
+
+
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise TypeError("a name or a mode is not text")
+    return value or None

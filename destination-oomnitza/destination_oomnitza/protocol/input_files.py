@@ -27,3 +27,5 @@ def read_json(path: str, kind: str) -> Any:
         raise config_error(f"The {kind} {path} is not text in UTF-8.") from None
     except RecursionError:
         raise config_error(f"The {kind} {path} is nested too deeply.") from None
+    except ValueError:
+        raise config_error(f"The {kind} {path} has a number of thousands of digits.") from None

@@ -25,7 +25,11 @@ CATALOGS = [
     b'{"streams": [{"stream": {"name": "users", "json_schema": 5}}]}',
     b'{"streams": [{"stream": {"name": ["users"]}}]}',
     b'{"streams": [{"stream": {"name": "users"}, "primary_key": 5}]}',
+    b'{"streams": [{"stream": {"name": "users", "namespace": ["a"]}}]}',
+    b'{"streams": [{"stream": {"name": "users", "json_schema": {"properties": true}}}]}',
+    b'{"streams": [{"stream": {"name": "users"}, "destination_object_name": 5}]}',
     b"[" * 5000,
+    b"9" * 5000,
 ]
 
 
