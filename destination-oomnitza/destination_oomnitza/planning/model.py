@@ -57,7 +57,7 @@ class StreamPlan:
 
     @property
     def writes(self) -> bool:
-        """Whether records of the stream are written. Those of a skipped or cleared stream are not."""
+        """Whether records are written; false for a skipped or cleared stream."""
         return self.people is not None or self.saas is not None
 
     @property

@@ -54,7 +54,10 @@ class IngestWriter:
     def __init__(
         self, client: Client, runs: IngestRuns, options: IngestWriting, report: Report, *, reports_empty: bool = True
     ) -> None:
-        """`reports_empty`: whether a sync without records is reported to Oomnitza as an empty run."""
+        """Take the client and its runs.
+
+        `reports_empty`: whether to report a sync without records to Oomnitza as an empty run.
+        """
         self._client = client
         self._reports_empty = reports_empty
         self._api = runs
