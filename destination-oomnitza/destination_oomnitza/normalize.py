@@ -30,9 +30,11 @@ def _is_invisible(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) == "Cf"
 
 
-def has_format_character(text: str) -> bool:
-    """Return whether text contains an invisible format character."""
-    return not text.isascii() and any(unicodedata.category(each) == "Cf" for each in text)
+def format_character(text: str) -> str | None:
+    """Return the first invisible format character of a text, such as "U+200B"; None if there is none."""
+    if text.isascii():
+        return None
+    return next((f"U+{ord(each):04X}" for each in text if unicodedata.category(each) == "Cf"), None)
 
 
 def number_text(number: float) -> str:

@@ -180,10 +180,10 @@ class Report:
                 f"{self._kept_examples[stream, name]}. The field is written in every sync."
             )
         if self.test_run:
-            logger.info(
-                "Test run: nothing was written, so no state is acknowledged, and the next sync sends all records again.\n"
-                + "\n".join(self._examples)
+            done = (
+                "Test run: nothing was written, so no state is acknowledged, and the next sync sends all records again."
             )
+            logger.info("\n".join([done, *self._examples]))
 
     def message(self) -> dict[str, Any]:
         """Return the sync report as a LOG message.

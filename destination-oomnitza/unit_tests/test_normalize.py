@@ -10,7 +10,7 @@ from destination_oomnitza.normalize import (
     clean_text,
     compared_text,
     folded,
-    has_format_character,
+    format_character,
     is_empty,
     letters_and_digits,
     number_text,
@@ -71,10 +71,11 @@ def test_number_and_its_text_are_one_key(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "holds"), [("ad\u200ba", True), ("a\u00adb", True), ("a b", False), ("Zo\u00eb", False), ("", False)]
+    ("text", "found"),
+    [("ad\u200ba\u00ad", "U+200B"), ("a\u00adb", "U+00AD"), ("a b", None), ("Zo\u00eb", None), ("", None)],
 )
-def test_has_format_character_detects_invisible_ones(text: str, holds: bool) -> None:
-    assert has_format_character(text) is holds
+def test_format_character_names_invisible_ones(text: str, found: str | None) -> None:
+    assert format_character(text) == found
 
 
 @pytest.mark.parametrize(

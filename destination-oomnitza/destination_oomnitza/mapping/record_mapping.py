@@ -12,7 +12,7 @@ from destination_oomnitza.mapping.rules import Rule
 from destination_oomnitza.mapping.template_budget import budget
 from destination_oomnitza.mapping.templates import TemplateFailed, is_template
 from destination_oomnitza.mapping.values import MAX_TEXT, ValueRejected
-from destination_oomnitza.normalize import clean_text, has_format_character, is_empty, number_text
+from destination_oomnitza.normalize import clean_text, format_character, is_empty, number_text
 from destination_oomnitza.person_schema import PersonField
 
 Record = Mapping[str, Any]
@@ -151,8 +151,10 @@ class RecordMapping:
         keys = []
         for key in self.sync_keys:
             value = fields.get(key)
-            if value.__class__ is str and not value.isascii() and has_format_character(value):
-                raise RecordRejected(f"{key}: contains an invisible character, so no look-up would find it")
+            if value.__class__ is str and not value.isascii() and (invisible := format_character(value)):
+                raise RecordRejected(
+                    f"{key}: contains an invisible character ({invisible}), so no look-up would find it"
+                )
             keys.append(None if value == "" else value)  # the only empty text here is that which empties a field
         return tuple(keys)
 

@@ -47,9 +47,10 @@ def _source(rule: Rule, plan: StreamPlan) -> str:
 def _value(rule: Rule, record: Mapping[str, Any]) -> str:
     try:
         value = rule.value(record) if rule.value is not None else None
-        value = rule.default if value is None or value == "" else rule.fit(value)
+        value = None if value is None else rule.fit(value)
     except (TemplateFailed, ValueRejected) as error:
         return f"(rejected: {error})"
-    text = "(none)" if value is None or value == "" else str(value)
+    value = rule.default if value is None or value == "" else value
+    text = "(none)" if value is None else str(value)
     text = text.encode(errors="replace").decode()
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

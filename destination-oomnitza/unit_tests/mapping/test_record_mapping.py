@@ -233,7 +233,7 @@ def test_mapping_cleans_the_ends_of_a_key(email: str) -> None:
 
 @pytest.mark.parametrize("email", ["ada\u200b@acme.example", "a\u00adda@acme.example"])
 def test_mapping_rejects_a_key_with_an_invisible_character(email: str) -> None:
-    with pytest.raises(RecordRejected, match="email: contains an invisible character"):
+    with pytest.raises(RecordRejected, match=r"email: contains an invisible character \(U\+(200B|00AD)\)"):
         mapping()({"email": email})
     row = mapping({"field": "position", "value": "title"})({"email": "ada@acme.example", "title": email})
     assert row is not None and row.fields["position"] == email

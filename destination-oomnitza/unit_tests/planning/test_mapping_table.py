@@ -45,7 +45,7 @@ def test_table_names_smart_mapping_as_the_origin(plan: Plan) -> None:
 
 def test_table_of_a_test_run_shows_the_first_record(plan: Plan) -> None:
     made = plan(USERS, smart_mapping=False, field_mapping=RULES)
-    shown = rows(made, {"name": " ada ", "email": "x" * 100, "start": "no number"})
+    shown = rows(made, {"name": " ada ", "email": "x" * 100, "job": " ", "start": "no number"})
     assert [row[-1] for row in shown] == [
         "first record",
         "ada",
