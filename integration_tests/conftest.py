@@ -1,4 +1,4 @@
-"""Fixtures of all integration tests."""
+"""Provides the fixtures of all integration tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from integration_tests.sandbox.oomnitza.caller import Caller
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox of 60 people, fresh for the test."""
+    """Start a sandbox of 60 people, fresh for the test."""
     with Sandbox(people=60) as running:
         yield running
 
 
 @pytest.fixture
 def api(sandbox: Sandbox) -> Caller:
-    """Plain requests to the sandbox's Oomnitza, with its token."""
+    """Return a plain client of the sandbox's Oomnitza, with its token."""
     return Caller(sandbox)

@@ -1,4 +1,4 @@
-"""The form of docstrings: a short first line that starts with a verb or a noun, not with a question word."""
+"""Tests the form of docstrings: a short first line without a question word."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDERS = ("bundle", "destination-oomnitza", "source-slack-users")
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line number and the first line of each docstring of a module, class or function."""
+    """Yield the line number and first line of each docstring."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)

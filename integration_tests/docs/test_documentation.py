@@ -1,4 +1,4 @@
-"""The pages that belong to no one connector are true: messages, comparisons, file names and commands."""
+"""Tests pages of the whole project: messages, comparisons, names and commands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_security_names_tests_that_there_are() -> None:
 
 
 def test_how_it_works_names_files_that_there_are() -> None:
-    """Each file or folder is in one of the two packages, and each function that stands beside a file is in it."""
+    """Each file exists in one of the packages, and holds the functions named with it."""
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
     packages = (
         ROOT / "source-slack-users" / "source_slack_users",
@@ -71,7 +71,7 @@ def test_how_it_works_names_files_that_there_are() -> None:
 
 
 def test_open_points_name_every_switch_of_the_sandbox() -> None:
-    """docs/oomnitza-api.md has a row for each point that is open, and the sandbox a switch for each."""
+    """Each open point has a row in docs/oomnitza-api.md and a switch in the sandbox."""
     table = rows(section("docs/oomnitza-api.md", "Open points"))
     named = {name for row in table for name in re.findall(r"`(\w+)`", row[-1])}
     assert named == {each.name for each in dataclasses.fields(Switches)}
@@ -79,5 +79,5 @@ def test_open_points_name_every_switch_of_the_sandbox() -> None:
 
 
 def test_error_messages_page_is_that_of_the_code() -> None:
-    """`make docs` writes it."""
+    """The page equals the output of `make docs`."""
     assert error_messages.PAGE.read_text(encoding="utf-8") == error_messages.page()

@@ -1,4 +1,4 @@
-"""The project's language: one word for one thing, in code, messages, docs and tests."""
+"""Tests the project's language: one word for each thing."""
 
 from __future__ import annotations
 

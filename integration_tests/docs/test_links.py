@@ -1,4 +1,4 @@
-"""Links of the pages, and the tables of contents of long ones.
+"""Tests the links of the pages, and the tables of contents of long ones.
 
 External links are compared with docs/links.md; nothing is requested.
 """

@@ -1,4 +1,7 @@
-"""docs/recipes.md keeps its promises: each recipe's JSON, with the sandbox's addresses and tokens, does what the page says."""
+"""Tests that each recipe of docs/recipes.md does what it describes.
+
+Its JSON runs with the sandbox's addresses and tokens.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ INTRODUCTION, *RECIPES = re.split(r"^## ", PAGE, flags=re.MULTILINE)
 
 
 def blocks(text: str) -> dict[str, Any]:
-    """Return the JSON blocks of a section, by the word before each: Source or Destination."""
+    """Return the JSON blocks of a section, by the word before each."""
     return {name: json.loads(block) for name, block in re.findall(r"^(\w+):\n```json\n(.*?)```", text, re.M | re.S)}
 
 
@@ -44,7 +47,7 @@ def destination_configuration(sandbox: Sandbox, title: str) -> dict[str, Any]:
 
 
 def checked(sandbox: Sandbox, title: str) -> dict[str, Any]:
-    """Return the destination's configuration of a recipe, which its check accepts."""
+    """Return the destination's configuration of a recipe, after a successful check."""
     configuration = destination_configuration(sandbox, title)
     assert destination_process.run("check", configuration).connection_status() == ("SUCCEEDED", "")
     return configuration
@@ -53,7 +56,7 @@ def checked(sandbox: Sandbox, title: str) -> dict[str, Any]:
 def sync(
     sandbox: Sandbox, title: str, *streams: str, token: str | None = None, team_ids: list[str] | None = None
 ) -> SyncResult:
-    """Read streams of the sandbox's Slack and write them, each connector as the recipe configures it."""
+    """Sync streams from Slack to Oomnitza, with both connectors as the recipe says."""
     source = with_token(recipe(title)["Source"], token or sandbox.slack.token, api_url=sandbox.slack_url)
     if "team_ids" in source:
         source["team_ids"] = team_ids
@@ -69,19 +72,19 @@ def sync(
 
 
 def members(sandbox: Sandbox) -> list[Member]:
-    """Return the active people of the workspace who have an address, from Slack's own pages."""
+    """Return the active members with an address, from Slack's own pages."""
     return [m for m in sandbox.slack.members() if not m["deleted"] and not is_bot(m) and m["profile"].get("email")]
 
 
 def add_to_oomnitza(sandbox: Sandbox, *people: Member, **values: Any) -> list[str]:
-    """Add members to Oomnitza, as HR has them: other values than Slack's."""
+    """Add members to Oomnitza, with values of HR that differ from Slack's."""
     return [
         sandbox.oomnitza.add_person(username=f"hr.{m['name']}", email=m["profile"]["email"], **values) for m in people
     ]
 
 
 def by_id(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
-    """Return everybody in Oomnitza, by their id there; each has a version, which every write changes."""
+    """Return all people in Oomnitza by id; every write changes a person's version."""
     return {each["user_id"]: each for each in sandbox.oomnitza.people()}
 
 

@@ -1,4 +1,7 @@
-"""The destination within the test's process, from bytes to bytes as `write`, retrying within milliseconds."""
+"""Runs the destination's `write` inside the test's process, from bytes to bytes.
+
+Retries come within milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from integration_tests.harness.sync_result import SyncResult
 QUICK = RetryPolicy(
     connect=0.5, silence=0.25, answer=2, faults=20, waits=Retry(total=None, backoff_factor=0.002, retry_after_max=0)
 )
-"""Time-outs of a quarter of a second, and next to no wait between tries."""
+"""Time-outs of a quarter of a second, and almost no wait between attempts."""
 PATIENT = RetryPolicy(waits=QUICK.waits)
 """Time-outs as in a sync: for tests that count requests, however slow the machine is."""
 AT_ONCE = RetryPolicy(connect=0.5, silence=0.25, answer=2, faults=0, waits=QUICK.waits)
@@ -32,7 +35,7 @@ AT_ONCE = RetryPolicy(connect=0.5, silence=0.25, answer=2, faults=0, waits=QUICK
 
 
 class _Lines(logging.Handler):
-    """Keeps what is logged, as messages of the protocol."""
+    """Collects log lines as messages of the protocol."""
 
     def __init__(self, printed: list[bytes]) -> None:
         super().__init__()
@@ -45,7 +48,7 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def _kept_logs(printed: list[bytes]) -> Iterator[None]:
-    """Keep what the connector logs, and print none of it."""
+    """Collect the connector's log lines, and print none of them."""
     logger, handler = logging.getLogger("airbyte"), _Lines(printed)
     logger.addHandler(handler)
     before, logger.propagate = logger.propagate, False
@@ -59,7 +62,7 @@ def _kept_logs(printed: list[bytes]) -> Iterator[None]:
 def write(
     configuration: dict[str, Any], messages: Iterable[Any], *streams: dict[str, Any], retry_policy: RetryPolicy = QUICK
 ) -> SyncResult:
-    """Write messages (or lists of lines, as they come from a pipe); `users` is the stream by default."""
+    """Write messages, or lists of lines; `users` is the stream by default."""
     catalog = parse_catalog({"streams": list(streams) or [stream()]})
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
     printed: list[bytes] = []
@@ -77,7 +80,7 @@ def write(
             printed.append(orjson.dumps(AirbyteMessageSerializer.dump(error.as_airbyte_message())))
             status = 1
         for thread in threading.enumerate():  # a process would end here with them
-            # One that is not started yet is of another sync that runs at once.
+            # A thread that is not started yet belongs to another sync that runs at the same time.
             if thread.name.startswith(("batch", "person")) and thread.is_alive():
                 thread.join(10)
     return SyncResult(status, b"\n".join(printed).decode())

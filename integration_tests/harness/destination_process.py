@@ -1,4 +1,4 @@
-"""`destination-oomnitza` as a process of its own, as Airbyte runs it: files and messages in, messages out."""
+"""Runs `destination-oomnitza` as a process, as Airbyte does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ ROLE = 25
 
 
 def config(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
-    """A configuration for the sandbox: an API token and a role for new people; `more` adds to it or replaces."""
+    """Return a configuration for the sandbox, with an API token and a default role.
+
+    `more` adds settings, or replaces them.
+    """
     return {
         "instance_url": sandbox.oomnitza_url,
         "credentials": {"auth_type": "api_token", "api_token": sandbox.oomnitza.token},
@@ -30,7 +33,7 @@ def config(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
 
 
 def stream(name: str = "users", properties: Iterable[str] = (), **configured: Any) -> dict[str, Any]:
-    """A configured stream: append, unless `configured` says otherwise."""
+    """Return a configured stream; append, unless `configured` differs."""
     schema = {"type": "object", "properties": {each: {} for each in properties}}
     return {
         "stream": {"name": name, "json_schema": schema, "supported_sync_modes": ["full_refresh", "incremental"]},
@@ -41,24 +44,24 @@ def stream(name: str = "users", properties: Iterable[str] = (), **configured: An
 
 
 def record(data: Any, name: str = "users") -> dict[str, Any]:
-    """A RECORD message."""
+    """Return a RECORD message."""
     return {"type": "RECORD", "record": {"stream": name, "data": data, "emitted_at": 0}}
 
 
 def state(blob: Any, name: str = "users", **more: Any) -> dict[str, Any]:
-    """A STATE message of one stream; `more` goes into the state."""
+    """Return a STATE message of one stream; `more` is added to the state."""
     descriptor = {"stream_descriptor": {"name": name}, "stream_state": blob}
     return {"type": "STATE", "state": {"type": "STREAM", "stream": descriptor, **more}}
 
 
 def complete(name: str = "users") -> dict[str, Any]:
-    """The TRACE message that says that a stream was read whole."""
+    """Return the TRACE message of a stream that was read completely."""
     status = {"stream_descriptor": {"name": name}, "status": "COMPLETE"}
     return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": status}}
 
 
 def person(name: str, **more: Any) -> dict[str, Any]:
-    """A record of a person, as the Slack source emits it, with what `more` adds."""
+    """Return a person's record as the Slack source emits it, changed by `more`."""
     base = {
         "id": f"U{name.upper()}",
         "name": name,
@@ -73,7 +76,7 @@ def person(name: str, **more: Any) -> dict[str, Any]:
 
 
 def lines(messages: Iterable[Any]) -> bytes:
-    """Messages as lines; bytes and text go as they are."""
+    """Return messages as lines; bytes and text are not changed."""
     each = (m if isinstance(m, bytes) else (m if isinstance(m, str) else json.dumps(m)).encode() for m in messages)
     return b"".join(line + b"\n" for line in each)
 
@@ -100,7 +103,10 @@ def run(command: str, configuration: Any = None, *, stdin: bytes = b"", catalog:
 
 @contextmanager
 def running(configuration: Any, *streams: dict[str, Any], through: Iterable[str] = (), **pipes: Any) -> Any:
-    """Start a `write`, `through` another command, with pipes (or what `pipes` says); `users` is the stream by default."""
+    """Start a `write` with pipes (or `pipes`), optionally `through` another command.
+
+    `users` is the stream by default.
+    """
     files = {"config": configuration, "catalog": {"streams": list(streams) or [stream()]}}
     with (
         _arguments("write", files) as arguments,

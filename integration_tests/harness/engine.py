@@ -1,4 +1,4 @@
-"""The bundle's runner against a sandbox: both connectors of the example, and one sync after another, for `make demo`."""
+"""Runs both connectors of the example with the bundle's runner, for `make demo`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from integration_tests.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = "connectors.log"
-"""What both connectors logged, in the folder of the engine."""
+"""File of both connectors' logs, in the folder of the engine."""
 
 
 @dataclass
 class _Listener(Listener):
-    """Keeps what the destination logs, as messages of the protocol."""
+    """Collects the destination's log lines as messages of the protocol."""
 
     printed: list[str] = field(default_factory=list)
 
@@ -36,10 +36,10 @@ class _Listener(Listener):
 
 
 class Engine:
-    """Both connectors of the example, set up for one connection of the bundle."""
+    """Runs both connectors of the example for one connection of the bundle."""
 
     def __init__(self, sandbox: Sandbox, home: Path, connection: str = DEFAULT_CONNECTION) -> None:
-        """`home`: the folder for logs and the state, which the next sync goes on from."""
+        """Keep logs, and the state of the next sync, in the folder `home`."""
         self._sandbox = sandbox
         self._home = home
         self._state = home / f"{connection}.json"
@@ -60,7 +60,7 @@ class Engine:
         )
 
     def check(self) -> None:
-        """Let both connectors prove their access. Raises RuntimeError, in the connector's words."""
+        """Check both connectors. Raises RuntimeError with the connector's message."""
         try:
             self._runner.check_source()
             self._runner.check_destination()
@@ -68,7 +68,10 @@ class Engine:
             raise RuntimeError(str(error)) from error
 
     def sync(self) -> SyncResult:
-        """Run one sync; the sandbox's log of requests starts over. Raises RuntimeError, in the words of the connector that failed."""
+        """Run one sync, and restart the sandbox's request log.
+
+        Raises RuntimeError with the message of the connector that failed.
+        """
         self._sandbox.requests.clear()
         listener = self._listener
         listener.report = None

@@ -1,4 +1,4 @@
-"""The example of the demo and the playground: the same people, the same two configurations, the same numbers."""
+"""Defines the example of the demo and playground: people, settings and numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from integration_tests.sandbox.slack.people import EPOCH
 
 PEOPLE = 250
 CONNECTIONS = ("users", "activity")
-"""Both connections of the bundle, in the order in which they are run: who is new is there when their logins come."""
+"""Connections of the bundle, people first, so that a login finds its person."""
 
 SKIPPED = {
     "filtered": "left out by the record filter",
@@ -22,13 +22,15 @@ SKIPPED = {
     "write_mode": "not in Oomnitza, and the stream only updates",
     "superseded": "followed by a later record of the same person",
 }
-"""The sync report's reasons for skipping a record, in words that fit the example."""
+"""Reasons of the sync report for skipped records, as the example words them."""
 
 
 def furnish(sandbox: Sandbox) -> None:
-    """Set the instance up for Slack, with two people in it: one whom the first sync changes, and one in its way.
+    """Set up the instance for Slack, with two people.
 
-    The newest login to Slack is today's, so that "no login for 90 days" is true of some people and not of all.
+    The first sync changes one of them, and the other one conflicts with it.
+
+    The newest login to Slack is today's, so that "no login for 90 days" applies to some people and not to all.
     """
     set_up_slack(sandbox.oomnitza)
     later = int(time.time()) - EPOCH
@@ -47,7 +49,7 @@ def furnish(sandbox: Sandbox) -> None:
 
 
 def count_members(sandbox: Sandbox) -> str:
-    """Return how many members Slack has, as a sum that adds up."""
+    """Return the number of Slack's members, as a sum that adds up."""
     kinds = Counter(map(_kind, sandbox.slack.members()))
     return f"{kinds.total()} members = {' + '.join(f'{number} {kind}' for kind, number in kinds.most_common())}"
 
@@ -59,7 +61,10 @@ def _kind(member: Member) -> str:
 
 
 def source_configuration(sandbox: Sandbox) -> dict[str, Any]:
-    """Return the source's configuration: an administrator's token, which last logins and billing need."""
+    """Return the source's configuration, with an administrator's token.
+
+    Last logins and billing need one.
+    """
     return {
         "credentials": {"auth_type": "api_token", "api_token": sandbox.slack.admin_token},
         "api_url": sandbox.slack_url,
@@ -67,7 +72,7 @@ def source_configuration(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def destination_configuration(sandbox: Sandbox) -> dict[str, Any]:
-    """Return the destination's configuration, as an administrator would fill the form in."""
+    """Return the destination's configuration, as an administrator would fill it in."""
     return {
         "instance_url": sandbox.oomnitza_url,
         "credentials": {"auth_type": "api_token", "api_token": sandbox.oomnitza.token},

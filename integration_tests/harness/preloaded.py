@@ -1,8 +1,8 @@
-"""The connectors' commands as processes, without a second a process for importing the CDK.
+"""Runs the connectors' commands as processes that have the CDK imported already.
 
-The server of multiprocessing imports both connectors once and forks a child for each command: a process of its own, with its own streams,
-arguments and exit status, that runs the console script's function. Tests of the console scripts themselves start those (`test_sync.py`,
-`test_killed.py`, `test_destination.py`).
+The forkserver of multiprocessing imports both connectors once, which takes a second, and forks a child for each command. The child has
+its own streams, arguments and exit status, and runs the console script's function. Tests of the console scripts themselves start those
+(`test_sync.py`, `test_killed.py`, `test_destination.py`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from threading import Thread
 from typing import BinaryIO
 
 SECONDS = 240
-"""How long a command may take."""
+"""Seconds that a command may take."""
 MODULES = {"source-slack-users": "source_slack_users.run", "destination-oomnitza": "destination_oomnitza.run"}
-"""The module of each console script, whose function `run` it calls."""
+"""Module of each console script; a command calls its function `run`."""
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([*MODULES.values()])
@@ -39,7 +39,7 @@ _SERVER.set_forkserver_preload([*MODULES.values()])
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended, and what it wrote."""
+    """Holds the end of a command: its exit status and output."""
 
     returncode: int
     stdout: bytes
@@ -48,14 +48,14 @@ class Done:
 
 @dataclass(frozen=True)
 class _Command:
-    """A console script (its name, or its path, and its arguments), its environment and its folder."""
+    """Describes a command: console script, arguments, environment and folder."""
 
     arguments: list[str]
     environment: dict[str, str]
     folder: str
 
     def start(self, *streams: int) -> multiprocessing.context.ForkServerProcess:
-        """Start it, with descriptors as its three streams, which are closed here."""
+        """Start it with three descriptors as its streams, which are closed here."""
         passed = [Connection(each) for each in streams]  # a type that multiprocessing can pass
         process = _SERVER.Process(target=self._run, args=(passed,))
         process.start()
@@ -67,7 +67,7 @@ class _Command:
         for number, stream in enumerate(streams):
             os.dup2(stream.fileno(), number)
             stream.close()
-        sys.stdin = os.fdopen(0)  # multiprocessing has put another in its place
+        sys.stdin = os.fdopen(0)  # multiprocessing replaces it
         sys.argv = self.arguments
         os.environ.clear()
         os.environ.update(self.environment)
@@ -78,7 +78,7 @@ class _Command:
 
 
 def run(arguments: list[str], stdin: bytes = b"") -> Done:
-    """Run a console script (its name, or its path, and its arguments) to its end."""
+    """Run a console script, given by name or path with its arguments, to its end."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         given.write(stdin)
         given.seek(0)
@@ -111,7 +111,7 @@ os._exit(status)
 
 
 class _Script(BaseRequestHandler):
-    """Runs the command of a script, passes signals on, and answers with its exit status."""
+    """Runs a script's command, forwards signals, and exits with its status."""
 
     def handle(self) -> None:
         _, streams, _, _ = socket.recv_fds(self.request, 1, 3)
@@ -130,9 +130,9 @@ class _Script(BaseRequestHandler):
 
 @cache
 def interpreter() -> Path:
-    """Return a Python as this one, but the console scripts beside it have their commands run by preloaded processes.
+    """Return a Python like this one, whose console scripts run preloaded.
 
-    For whoever finds the connectors beside the interpreter, as the bundle does.
+    The bundle finds the connectors beside the interpreter.
     """
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -145,7 +145,7 @@ def interpreter() -> Path:
         script = python.with_name(name)
         script.write_text(_SCRIPT.format(python=sys.executable, address=folder / "socket"))
         script.chmod(0o700)
-    forkserver.ensure_running()  # now: a test may have files go to a folder that it removes
+    forkserver.ensure_running()  # before a test sets TMPDIR to a folder that it removes
     server = ThreadingUnixStreamServer(str(folder / "socket"), _Script)
     server.daemon_threads = True
     Thread(target=server.serve_forever, daemon=True).start()

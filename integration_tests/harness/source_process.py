@@ -1,4 +1,4 @@
-"""`source-slack-users` as a process of its own, as Airbyte runs it: files in, messages out."""
+"""Runs `source-slack-users` as a process, as Airbyte does."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ COMMAND = Path(sys.executable).with_name("source-slack-users")
 
 @dataclass
 class Output:
-    """What a command printed, and its exit status."""
+    """Holds a command's output and exit status."""
 
     status: int
     text: str
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """All messages; a line that is none fails."""
+        """Return all messages. Fails if a line is not one."""
         return [json.loads(line) for line in self.text.splitlines()]
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        """The bodies of all messages of a type: RECORD, STATE, TRACE, ..."""
+        """Return the bodies of all messages of a type: RECORD, STATE, TRACE, ..."""
         key = {"CONNECTION_STATUS": "connectionStatus"}.get(kind, kind.lower())
         return [message[key] for message in self.messages if message["type"] == kind]
 
     def records(self, stream: str = "users") -> list[dict[str, Any]]:
-        """The data of a stream's records."""
+        """Return the data of a stream's records."""
         return [record["data"] for record in self.of("RECORD") if record["stream"] == stream]
 
     def by_id(self) -> dict[str, dict[str, Any]]:
-        """The people by id; fails where somebody came twice."""
+        """Return the people by id. Fails if somebody came twice."""
         people = {person["id"]: person for person in self.records()}
         assert len(people) == len(self.records()), "somebody was emitted twice"
         return people
 
     def states(self, stream: str = "users") -> list[dict[str, Any]]:
-        """A stream's states, in order."""
+        """Return a stream's states in order."""
         states = [state["stream"] for state in self.of("STATE")]
         return [state["stream_state"] for state in states if state["stream_descriptor"]["name"] == stream]
 
     def errors(self, stream: str | None = None) -> list[dict[str, Any]]:
-        """The errors of all TRACE messages, or those of one stream."""
+        """Return the errors of all TRACE messages, or those of one stream."""
         errors = [trace["error"] for trace in self.of("TRACE") if trace["type"] == "ERROR"]
         return [error for error in errors if stream in (None, (error.get("stream_descriptor") or {}).get("name"))]
 
     def statuses(self, stream: str = "users") -> list[str]:
-        """A stream's status messages, with their reason where they have one."""
+        """Return a stream's status messages, with their reasons if they have some."""
         traces = [trace["stream_status"] for trace in self.of("TRACE") if trace["type"] == "STREAM_STATUS"]
         return [
             " ".join([trace["status"], *(reason["type"] for reason in trace.get("reasons") or [])])
@@ -62,19 +62,19 @@ class Output:
         ]
 
     def connection_status(self) -> tuple[str, str]:
-        """The one CONNECTION_STATUS of a `check`, and its message."""
+        """Return the one CONNECTION_STATUS of a `check`, and its message."""
         (status,) = self.of("CONNECTION_STATUS")
         return status["status"], status.get("message", "")
 
 
 def config(sandbox: Sandbox, token: str | None = None, **more: Any) -> dict[str, Any]:
-    """A configuration for the sandbox, with a token of a workspace by default."""
+    """Return a configuration for the sandbox, with a workspace's token by default."""
     credentials = {"auth_type": "api_token", "api_token": token or sandbox.slack.token}
     return {"credentials": credentials, "api_url": sandbox.slack_url, **more}
 
 
 def run(command: str, configuration: dict[str, Any] | None = None, *more: str, **files: Any) -> Output:
-    """Run a command; `files` (catalog, state) become files and options."""
+    """Run a command with `files` (catalog, state) as options."""
     with TemporaryDirectory() as folder:
         arguments = [str(COMMAND), command]
         for name, content in {"config": configuration, **files}.items():
@@ -94,7 +94,7 @@ def read(
     sync_mode: str = "incremental",
     options: tuple[str, ...] = (),
 ) -> Output:
-    """Read streams (`users` by default) from a state, given as `{stream: its state}`."""
+    """Read streams (`users` by default), from states by stream if given."""
     catalog = {
         "streams": [
             {

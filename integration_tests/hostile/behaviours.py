@@ -1,4 +1,4 @@
-"""What a hostile server, or a broken proxy, sends in the place of an answer. Written once, for every HTTP client of the tree."""
+"""Defines the hostile behaviours of a server or proxy, for every HTTP client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PIECE = 1 << 16
 
 
 class Verdict(Enum):
-    """What a client has to take an answer for."""
+    """Lists the verdicts that a client can reach on a response."""
 
     FAULT = "nothing is proved: it is retried, and given up as transient"
     REDIRECT = "a redirect, which is not followed"
@@ -27,12 +27,12 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One hostile answer."""
+    """Describes one hostile response."""
 
     behave: Behave
     verdict: Verdict = Verdict.FAULT
     large: bool = False
-    """Whether it tries to fill the client's memory."""
+    """Whether the response tries to fill the client's memory."""
 
 
 def raw(*parts: bytes) -> Behave:
@@ -41,13 +41,13 @@ def raw(*parts: bytes) -> Behave:
 
 
 def answer(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> Behave:
-    """Send an answer with a length."""
+    """Send a response with its length."""
     head = [b"HTTP/1.1 " + status, *headers, b"Content-Length: %d" % len(body)]
     return raw(b"\r\n".join(head), b"\r\n\r\n", body)
 
 
 def streamed(piece: bytes, megabytes: int, *headers: bytes, prefix: bytes = b"", status: bytes = b"200 OK") -> Behave:
-    """Send a body without a length, piece by piece, until it has so many megabytes."""
+    """Send a body without a length, in parts, up to so many megabytes."""
     block = piece * (PIECE // len(piece))
 
     def behave(wire: Wire) -> None:
@@ -59,7 +59,7 @@ def streamed(piece: bytes, megabytes: int, *headers: bytes, prefix: bytes = b"",
 
 
 def endless(piece: bytes, before: bytes = b"", seconds: float = 0.0) -> Behave:
-    """Send the same again and again; with `seconds`, byte by byte."""
+    """Repeat the same bytes without end; with `seconds`, one by one."""
 
     def behave(wire: Wire) -> None:
         wire.send(before)
@@ -78,7 +78,7 @@ def silent(wire: Wire) -> None:
 
 
 def then_reset(before: bytes) -> Behave:
-    """Send a beginning, and cut the connection."""
+    """Send the start of a response, and reset the connection."""
 
     def behave(wire: Wire) -> None:
         wire.send(before)
@@ -95,7 +95,7 @@ def bomb(megabytes: int, wbits: int = 31) -> bytes:
 
 
 def json_headers(length: int) -> bytes:
-    """Return the head of an answer in JSON of this length."""
+    """Return the head of a JSON response of this length."""
     return OK + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
 
 
@@ -123,7 +123,7 @@ TIMES = {
         endless(b"\x00\x00\x00\xff\xff", OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"", 0)[:10], 0.005)
     ),
 }
-"""An answer that never ends, though it is never silent for long."""
+"""Endless response that is never silent for long."""
 
 STATUS_LINES = {
     "closed at once": Behaviour(lambda wire: None),

@@ -1,4 +1,7 @@
-"""The HTTP clients of the tree, as the hostile suite uses them: what they ask, how an honest server answers, and how a run ended."""
+"""Drives the HTTP clients of the tree for the hostile suite.
+
+Each has its requests, the responses of an honest server, and the end of a run.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ SECRET = "made-up-secret"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: the failure type and the message, both empty if it succeeded, and how many were written."""
+    """Holds the end of a run: failure type, message, and records written."""
 
     failure_type: str
     message: str
@@ -43,23 +46,23 @@ class Ending:
 
 
 class HttpClient(Protocol):
-    """A client, and the steps at which a server may be hostile to it."""
+    """Describes a client, and the steps at which a server can be hostile to it."""
 
     steps: Mapping[str, Callable[[Heard], bool]]
     faults: frozenset[str]
-    """The failure types of what proves nothing."""
+    """Failure types of a fault that proves nothing."""
     reads_errors: bool
-    """Whether an answer of status 200 may hold `errors`."""
+    """Whether a response with status 200 may contain `errors`."""
 
     def honest(self, heard: Heard) -> Any:
-        """Answer as the service does."""
+        """Respond as the service does."""
 
     def run(self, address: str, seconds: float) -> Ending:
-        """Run to the end; a response may take so many seconds, and a retry next to none."""
+        """Run to the end, with `seconds` for a response and almost none for a retry."""
 
 
 class Destination:
-    """The destination: signs in, looks up, lists SaaS users, creates Eve, edits Ada."""
+    """Drives the destination: it signs in, looks up, creates Eve, updates Ada."""
 
     faults = frozenset({"transient_error"})
     reads_errors = True
@@ -72,7 +75,7 @@ class Destination:
     }
 
     def honest(self, heard: Heard) -> Any:
-        """Answer as Oomnitza does."""
+        """Respond as Oomnitza does."""
         ada = {"user_id": "1", "username": "ada", "email": "ada@acme.example", "position": "Clerk", "role": 25}
         answers: dict[tuple[str, str], Any] = {
             ("POST", "/api/request_token"): {"token": "made-up-token"},
@@ -119,11 +122,11 @@ class Destination:
 
 
 class Source:
-    """The source: renews its token, asks who it is, lists the members."""
+    """Drives the source: it renews and identifies its token, and lists members."""
 
     faults = frozenset(
         {"transient_error", "config_error"}
-    )  # what is too large, or a 4xx without Slack's words, is not Slack
+    )  # a response too large, or a 4xx without Slack's JSON, is not Slack's
     reads_errors = False
     steps: Mapping[str, Callable[[Heard], bool]] = {
         "renewal": lambda heard: heard.path == "/api/oauth.v2.access",
@@ -132,7 +135,7 @@ class Source:
     }
 
     def honest(self, heard: Heard) -> Any:
-        """Answer as Slack does."""
+        """Respond as Slack does."""
         answers: dict[str, Any] = {
             "/api/oauth.v2.access": {"ok": True, "access_token": "xoxb-made-up", "refresh_token": "xoxe-1-made-up"},
             "/api/auth.test": {"ok": True, "team_id": "T1"},
@@ -141,7 +144,7 @@ class Source:
         return answers[heard.path]
 
     def run(self, address: str, seconds: float) -> Ending:
-        """Renew a token that has expired, and list."""
+        """Renew an expired token, and list the members."""
         raw = {
             "credentials": {
                 "auth_type": "oauth2.0",
@@ -170,7 +173,7 @@ class Source:
 
 
 class Bundle:
-    """The bundle's client of Airbyte: gets a token, lists connections, creates one."""
+    """Drives the bundle's client of Airbyte: token, list, and a new connection."""
 
     faults = frozenset({"config_error"})
     reads_errors = False
@@ -181,12 +184,12 @@ class Bundle:
     }
 
     def honest(self, heard: Heard) -> Any:
-        """Answer as Airbyte does."""
+        """Respond as Airbyte does."""
         token = {"access_token": "made-up-token", "expires_in": 900}
         return token if heard.path == "/v1/applications/token" else {"data": [], "connectionId": "1"}
 
     def run(self, address: str, seconds: float) -> Ending:
-        """List the connections, and create one. Every problem is the administrator's."""
+        """List the connections, and create one; each problem is a config error."""
         with patch.object(airbyte, "RESPONSE_SECONDS", seconds):
             try:
                 client = airbyte.Airbyte(f"{address}/v1", client_id="1", client_secret=SECRET, workspace="w")

@@ -1,4 +1,4 @@
-"""A server of HTTP over a raw socket: honest until a request comes that it is to answer in a hostile way."""
+"""Serves HTTP over a raw socket, honestly except for chosen requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import orjson
 
 @dataclass(frozen=True)
 class Heard:
-    """A request as it came."""
+    """Holds a request as it was received."""
 
     method: str
     path: str
@@ -26,7 +26,10 @@ class Heard:
 
 
 class Wire:
-    """One connection, as a hostile answer uses it. Raises OSError once the client has left or the server ends."""
+    """Sends a hostile response over one connection.
+
+    Raises OSError once the client has left or the server ends.
+    """
 
     def __init__(self, connection: socket.socket, ended: threading.Event) -> None:
         self._connection = connection
@@ -50,18 +53,18 @@ class Wire:
             raise ConnectionAbortedError
 
     def reset(self) -> None:
-        """Cut the connection."""
+        """Reset the connection."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise ConnectionAbortedError
 
 
 Behave = Callable[[Wire], None]
 Honest = Callable[[Heard], Any]
-"""Gives the JSON with which a request is answered, or a status and the JSON."""
+"""Returns the JSON of a response, or its status and JSON."""
 
 
 class HostileServer:
-    """Answers honestly, but for the requests that `strikes` picks: those as `behave` does."""
+    """Responds honestly, except to the requests that `strikes` selects."""
 
     def __init__(self, honest: Honest, strikes: Callable[[Heard], bool], behave: Behave) -> None:
         self._honest = honest
@@ -71,7 +74,7 @@ class HostileServer:
         self._lock = threading.Lock()
         self.struck = 0
         self.first_heard = 0.0
-        """When the first hostile answer began, in monotonic seconds."""
+        """Time of the first hostile response, in monotonic seconds."""
 
     @contextmanager
     def serving(self) -> Iterator[str]:

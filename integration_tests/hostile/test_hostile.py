@@ -1,4 +1,7 @@
-"""Every HTTP client of the tree against every hostile answer: bounded in time and memory, and never taken for a success."""
+"""Tests every HTTP client of the tree against every hostile response.
+
+A run is limited in time and memory, and no hostile response counts as a success.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ from integration_tests.hostile.clients import CLIENTS, SECRET, HttpClient
 from integration_tests.hostile.server import HostileServer
 
 SECONDS = 20.0
-"""Far more than little patience takes, on a busy machine."""
+"""Seconds far beyond the clients' time limits, on a busy machine."""
 MEGABYTES = 250
-"""An answer of 16 MB, and what it becomes as JSON, or as the error of a text that is none."""
+"""Megabytes of a 16 MB response and its JSON, or of the error if it is not JSON."""
 
 MEASURED = """
 import resource, subprocess, sys
@@ -75,7 +78,7 @@ def test_client_honest_server_is_used(client: HttpClient) -> None:
 
 @pytest.mark.parametrize("name", ["JSON of 15 MB, empty lists", "text of 15 MB", "gzip of a gigabyte"])
 def test_check_large_answer_takes_400_mb_and_30_seconds(name: str, tmp_path: Path) -> None:
-    """As a process of its own, with its own patience. (The import of the CDK, before it asks anything, takes two seconds.)"""
+    """A check as a process stays within its own limits; importing the CDK takes 2 s."""
     client = CLIENTS["destination"]
     server = HostileServer(client.honest, lambda heard: True, SIZES[name].behave)
     with server.serving() as address:

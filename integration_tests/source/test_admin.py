@@ -1,4 +1,4 @@
-"""The streams of logins and of billing, which need an administrator's token."""
+"""Tests the streams of logins and billing, which need an administrator's token."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def newest(logins: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def many(sandbox: Sandbox, entries: int) -> list[dict[str, Any]]:
-    """Give everybody so many devices that the log has this many entries, newest first."""
+    """Give everyone enough devices for a log of this many entries, newest first."""
     logins = sandbox.slack.workspace.logins
     older = [{**login, "date_last": login["date_last"] - n} for n in range(1, 1000) for login in logins]
     logins[:] = sorted([*logins, *older][:entries], key=lambda login: -int(login["date_last"]))
@@ -60,7 +60,7 @@ def test_last_logins_are_the_newest_of_each_person(sandbox: Sandbox) -> None:
 def test_last_logins_stop_at_the_state(sandbox: Sandbox) -> None:
     logins = many(sandbox, 5000)
     since = logins[1500]["date_last"]
-    # Small pages are for lists of people: of a hundred pages of the log they would reach less far back.
+    # Small pages apply to lists of people only: a hundred small pages of the log would reach less far back.
     configuration = config(sandbox, sandbox.slack.admin_token, page_size=5)
     output = read(configuration, "last_logins", state={"last_logins": {"last_login_at": iso(since)}})
     recent = newest([login for login in logins if login["date_last"] >= since])

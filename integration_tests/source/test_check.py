@@ -1,4 +1,7 @@
-"""`check`, `discover` and `spec` as a process: one plain sentence for each thing that can be wrong, and no secret."""
+"""Tests `check`, `discover` and `spec` as a process.
+
+Each mistake is reported in one plain sentence, without a secret.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,20 @@ TOKEN = "xoxb-made-up-and-wrong"
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """Return a port that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port where nobody listens."""
+    """Return a port where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 def failed(configuration: dict[str, Any]) -> str:
-    """The sentence of a check that fails as Airbyte wants it: a status, and exit status 0, in time."""
+    """Return the sentence of a check that fails as Airbyte expects: in time, status 0."""
     started = time.monotonic()
     output = run("check", configuration)
     assert time.monotonic() - started < 30

@@ -1,4 +1,7 @@
-"""Every fault of Slack's, at the second page: each person still comes exactly once, or the read fails as it should."""
+"""Tests each of Slack's faults on the second page.
+
+Each person comes exactly once, or the read fails as it should.
+"""
 
 from __future__ import annotations
 

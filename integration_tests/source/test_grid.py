@@ -1,4 +1,4 @@
-"""An Enterprise Grid: every workspace, and everybody once."""
+"""Tests an Enterprise Grid: every workspace is read, and everyone comes once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from integration_tests.sandbox.slack.members import is_bot
 
 
 def homes(sandbox: Sandbox) -> dict[str, dict[str, dict[str, Any]]]:
-    """Everybody in the organization who is no bot: for each, the member by workspace, in the order of the workspaces."""
+    """Return the organization's people: for each, the member by workspace, in order."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for team_id in sandbox.slack.team_ids:
         for member in sandbox.slack.members(team_id):

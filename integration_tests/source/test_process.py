@@ -1,4 +1,4 @@
-"""The console script as a process: its arguments, its files, its output, its environment, and the ways in which it is ended."""
+"""Tests the console script as a process: its input, output and end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CATALOG: dict[str, list[dict[str, Any]]] = {
 
 
 def files(folder: Path, **contents: Any) -> list[str]:
-    """Write each content to a file (bytes as they are), and return the options that name them."""
+    """Write each content to a file, and return the options that name the files."""
     options = []
     for name, content in contents.items():
         path = folder / f"{name}.json"
@@ -49,7 +49,7 @@ def start(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]
 
 
 def error_of(done: subprocess.CompletedProcess[bytes] | preloaded.Done) -> dict[str, Any]:
-    """Return the one error of a failed command, whose every line is a message."""
+    """Return the one error of a failed command that printed only messages."""
     output = Output(done.returncode, done.stdout.decode())
     assert (done.returncode, done.stderr) == (1, b"")
     (error,) = output.errors()
@@ -93,7 +93,7 @@ def test_read_legacy_state_is_read(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_check_without_folder_for_temporary_files_fails(tmp_path: Path) -> None:
-    """Simulated: whoever runs the tests may write everywhere."""
+    """The missing folder is simulated, because the tests may write everywhere."""
     script = (
         "import tempfile\n"
         "def gettempdir(): raise FileNotFoundError(2, 'No usable temporary directory found')\n"
@@ -137,7 +137,7 @@ def test_read_sigterm_leaves_no_secret_in_a_file(sandbox: Sandbox, tmp_path: Pat
     environment = {**os.environ, "TMPDIR": str(temporary)}
     with subprocess.Popen([str(COMMAND), "read", *options], env=environment, stdout=subprocess.PIPE) as process:
         while not sandbox.requests.count(path="users.list") and process.poll() is None:
-            time.sleep(0.05)  # the process is another one's to start
+            time.sleep(0.05)  # another process starts it
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
     assert [path for path in temporary.rglob("*") if path.is_file()] == []
@@ -145,7 +145,7 @@ def test_read_sigterm_leaves_no_secret_in_a_file(sandbox: Sandbox, tmp_path: Pat
 
 @pytest.fixture
 def proxy() -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy that hears what is sent to it, and answers nothing."""
+    """Return a proxy that records requests, and responds with nothing."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -1,4 +1,4 @@
-"""What a whole, untroubled read of one workspace brings: everybody, the filters, and increments."""
+"""Tests a complete read of one workspace: people, filters, and increments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source without our destination: in a DuckDB cache of PyAirbyte's, and on Slack's own example of a page."""
+"""Tests the source with other destinations: a DuckDB cache, Slack's own example."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLUMNS = {
 
 @pytest.fixture
 def airbyte(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """PyAirbyte, asking nobody and reporting nothing."""
+    """Load PyAirbyte without registry and telemetry."""
     for name in ("AIRBYTE_OFFLINE_MODE", "DO_NOT_TRACK"):
         monkeypatch.setenv(name, "1")
     import airbyte
@@ -73,7 +73,7 @@ def test_duckdb_cache_of_every_person_answers_sql(sandbox: Sandbox, airbyte: Any
 
 
 def test_documented_query_lists_paid_seats_without_activity(sandbox: Sandbox, airbyte: Any, tmp_path: Path) -> None:
-    """The query of docs/source-slack-users.md, over a DuckDB cache."""
+    """The query of docs/source-slack-users.md runs over a DuckDB cache."""
     (query,) = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     seats = [m for m in sandbox.slack.workspace.humans() if not m["deleted"] and not m.get("is_invited_user")]
     seats = [member for member in seats if not member.get("is_ultra_restricted")]

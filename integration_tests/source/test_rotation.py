@@ -1,4 +1,4 @@
-"""Token rotation: an expired token is renewed before and during a read, and the new pair is handed to the platform."""
+"""Tests token rotation: renewal before and during a read, and the CONTROL message."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def handed_over(output: Output) -> dict[str, Any]:
 
 
 def assert_no_secret(output: Output, *secrets: str) -> None:
-    """Nothing but the CONTROL message may hold a secret."""
+    """Assert that no message but CONTROL holds a secret."""
     text = "\n".join(line for line in output.text.splitlines() if '"type":"CONTROL"' not in line)
     for secret in secrets:
         assert secret not in text
@@ -57,7 +57,7 @@ def test_token_expired_during_read_is_renewed(sandbox: Sandbox, options: tuple[s
     assert after == {**before, "credentials": credentials}
     assert_no_secret(output, *new.values(), *list(before["credentials"].values())[2:])
     assert sandbox.requests.count(path="oauth.v2.access") == 1
-    # What the platform keeps is good for the next read.
+    # The configuration that the platform saves works for the next read.
     assert read(after).status == 0
     assert sandbox.requests.count(path="oauth.v2.access") == 1
 

@@ -1,4 +1,7 @@
-"""Each stream needs its own scope and plan, and fails by itself without; groups, activity and custom fields over HTTP."""
+"""Tests the streams over HTTP, each with its own scope and plan.
+
+One without them fails by itself.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +133,7 @@ def test_member_activity_of_a_cut_file_is_read_again(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("listed", [True, False])
 def test_custom_fields_are_those_of_the_profiles(sandbox: Sandbox, listed: bool) -> None:
-    """Whether or not Slack lists them."""
+    """Custom fields come from the profiles, whether or not Slack lists them."""
     sandbox.slack.switches.fields_listed = listed
     person = next(m["id"] for m in sandbox.slack.members() if not is_bot(m) and not m["deleted"])
     fields = {"Xf0SANDBOX2": {"value": "U1", "alt": ""}, "Xf0SANDBOX3": {"value": "7", "alt": ""}}
@@ -148,7 +151,7 @@ def test_custom_fields_are_those_of_the_profiles(sandbox: Sandbox, listed: bool)
 
 
 def test_custom_fields_keep_slacks_pace(sandbox: Sandbox) -> None:
-    """After HTTP 429 the request is repeated, after the time and as often as Slack asks."""
+    """A request is repeated after HTTP 429, when and as often as Slack asks."""
     sandbox.slack.switches.fields_listed = False
     sandbox.slack.switches.calls["users.profile.get"] = 10
     token = sandbox.slack.issue_token(["users:read", "users:read.email", "users.profile:read"])

@@ -1,7 +1,7 @@
-"""Known vulnerabilities of what the images hold: part of `make lint`, once a day.
+"""Audits the packages of the images for known vulnerabilities, in `make lint`.
 
-pip-audit asks for the advisories of the packages in requirements.txt. A finding fails. No answer fails in CI; on a machine without a
-network `make lint` must be able to go on.
+pip-audit requests the advisories of the packages in requirements.txt. A finding fails the audit. A missing response fails it in CI only,
+so that `make lint` works on a machine without a network.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ A_DAY = 24 * 3600
 
 
 def audit() -> list[dict[str, Any]] | None:
-    """Return what pip-audit says of each package, or None without an answer."""
+    """Return pip-audit's finding for each package; None without a response."""
     options = ["--require-hashes", "--disable-pip", "--progress-spinner", "off", "--timeout", "5", "--format", "json"]
     done = subprocess.run(
         [sys.executable, "-m", "pip_audit", "-r", LOCK, *options], capture_output=True, text=True, check=False
@@ -34,7 +34,10 @@ def audit() -> list[dict[str, Any]] | None:
 
 
 def main() -> int:
-    """Audit, and print the findings; 1 if there are any, or if in CI a package was not audited."""
+    """Audit, print the findings, and return the exit status.
+
+    It is 1 if there are findings, or if in CI a package was not audited.
+    """
     if DONE.exists() and DONE.stat().st_mtime > max(LOCK.stat().st_mtime, time.time() - A_DAY):
         return 0
     answer = audit() or []

@@ -1,4 +1,4 @@
-"""`make bench`: speed and memory of both connectors, as ratios within one run.
+"""Measures speed and memory of both connectors, for `make bench`.
 
 CPU is that of the whole process, user and system, as the operating system accounts for it, less the CPU of the same process with nothing to
 do. This process imports nothing heavy and starts every other one: a child's peak memory begins at its parent's.
@@ -41,7 +41,7 @@ while True:
 
 @dataclass
 class Run:
-    """What one process cost."""
+    """Holds the resources that one process used."""
 
     cpu: float
     wall: float
@@ -49,7 +49,7 @@ class Run:
 
 
 def run(command: list[Any], stdin: Path | None = None, stdout: Path | None = None) -> Run:
-    """Run a process to its end. Ends the benchmark where it fails."""
+    """Run a process to its end. Ends the benchmark if it fails."""
     with (stdin or Path(os.devnull)).open("rb") as source, (stdout or Path(os.devnull)).open("wb") as target:
         began = time.monotonic()
         process = subprocess.Popen([str(each) for each in command], stdin=source, stdout=target)
@@ -61,13 +61,13 @@ def run(command: list[Any], stdin: Path | None = None, stdout: Path | None = Non
 
 
 class Server:
-    """A sandbox in another process."""
+    """Runs a sandbox in another process."""
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self.addresses = addresses
 
     def ask(self, what: str) -> str:
-        """Ask one of the pages of `bench_server`."""
+        """Request one of the pages of `bench_server`."""
         with urllib.request.urlopen(f"{self.addresses['oomnitza_url']}/bench/{what}") as answer:
             return str(answer.read().decode())
 
@@ -83,7 +83,7 @@ def serving(people: int) -> Iterator[Server]:
 
 
 class Files:
-    """The files of one benchmark: configurations, catalogs and records."""
+    """Manages the files of one benchmark: configurations, catalogs and records."""
 
     def __init__(self, home: Path, server: Server) -> None:
         self.home = home
@@ -101,7 +101,7 @@ class Files:
         self.records = home / "records.jsonl"
 
     def destination(self, **settings: Any) -> Path:
-        """Return the configuration of a destination."""
+        """Return a configuration of the destination."""
         credentials = {"auth_type": "api_token", "api_token": self.server.addresses["oomnitza_token"]}
         base = {"instance_url": self.server.addresses["oomnitza_url"], "credentials": credentials, "default_role": 25}
         return self._write("destination.json", {**base, **settings})
@@ -115,7 +115,7 @@ class Files:
         return [BIN / "destination-oomnitza", "write", "--config", config, "--catalog", self.catalog]
 
     def take_records(self, most: int | None = None) -> int:
-        """Read Slack into the file of records, and return how many there are that Oomnitza takes; `most` of them at the most.
+        """Read Slack into the file of records; return the number that Oomnitza takes.
 
         Line by line: what this process holds would count as its children's memory.
         """
@@ -143,7 +143,7 @@ class Files:
 
 @contextmanager
 def bench(people: int) -> Iterator[Files]:
-    """Serve, and make the files for it."""
+    """Start a server, and create the files for it."""
     with tempfile.TemporaryDirectory() as home, serving(people) as server:
         yield Files(Path(home), server)
 
@@ -154,12 +154,12 @@ def median(runs: list[Run], of: Callable[[Run], float]) -> float:
 
 
 def tell(what: str, figure: str, target: str) -> None:
-    """Print one row."""
+    """Print one row of the table."""
     print(f"  {what:<66} {figure:>14}   {target}", flush=True)
 
 
 def source(people: int = 50_000, rounds: int = 5) -> None:
-    """Reading everybody, against a bare loop over the same pages."""
+    """Measure a full read, compared with a bare loop over the same pages."""
     print(f"Source: {people:,} users, medians of {rounds} interleaved rounds")
     with bench(people) as files:
         address = files.server.addresses
@@ -182,7 +182,7 @@ def source(people: int = 50_000, rounds: int = 5) -> None:
 
 
 def source_memory(sizes: tuple[int, int] = (50_000, 200_000)) -> None:
-    """How much more memory a larger workspace takes."""
+    """Measure the additional memory of a larger workspace."""
     print(f"Source: peak memory at {sizes[0]:,} and at {sizes[1]:,} users")
     peaks = []
     for people in sizes:
@@ -193,7 +193,7 @@ def source_memory(sizes: tuple[int, int] = (50_000, 200_000)) -> None:
 
 
 def second_sync(people: int = 20_000, rounds: int = 3) -> None:
-    """A sync in which nothing changed."""
+    """Measure a sync without changes."""
     with bench(int(people * 1.2)) as files:
         count = files.take_records()
         config = files.destination()
@@ -216,7 +216,7 @@ def second_sync(people: int = 20_000, rounds: int = 3) -> None:
 
 
 def first_load(people: int, latency: float, **settings: Any) -> None:
-    """People that are not there yet."""
+    """Measure the first load of new people."""
     method = settings.get("write_method", {}).get("method", "rest")
     with bench(int(people * 1.3) + 20) as files:
         count = files.take_records(people)
@@ -245,7 +245,7 @@ def first_load(people: int, latency: float, **settings: Any) -> None:
 
 
 def main() -> None:
-    """Run all of it, or the parts that the command line names."""
+    """Run all benchmarks, or those named in the command line."""
     ingest = {"write_method": {"method": "ingest"}}
     parts: dict[str, Callable[[], None]] = {
         "source": source,

@@ -1,4 +1,4 @@
-"""The sandbox for `make bench`, in a process of its own, with pages that tell what was asked of it and set its latency.
+"""Runs the sandbox of `make bench` as a process, with pages that control it.
 
 Prints the addresses and tokens as one line of JSON, and serves until its standard input is closed.
 """
@@ -32,7 +32,7 @@ def _pages(sandbox: Sandbox) -> list[BaseRoute]:
 
 
 def main() -> None:
-    """Serve a workspace of as many people as the command line says."""
+    """Serve a workspace of as many people as the command line asks for."""
     with Sandbox(int(sys.argv[1]), body_limit=0, pages=_pages) as sandbox:
         print(json.dumps(sandbox.addresses()), flush=True)
         sys.stdin.read()

@@ -1,4 +1,4 @@
-"""`make demo`: a Slack workspace synced into an Oomnitza instance, both on this machine, with PyAirbyte as the engine.
+"""Syncs a simulated Slack into a simulated Oomnitza, for `make demo`.
 
 Three syncs of people: everybody is new; then some change, one leaves and one joins; then nothing happened. Then last logins and billing.
 """
@@ -22,7 +22,7 @@ TITLE = "Head of Ghostbusting"
 
 
 def play(sandbox: Sandbox) -> list[str]:
-    """Let some things happen in Slack; return them in words."""
+    """Change some people in Slack, and return the changes in words."""
     active = [
         member
         for member in sandbox.slack.members()
@@ -40,7 +40,7 @@ def play(sandbox: Sandbox) -> list[str]:
 
 
 def sums(outcome: SyncResult) -> Iterator[str]:
-    """Yield one line a stream, which adds up; then why records were skipped, and what became of SaaS users."""
+    """Yield a line per stream that adds up, then the reasons, then the SaaS users."""
     for stream in outcome.report():
         counts = outcome.counts(stream)
         yield f"{sum(counts.values())} records of {stream} = {_plus(counts)}"
@@ -55,7 +55,7 @@ def _plus(counts: dict[str, int]) -> str:
 
 
 def sync(what: str, engine: Engine) -> SyncResult:
-    """Run one sync, and print how long it took and what it did."""
+    """Run one sync, and print its duration and its outcomes."""
     print(f"\n{what} ...", end=" ", flush=True)
     started = time.monotonic()
     outcome = engine.sync()
@@ -67,7 +67,7 @@ def sync(what: str, engine: Engine) -> SyncResult:
 
 
 def show_changes(sandbox: Sandbox) -> None:
-    """Print before and after of the people with a new title."""
+    """Print the people with a new title, before and after."""
     people = {person["user_id"]: person["full_name"] for person in sandbox.oomnitza.people()}
     changes = [each for each in sandbox.oomnitza.changes() if each["after"].get("position") == TITLE]
     print("\nFive people in Oomnitza, before -> after:")
@@ -77,14 +77,14 @@ def show_changes(sandbox: Sandbox) -> None:
 
 
 def show_rejected(syncs: list[SyncResult]) -> None:
-    """Print who was rejected, and why."""
+    """Print the rejected records and their reasons."""
     print("\nRejected in each sync of people, for the example has two people with one user name:")
     for who, why in dict.fromkeys(each for outcome in syncs for each in outcome.rejected()):
         print(f"   {who}: {why}")
 
 
 def main() -> None:
-    """Run the demo. Ends the process with a sentence if the outcome is not what was promised."""
+    """Run the demo. Ends the process with a sentence if the outcome is unexpected."""
     sys.stdout.reconfigure(line_buffering=True)
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
@@ -111,7 +111,7 @@ Where to look next:
 
 
 def _expect(syncs: list[SyncResult], sandbox: Sandbox) -> None:
-    """Hold the outcome against what this demo promises."""
+    """Compare the outcome with the demo's promises."""
     first, second, third, activity = syncs
     bots = sum(map(is_bot, sandbox.slack.members()))
     titles = [person["position"] for person in sandbox.oomnitza.people()].count(TITLE)

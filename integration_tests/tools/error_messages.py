@@ -1,7 +1,7 @@
-"""`make docs`: writes docs/error-messages.md from the messages in the code.
+"""Writes docs/error-messages.md from the messages in the code, for `make docs`.
 
-A message is the argument of a call of one of `KINDS`, or a result of an `explain_*` function. "…" stands for values of a run. A test
-holds the page equal to the code.
+A message is an argument of a call of one of `KINDS`, or a result of an `explain_*` function. "…" stands for run-time values. A test
+compares the page with the code.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HEADINGS = {
     WARNING: "A warning in the log",
     COMMAND: "Ends the command with status 1",
 }
-# What takes a message, and as which argument.
+# Functions that take a message, and its argument.
 KINDS: Mapping[str, tuple[str, int]] = {
     "config_error": (CONFIG, 0),
     "transient_error": (TRANSIENT, 0),
@@ -62,7 +62,7 @@ _TYPES = {"FailureType.config_error": CONFIG, "FailureType.transient_error": TRA
 
 
 def messages(package: Path) -> dict[str, list[str]]:
-    """Return the messages of a package by kind, each once, sorted."""
+    """Return the distinct messages of a package by kind, sorted."""
     found: dict[str, set[str]] = {kind: set() for kind in HEADINGS}
     for path in sorted(package.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -101,7 +101,7 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _texts(node: ast.expr, known: Mapping[str, ast.expr]) -> list[str]:
-    """Return the texts that an expression can be, with a hole for what only a run has."""
+    """Return the texts that an expression can have, with a hole for run-time values."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value]
     if isinstance(node, ast.Name) and node.id in known:
@@ -126,7 +126,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def page() -> str:
-    """Return the page as the code is now."""
+    """Return the page for the present code."""
     parts = [
         "# Error messages",
         "",

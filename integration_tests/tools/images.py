@@ -1,4 +1,4 @@
-"""Build both images without a Docker engine, look into them, and run them: `make image-test`.
+"""Builds, inspects and runs both images without Docker, for `make image-test`.
 
 buildah builds from the same Dockerfile, in chroot isolation, so that neither a daemon nor a container runtime is
 needed. Airbyte's base image cannot be pulled everywhere: without BASE_IMAGE a Debian made by debootstrap, with its own
@@ -22,12 +22,12 @@ from integration_tests.sandbox import Sandbox
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "images"
 EPOCH = "1767225600"
-"""The time that every file and the image bear: the Dockerfile's SOURCE_DATE_EPOCH."""
+"""Time of every file and of the image: the Dockerfile's SOURCE_DATE_EPOCH."""
 STAND_IN = "localhost/airbyte-python-connector-base-stand-in:bookworm"
-# Where the final image may hold more than its base: /opt/connector, its working directory under /airbyte, and the empty
-# mount points that running a build leaves.
+# Paths that the final image may add to its base: /opt/connector, its working directory under /airbyte, and the empty
+# mount points that a build leaves.
 ADDED = {"opt", "airbyte", "dev", "proc", "run", "sys"}
-# Compilers, and what builds or tests: nothing of it belongs into a shipped environment.
+# Compilers and packages for builds or tests, which must not be in a shipped environment.
 TOOLS = {
     "cc",
     "gcc",
@@ -64,18 +64,21 @@ Message = dict[str, Any]
 
 
 def run(*command: str, stdin: str = "") -> str:
-    """Run a command and give its standard output; its errors go to the terminal. Raises CalledProcessError."""
+    """Run a command and return its standard output; its errors go to the terminal.
+
+    Raises CalledProcessError.
+    """
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, input=stdin, text=True).stdout
 
 
 def buildah(*arguments: str, stdin: str = "") -> str:
-    """Run buildah on a storage of our own: plain directories, which any file system can hold."""
+    """Run buildah on a storage of plain directories, which any file system supports."""
     places = ("--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), "--storage-driver", "vfs")
     return run("buildah", *places, *arguments, stdin=stdin).strip()
 
 
 def stand_in_base() -> str:
-    """Give the name of a Debian image with Python 3.11 and Airbyte's user, made once and kept in .cache."""
+    """Return a Debian image with Python 3.11 and Airbyte's user, kept in .cache."""
     if buildah("images", "--quiet", "--filter", f"reference={STAND_IN}"):
         return STAND_IN
     print("Making the base image with debootstrap (a minute, once) ...", flush=True)
@@ -94,12 +97,12 @@ def stand_in_base() -> str:
 
 
 def pip_secrets(folder: Path) -> list[str]:
-    """Hand this machine's way to its packages into the build, as secrets that no layer keeps."""
+    """Pass this machine's pip settings to the build, as secrets that no layer keeps."""
     secrets = []
     settings = run(sys.executable, "-m", "pip", "config", "list").splitlines()
     found = dict(line.split("=", 1) for line in settings)
     values = {name.rsplit(".", 1)[-1]: value.strip("'\"") for name, value in found.items()}
-    # Local directories of packages are not in the build's sight; everything else of the search is.
+    # Local directories of packages are not visible in the build; all other settings apply.
     kept = {key: values[key] for key in ("index-url", "trusted-host", "proxy", "timeout") if key in values}
     if kept:
         lines = ["[global]", *(f"{key} = {value}" for key, value in kept.items())]
@@ -111,7 +114,7 @@ def pip_secrets(folder: Path) -> list[str]:
 
 
 def build(connector: Connector, base: str, folder: Path, *further: str) -> str:
-    """Build one connector's image; give its name."""
+    """Build one connector's image, and return its name."""
     name = connector.directory
     image = f"localhost/{connector.image}"
     print(f"Building {name} ...", flush=True)
@@ -123,7 +126,7 @@ def build(connector: Connector, base: str, folder: Path, *further: str) -> str:
 
 
 def look_into(connector: Connector, base: str, image: str) -> None:
-    """Check what the image says of itself, and that it adds the connector to its base, and no tools."""
+    """Check the image's metadata, and that it adds only the connector to its base."""
     config = json.loads(buildah("inspect", "--type", "image", image))["OCIv1"]["config"]
     env = dict(entry.split("=", 1) for entry in config["Env"])
     assert config["Entrypoint"] == [env["AIRBYTE_ENTRYPOINT"]], config
@@ -159,7 +162,10 @@ def bill_of_materials(image: str) -> list[Message]:
 
 
 def build_again(connector: Connector, base: str, folder: Path, image: str) -> None:
-    """Check that the same sources give the same image: an id is the digest of the settings and of every layer."""
+    """Check that a second build of the same sources gives the same image.
+
+    An image's id is the digest of its settings and all layers.
+    """
     first = buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
     build(connector, base, folder, "--no-cache")
     second = buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
@@ -168,13 +174,13 @@ def build_again(connector: Connector, base: str, folder: Path, image: str) -> No
 
 
 def _distribution(folder: str) -> tuple[str, ...]:
-    """Give name and version, as constraints.txt writes them, of a folder such as Jinja2-3.1.6.dist-info."""
+    """Return name and version of a folder such as Jinja2-3.1.6.dist-info."""
     name, version = folder.removesuffix(".dist-info").rsplit("-", 1)
     return re.sub(r"[-_.]+", "-", name).lower(), version
 
 
 def pins() -> set[tuple[str, ...]]:
-    """Give the names and versions of constraints.txt, those for other Pythons too."""
+    """Return the names and versions of constraints.txt, for all Pythons."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return {tuple(line.split(";")[0].strip().split("==")) for line in lines}
 
@@ -189,13 +195,13 @@ def files(image: str) -> set[str]:
 
 
 class Container:
-    """A container of an image, and commands in it as Airbyte gives them, as the image's own user."""
+    """Runs Airbyte's commands in a container, as the image's own user."""
 
     def __init__(self, image: str, folder: Path, configuration: Message) -> None:
         self.image = image
         self.folder = folder / image.rpartition(":")[0].rpartition("/")[2]
         self.folder.mkdir()
-        # A port on which nobody listens: a check must say so, and not crash.
+        # Nobody listens on this port: a check must report that, and not crash.
         address = {key: value for key, value in configuration.items() if key in {"api_url", "instance_url"}}
         self._write("nobody.json", {**configuration, **dict.fromkeys(address, "http://127.0.0.1:9/api/")})
         self._write("config.json", configuration)
@@ -209,18 +215,18 @@ class Container:
         buildah("rm", self.name)
 
     def shell(self, script: str, stdin: str = "") -> str:
-        """Run a shell script in the container, with the files of this test under /config; give what it prints."""
+        """Run a shell script with this test's files in /config; return its output."""
         mount = f"{self.folder}:/config:ro"
         command = ("run", "--isolation", "chroot", "-v", mount, self.name, "--", "sh", "-c", script)
         return buildah(*command, stdin=stdin)
 
     def airbyte(self, command: str, kind: str, stdin: str = "") -> list[Message]:
-        """Run a command of the protocol; give its messages of one kind."""
+        """Run a command of the protocol, and return its messages of one kind."""
         output = self.shell(f'eval "$AIRBYTE_ENTRYPOINT {command}"', stdin)
         return [message for message in map(json.loads, output.splitlines()) if message["type"] == kind]
 
     def spec_and_check(self) -> None:
-        """Run spec, and check twice: where nobody listens, and against the sandbox."""
+        """Run spec, then check without a server and against the sandbox."""
         assert self.shell("id -u") == "1000"
         (spec,) = self.airbyte("spec", "SPEC")
         settings = spec["spec"]["connectionSpecification"]["properties"]
@@ -234,7 +240,7 @@ class Container:
 
 
 def configurations(sandbox: Sandbox) -> tuple[Message, Message]:
-    """Give the source's and the destination's configuration for the sandbox."""
+    """Return both connectors' configurations for the sandbox."""
     slack = {"auth_type": "api_token", "api_token": sandbox.slack.token}
     oomnitza = {"auth_type": "api_token", "api_token": sandbox.oomnitza.token}
     return (
@@ -244,7 +250,7 @@ def configurations(sandbox: Sandbox) -> tuple[Message, Message]:
 
 
 def sync(source: Container, destination: Container) -> None:
-    """Sync the sandbox's Slack into its Oomnitza, from one container into the other."""
+    """Sync the sandbox's Slack into its Oomnitza, from container to container."""
     files = "--config /config/config.json --catalog /config/catalog.json"
     output = source.shell(f'eval "$AIRBYTE_ENTRYPOINT read {files}"')
     passed = [line for line in output.splitlines() if json.loads(line)["type"] in {"RECORD", "STATE", "TRACE"}]
@@ -257,7 +263,7 @@ def sync(source: Container, destination: Container) -> None:
 
 
 def main() -> int:
-    """Build, look into and run both images; 0 when all held."""
+    """Build, inspect and run both images; return 0 if all checks succeed."""
     base = os.environ.get("BASE_IMAGE")
     missing = [tool for tool in ("buildah", *(() if base else ("debootstrap",))) if not shutil.which(tool)]
     if missing or os.geteuid() != 0:

@@ -1,11 +1,11 @@
-"""Runs Oomnitza's own connector against the sandbox, and proves that it uploads people without an error.
+"""Proves that Oomnitza's own connector uploads people into the sandbox.
 
     python -m integration_tests.tools.oomnitza_connector PYTHON CHECKOUT
 
-PYTHON is the interpreter of an environment with the connector's packages, CHECKOUT a clone of
-https://github.com/Oomnitza/oomnitza-connector, as it is (see CONTRIBUTING.md). Two runs: `upload csv_users` with the
-mapping that Oomnitza keeps for it by name, twice, the second time with one change; and `managed`: the Slack integration
-with the mapping that an administrator drew, from the sandbox's Slack.
+PYTHON is the interpreter of an environment with the connector's packages, CHECKOUT an unchanged clone of
+https://github.com/Oomnitza/oomnitza-connector (see CONTRIBUTING.md). There are two runs. `upload csv_users` uses the
+mapping that Oomnitza has for it by name, twice, the second time with one change. `managed` runs the Slack integration
+from the sandbox's Slack, with the mapping that an administrator drew.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SAAS_SYNC_KEY = "acme.slack.com"
 
 
 def people(title: str) -> list[dict[str, str]]:
-    """Return the rows of a file of people; the first of them has this title."""
+    """Return the rows of a file of people, the first of whom has this title."""
     names = [f"person{number:02}" for number in range(PEOPLE)]
     rows = [
         {"Login": name, "Mail": f"{name}@acme.example", "First": name.title(), "Last": "Example", "Title": "Cook"}
@@ -42,7 +42,7 @@ def people(title: str) -> list[dict[str, str]]:
 
 
 class Connector:
-    """A checkout of Oomnitza's connector, with what it needs to know about a sandbox."""
+    """Runs a checkout of Oomnitza's connector against a sandbox."""
 
     def __init__(self, python: str, checkout: Path, sandbox: Sandbox) -> None:
         self._command = [python, str(checkout / "connector.py")]
@@ -51,7 +51,10 @@ class Connector:
 
     @contextmanager
     def running(self, section: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run a command with a section of its configuration. Raises SystemExit with its log if it logged an error."""
+        """Run a command with a section of its configuration.
+
+        Raises SystemExit with its log if it logged an error.
+        """
         with TemporaryDirectory() as folder:
             (Path(folder) / "config.ini").write_text(self._account + section)
             command = [*self._command, *arguments, "--ini", "config.ini"]
@@ -82,7 +85,7 @@ class Connector:
                 process.wait(120)
 
     def run_managed(self, sandbox: Sandbox, number: int) -> None:
-        """Run the integration that is due, as the connector does until somebody stops it."""
+        """Run the due integration, as the connector does until it is stopped."""
         authorization = json.dumps({"headers": {"Authorization": f"Bearer {sandbox.slack.token}"}})
         with self.running(f"[managed.{number}]\nsaas_authorization = {authorization}\n", "managed"):
             end = time.monotonic() + 120
@@ -93,7 +96,7 @@ class Connector:
 
 
 def slack_integration(sandbox: Sandbox, number: int) -> dict[str, Any]:
-    """Return the Slack integration as Oomnitza hands it out: User plus SaaS user, by e-mail address."""
+    """Return the Slack integration as Oomnitza sends it, by e-mail address."""
     cursor = "list_response.response_metadata.next_cursor"
     pagination = {
         "break_early": f"{{{{ iteration > 0 and not {cursor} }}}}",
@@ -114,7 +117,7 @@ def slack_integration(sandbox: Sandbox, number: int) -> dict[str, Any]:
 
 
 def check_upload(connector: Connector, sandbox: Sandbox) -> None:
-    """Upload a file twice, and compare what arrived with what was sent."""
+    """Upload a file twice, and compare the people with the file."""
     oomnitza = sandbox.oomnitza
     oomnitza.mappings["CSV_users"] = dict(MAPPING)
     for title in ("Cook", "Chef"):
@@ -127,7 +130,7 @@ def check_upload(connector: Connector, sandbox: Sandbox) -> None:
 
 
 def check_managed(connector: Connector, sandbox: Sandbox) -> None:
-    """Run the Slack integration, and compare the people with Slack's members who have an e-mail address."""
+    """Run the Slack integration, and compare people and members with an address."""
     oomnitza = sandbox.oomnitza
     number = set_up_slack(oomnitza)
     oomnitza.connectors[number].saas_sync_key = SAAS_SYNC_KEY
@@ -143,7 +146,7 @@ def check_managed(connector: Connector, sandbox: Sandbox) -> None:
 
 
 def main() -> None:
-    """Run both, and print what was done. Ends the process with a sentence if anything differs."""
+    """Run both checks, and print them. Ends the process if anything differs."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.tools.oomnitza_connector", description=__doc__)
     parser.add_argument("python", help="interpreter with the connector's packages")
     parser.add_argument("checkout", type=Path, help="clone of Oomnitza/oomnitza-connector")

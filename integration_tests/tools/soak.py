@@ -1,10 +1,10 @@
-"""`make soak`: random histories of a company, synced by both connectors under random faults, until a promise breaks or time is up.
+"""Syncs random histories of a company under random faults, for `make soak`.
 
-A history is one workspace and one Oomnitza, whose answers to every open point (docs/oomnitza-api.md) are drawn at random.
-Between its syncs people join, leave and change; in every sync requests of both services meet faults, now and then more than
-the destination retries, so that it gives up at any point; some first syncs run twice at once. After each sync: what was
-acknowledged is there, nobody is twice. At the end of a history one sync without faults must bring everything to rest, and a
-further one must change nothing. The same seed gives the same histories.
+A history has one workspace and one Oomnitza, whose behaviour at every open point (docs/oomnitza-api.md) is drawn at
+random. Between its syncs people join, leave and change. In every sync, requests of both services meet faults, sometimes
+more than the destination retries, so that it gives up at any point. Some first syncs run twice at once. After each sync,
+acknowledged records are there and no person is there twice. At the end of a history one sync without faults completes
+everything, and a further one changes nothing. The same seed gives the same histories.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from integration_tests.sandbox import Fault, Sandbox
 
 SYNCS_A_HISTORY = 8
 IDENTITIES = 0.3
-"""The share of histories in which people are found by Slack User Id, and change addresses."""
+"""Share of histories with the Slack User Id as key, in which addresses change."""
 ANSWERS: dict[str, tuple[Any, ...]] = {
     "case_sensitive": (False, True),
     "unsorted": ("shuffled", "created"),
@@ -61,16 +61,16 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "saas_users_paging": (True, False),
     "assign_answer": (b"", b"[]", b"{}"),
 }
-"""The answers to draw from, by switch."""
+"""Possible answers to open points, by switch."""
 LONGEST_CHAIN = 2
-"""The syncs after which an address has arrived whose former owner came under another address before."""
+"""Syncs until an address arrives whose former owner has another one before."""
 TITLES = ("Title {}", " Title  {} ", "Tite\u0301re {}", "\u200bTitle {}")
 PHONES = ("+1 (555) 010-{:04}", "+1 555 010 {:04}", "")
 
 
 @dataclass
 class Tally:
-    """Counts of a soak."""
+    """Counts the events of a soak."""
 
     histories: int = 0
     syncs: int = 0
@@ -81,7 +81,7 @@ class Tally:
 
 
 class History:
-    """One company, from the first sync to the last."""
+    """Simulates one company, from its first sync to its last."""
 
     def __init__(self, seed: int, sandbox: Sandbox, tally: Tally) -> None:
         self.dice = random.Random(seed)
@@ -103,7 +103,10 @@ class History:
             sandbox.oomnitza.switches.above_max_page = "capped"
 
     def draw_settings(self) -> dict[str, Any]:
-        """Return a configuration: by e-mail address or user name, or by Slack User Id, where addresses change, too."""
+        """Return a configuration with a random sync key.
+
+        The key is the e-mail address, the user name, or the Slack User Id; with the last, addresses change.
+        """
         oomnitza = self.sandbox.oomnitza
         keys = self.dice.choice([["email"], ["email", "username"], ["username"]])
         settings = config(
@@ -122,7 +125,7 @@ class History:
         return settings
 
     def run(self) -> None:
-        """Live through the whole history. Raises AssertionError if a promise is broken."""
+        """Run the whole history. Raises AssertionError if a promise is broken."""
         for number in range(SYNCS_A_HISTORY):
             self.something_happens()
             self.faults()
@@ -135,7 +138,7 @@ class History:
         assert len(self.sandbox.oomnitza.changes()) == before, "a sync of nothing new wrote something"
 
     def settle(self) -> None:
-        """Run a sync without faults, which must succeed; a few more while addresses are still others'."""
+        """Run a sync without faults, which must succeed, until addresses have settled."""
         for _ in range(LONGEST_CHAIN):
             (result,) = self.sync(QUICK)
             assert result.error == "", result.error
@@ -144,13 +147,13 @@ class History:
         raise AssertionError(f"rejected again and again: {result.rejected()}")
 
     def something_happens(self) -> None:
-        """Somebody changes title and phone, leaves, or joins; addresses wander from one to the next."""
+        """Let people join, leave and change title and phone, and addresses move."""
         slack, dice = self.sandbox.slack, self.dice
         people = [m["id"] for m in slack.members() if not m["deleted"] and not m["is_bot"] and m["id"] != "USLACKBOT"]
         for someone in dice.sample(people, min(5, len(people))):
             title, phone = (dice.choice(words).format(dice.randrange(100)) for words in (TITLES, PHONES))
             slack.set_profile(someone, title=title, phone=phone)
-        # Whoever leaves after a move that was never synced keeps an address that is another's by now.
+        # A person who leaves after a move that was never synced keeps an address that now belongs to another.
         gone = dice.choice([each for each in people if each not in self.moved])
         slack.deactivate(gone)
         self.joined += 1
@@ -159,7 +162,7 @@ class History:
             self.addresses_wander([each for each in people if each != gone])
 
     def addresses_wander(self, people: list[str]) -> None:
-        """Give one person a new address, the next one the old address of the first, and so on."""
+        """Give one person a new address, and each next one the address before."""
         profiles = {member["id"]: member["profile"] for member in self.sandbox.slack.members()}
         address = f"moved{self.joined}@acme.example"
         for someone in self.dice.sample([each for each in people if profiles[each].get("email")], 3):
@@ -169,7 +172,7 @@ class History:
             address = before
 
     def faults(self) -> None:
-        """Put faults in force for the next sync."""
+        """Inject faults into the next sync."""
         faults = self.sandbox.faults
         faults.clear()
         faults.random(self.dice.randrange(1 << 30), self.dice.choice([0.03, 0.1, 0.3]))
@@ -177,9 +180,9 @@ class History:
             faults.add(Fault(kind, service="oomnitza", nth=self.dice.randrange(3, 40), times=1))
 
     def sync(self, retry_policy: RetryPolicy, twice: bool = False) -> list[SyncResult]:
-        """Run one sync from the last acknowledged state, or two at once, and hold what came of it against the promises."""
+        """Run one sync, or two at once, from the last acknowledged state; check promises."""
         lines = self.read()
-        self.sandbox.oomnitza.store.unseen.clear()  # a look-up lags by seconds, and the next sync comes later
+        self.sandbox.oomnitza.store.unseen.clear()  # a lookup lags by seconds, and the next sync comes later
         with ThreadPoolExecutor() as pool:
             runs = [
                 pool.submit(write, self.settings, list(lines), stream(), retry_policy=retry_policy)
@@ -198,7 +201,7 @@ class History:
         return results
 
     def read(self) -> list[list[bytes]]:
-        """Return all that the source emits, also if it fails in the middle; its waits cost no time."""
+        """Return all that the source emits, even if it fails; its waits take no time."""
         with TemporaryDirectory() as folder:
             arguments = ["read"]
             files: dict[str, Any] = {
@@ -218,13 +221,13 @@ class History:
                 try:
                     for line in AirbyteEntrypoint(SourceSlackUsers()).run(AirbyteEntrypoint.parse_args(arguments)):
                         lines += [[each.encode()] for each in line.splitlines()]
-                except Exception:  # the source gave up: what it emitted until then is what the destination gets
+                except Exception:  # the source gave up: the destination gets what it emitted until then
                     self.tally.faults["the source gave up"] += 1
             logging.disable(logging.NOTSET)
         return lines
 
     def check_promises(self, result: SyncResult, messages: list[dict[str, Any]]) -> None:
-        """Nobody and nothing is twice, and what was acknowledged is there."""
+        """Check that nothing is twice, and that acknowledged records are there."""
         oomnitza = self.sandbox.oomnitza
         people = oomnitza.people()
         for key in ("email", "username"):
@@ -238,7 +241,10 @@ class History:
             self.check_there([each["record"]["data"] for each in messages[:last] if each["type"] == "RECORD"])
 
     def check_applications(self) -> None:
-        """One application, if no two syncs were the first; else the smallest id has all users. One role of a label."""
+        """Check that one application has all users, and that each role exists once.
+
+        If the first syncs ran at once, there may be two applications; the one with the smaller id has the users.
+        """
         oomnitza = self.sandbox.oomnitza
         applications = [each["saas_id"] for each in oomnitza.applications()]
         users = oomnitza.saas_users("Slack")
@@ -250,7 +256,7 @@ class History:
             assert max(labels.values(), default=1) == 1, "a role is twice"
 
     def check_there(self, records: list[dict[str, Any]]) -> None:
-        """These people are in Oomnitza as Slack has them."""
+        """Check that these people are in Oomnitza as Slack has them."""
         people = {(each.get(self.key) or "").lower(): each for each in self.sandbox.oomnitza.people()}
         for each in records:
             if each.get("email") and not each["deleted"]:
@@ -259,7 +265,7 @@ class History:
                 assert not each.get("title") or _plain(there["position"]) == _plain(each["title"]), each["name"]
 
     def check_rest(self) -> None:
-        """At the end everybody of the workspace is there, and in the application as active as they are in Slack."""
+        """Check that all of the workspace are there, and as active as in Slack."""
         known = {(each.get(self.key) or "").lower(): each for each in self.sandbox.oomnitza.people()}
         members = [each for each in self.sandbox.slack.members() if not each["is_bot"] and each["profile"].get("email")]
         for member in members:
@@ -284,7 +290,10 @@ def _plain(text: str | None) -> str:
 
 
 def soak(syncs: int, seed: int) -> Tally:
-    """Live through histories until so many syncs met faults. Raises AssertionError, with the seed, if a promise breaks."""
+    """Run histories until so many syncs met faults.
+
+    Raises AssertionError, with the seed, if a promise breaks.
+    """
     tally = Tally()
     while tally.faulty < syncs:
         tally.histories += 1
@@ -300,7 +309,7 @@ def soak(syncs: int, seed: int) -> Tally:
 
 
 def main() -> None:
-    """Soak, and print what was gone through."""
+    """Run the soak, and print its counts."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.tools.soak", description=__doc__)
     parser.add_argument("--syncs", type=int, default=200, help="how many syncs with faults")
     parser.add_argument("--seed", type=int, default=1, help="of the first history")
