@@ -1,6 +1,7 @@
 """Syncs a simulated Slack into a simulated Oomnitza, for `make demo`.
 
-Three syncs of people: everybody is new; then some change, one leaves and one joins; then nothing happened. Then last logins and billing.
+The first of three syncs finds new people only. Before the second some change, one leaves and one joins; before the third nothing
+changes. Last logins and billing follow.
 """
 
 from __future__ import annotations
