@@ -61,12 +61,11 @@ class SaasQuestions:
 
     def row(self) -> Finding:
         """Ask which ids and roles a SaaS user's row has."""
-        question, effect = "A SaaS user's row", "Both ids, and one role or a list, are read"
+        question, effect = "A SaaS user's row", "Both ids, and one role or a list, also of names, are read"
         if not self._rows:
             return Finding(question, f"{UNKNOWN}: there is no SaaS user", effect)
         own_id = any("saas_user_id" in row for row in self._rows)
-        roles: list[Any] = [row["roles"] for row in self._rows if row.get("roles")]
-        kind = "list" if any(isinstance(each, list) for each in roles) else "object" if roles else None
+        kind = shape_of_roles(next((row["roles"] for row in self._rows if row.get("roles")), None))
         text = f"{'has' if own_id else 'has no'} `saas_user_id`; roles: {kind or UNKNOWN}"
         return Finding(question, text, effect, {"saas_user_id": own_id, **({"saas_roles": kind} if kind else {})})
 
@@ -78,3 +77,12 @@ class SaasQuestions:
         pages = len(self._page(1)) == 1
         text = "`limit` and `skip` are respected" if pages else "every page is the whole list"
         return Finding(question, text, effect, {"saas_users_paging": pages})
+
+
+def shape_of_roles(roles: Any) -> str | None:
+    """Return the sandbox's word for the form of a SaaS user's roles; None if there are none."""
+    if not isinstance(roles, list):
+        return "object" if roles else None
+    if not all(isinstance(role, dict) for role in roles):
+        return "names"
+    return "list" if all(role.get("role_id") for role in roles) else "without_ids"

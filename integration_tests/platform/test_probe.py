@@ -14,9 +14,11 @@ from bundle.__main__ import main
 from bundle.errors import ServiceError
 from bundle.probe.findings import Finding, ask, table
 from bundle.probe.oomnitza import OomnitzaProbe
+from bundle.probe.oomnitza_saas import shape_of_roles
 from bundle.probe.slack import SlackProbe
 from integration_tests.sandbox import Fault, Sandbox
 from integration_tests.sandbox.__main__ import behave_like
+from integration_tests.sandbox.oomnitza.switches import Switches
 
 PEOPLE = 40
 
@@ -210,3 +212,19 @@ def test_table_wraps_long_answers() -> None:
     lines = table("Slack", ask([lambda: Finding("Q", "word " * 30, "E")])).splitlines()
     assert max(map(len, lines)) <= 130
     assert len(lines) > 5
+
+
+@pytest.mark.parametrize(
+    ("roles", "shape"),
+    [
+        (None, None),
+        ({"role_id": "r1"}, "object"),
+        ([{"role_id": "r1"}], "list"),
+        ([{"role_external_label": "Member"}], "without_ids"),
+        (["Member"], "names"),
+    ],
+)
+def test_shape_of_roles_is_a_word_of_the_sandbox(roles: Any, shape: str | None) -> None:
+    assert shape_of_roles(roles) == shape
+    if shape is not None:
+        Switches().saas_roles = shape  # raises ValueError for another word

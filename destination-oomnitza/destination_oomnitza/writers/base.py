@@ -55,7 +55,7 @@ class RecordWrite:
     def defer(self, turn: int, why: Deferral) -> None:
         """Move the record to a batch at the end of the sync, which looks it up again."""
         self.reopen()
-        self.person, self.deferred, self.turn = None, why, turn
+        self.person, self.user_id, self.deferred, self.turn = None, None, why, turn
 
     def reopen(self) -> None:
         """Clear the outcome, because the cause of the rejection or deferral may be gone."""
