@@ -56,11 +56,11 @@ CHECK_SECONDS = 15.0
 """Longest duration of a check; Airbyte waits 30 seconds, including the start of the process."""
 
 
-_ANYBODY = f"{USERS}?limit=1"
+_ONE_PERSON = f"{USERS}?limit=1"
 
 
 @contextmanager
-def _of_an_oomnitza(config: Config) -> Iterator[None]:
+def _blame_address(config: Config) -> Iterator[None]:
     """Blame the address if a request is rejected that every Oomnitza accepts."""
     try:
         yield
@@ -184,12 +184,12 @@ class DestinationOomnitza(Destination):
         client.sign_in()
         schema = read_person_schema(client)
         method = capabilities(config.write_method)
-        with _of_an_oomnitza(config):
+        with _blame_address(config):
             if method.reads_people:  # first of all, because another host would not report fields either
-                client.get_list(_ANYBODY)
+                client.get_list(_ONE_PERSON)
             plans = self._plans(client, config, schema)
             if not method.reads_people and any(plan.must_know_people for plan in plans):
-                client.get_list(_ANYBODY)
+                client.get_list(_ONE_PERSON)
             if method.writes_saas_users:
                 for application in {plan.saas.application for plan in plans if plan.saas is not None}:
                     SaasApplication(client, application).find()
@@ -207,7 +207,7 @@ class DestinationOomnitza(Destination):
             return plan_check(config, schema, read_mappings(client, config.integrations))
         except AirbyteTracedException:
             if not schema.known:  # the address is wrong rather than the rest of the configuration
-                client.get_list(_ANYBODY)
+                client.get_list(_ONE_PERSON)
             raise
 
     def discover(self, config: Mapping[str, Any]) -> None:

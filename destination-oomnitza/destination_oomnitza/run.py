@@ -23,7 +23,7 @@ from destination_oomnitza.protocol.messages import send_error
 
 GRACE = 5.0
 """Seconds that the command has to end by itself after SIGTERM; a running request can take longer."""
-LAST_WORDS = 1.0
+TRACE_SECONDS = 1.0
 """Seconds that it then has to send its TRACE message."""
 
 
@@ -31,8 +31,8 @@ def run() -> None:
     """Run one command; exit with 0 on success, and with 1 after a TRACE ERROR message."""
     logging.raiseExceptions = False  # a log line after the output was closed must not cause a traceback
     if sys.__stdout__ is None:
-        _end_unheard("The output is closed, so no message can be sent.")
-    gc.freeze()  # or each collection would go through all that the imports made: half of the time of a sync
+        _exit_without_message("The output is closed, so no message can be sent.")
+    gc.freeze()  # keeps collections from scanning the objects of all imports, which took half of a sync's time
     cancellation = Cancellation()
     _cancel_on_signals(cancellation)
     try:
@@ -46,7 +46,7 @@ def run() -> None:
     except BrokenPipeError:
         os._exit(1)  # the reader has closed the output
     except OSError as error:
-        _end_unheard(f"The output cannot be written ({error.strerror}).")
+        _exit_without_message(f"The output cannot be written ({error.strerror}).")
 
 
 def _explained(error: Exception) -> AirbyteTracedException:
@@ -63,7 +63,7 @@ def _explained(error: Exception) -> AirbyteTracedException:
     )
 
 
-def _end_unheard(sentence: str) -> NoReturn:
+def _exit_without_message(sentence: str) -> NoReturn:
     """Write a sentence to standard error, and end at once.
 
     The interpreter would try to write to the output again, and report that failure in its own words.
@@ -98,7 +98,7 @@ def _cancel_on_signals(cancellation: Cancellation) -> None:
         cancellation.cancel(stopped)
         time.sleep(GRACE)
         # If the output is not read any more, a thread that sends a state blocks and keeps the lock that the message needs.
-        last = threading.Timer(LAST_WORDS, os._exit, [1])
+        last = threading.Timer(TRACE_SECONDS, os._exit, [1])
         last.daemon = True
         last.start()
         _fail(stopped)

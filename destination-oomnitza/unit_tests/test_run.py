@@ -14,7 +14,7 @@ import os, signal, threading
 from airbyte_cdk.logger import PRINT_BUFFER
 from destination_oomnitza import run
 from destination_oomnitza.cancellation import Cancellation
-run.GRACE = run.LAST_WORDS = 0.05
+run.GRACE = run.TRACE_SECONDS = 0.05
 run._cancel_on_signals(Cancellation())
 with PRINT_BUFFER.lock:
     os.kill(os.getpid(), signal.SIGTERM)

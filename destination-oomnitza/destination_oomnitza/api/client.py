@@ -271,8 +271,8 @@ class Client:
         if 300 <= raw.status < 400:
             raise config_error(
                 f"{self._origin} redirects to {self._target(raw.headers)}. "
-                "Redirects are not followed, because the token would go along: "
-                "give the new address if it is your Oomnitza.",
+                "Redirects are not followed, because the token would be sent along. "
+                "If this is your Oomnitza, enter the new address in Oomnitza address (instance_url).",
                 f"HTTP {raw.status} for {request.place}",
             )
         try:

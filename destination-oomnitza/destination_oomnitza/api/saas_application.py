@@ -48,7 +48,7 @@ class SaasApplication:
         self._lock = threading.Lock()
         self._path = ""
         self._users: dict[str, SaasUser] | None = None
-        self.tells_activity = False
+        self.reports_activity = False
         self.active_at_start = 0
         """Number of users who were not inactive in the first listing."""
         self.listed_whole = False
@@ -175,7 +175,7 @@ class SaasApplication:
                 shared: dict[tuple[str, ...], tuple[str, ...]] = {}
                 for row in self.rows():
                     user = self._read_user(row)
-                    self.tells_activity = self.tells_activity or user.active is not None
+                    self.reports_activity = self.reports_activity or user.active is not None
                     user.roles = shared.setdefault(user.roles, user.roles)
                     users[str(row["user_id"])] = user
                 self.active_at_start = sum(user.active is not False for user in users.values())
@@ -209,12 +209,12 @@ class SaasApplication:
 
     def _read_user(self, row: Mapping[str, Any]) -> SaasUser:
         roles = listed_roles(row)
-        self.roles.know(roles)
+        self.roles.add(roles)
         user = SaasUser(activity_id(row), external_id(row), tuple(sorted(roles)), activity(row))
-        self._know_external_id(str(row["user_id"]), user.external_id)
+        self._add_external_id(str(row["user_id"]), user.external_id)
         return user
 
-    def _know_external_id(self, user_id: str, ident: str | None) -> None:
+    def _add_external_id(self, user_id: str, ident: str | None) -> None:
         if ident is not None and self._by_external_id.setdefault(ident, user_id) != user_id:
             self._by_external_id[ident] = None  # two people have it
 
@@ -251,7 +251,7 @@ class SaasApplication:
             if user.external_id is not None and self._by_external_id.get(user.external_id) == user_id:
                 del self._by_external_id[user.external_id]
             user.external_id = ident
-            self._know_external_id(user_id, ident)
+            self._add_external_id(user_id, ident)
         return {}
 
     # -- activity ------------------------------------------------------------------------------------------------------

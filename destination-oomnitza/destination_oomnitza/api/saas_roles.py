@@ -33,7 +33,7 @@ class SaasRoles:
         self._listed = False
         self.path = ""
 
-    def know(self, labels: Mapping[str, str]) -> None:
+    def add(self, labels: Mapping[str, str]) -> None:
         """Add roles by id with their labels; "" if a label is unknown."""
         for role_id, label in labels.items():
             if label:
@@ -58,7 +58,7 @@ class SaasRoles:
             if folded(label) not in self._ids and not self._listed:
                 self._list()
             if folded(label) not in self._ids:
-                self.know({self._create(label): label})
+                self.add({self._create(label): label})
             return self._ids[folded(label)]
 
     def _id_of_listed(self, role: str) -> str:
@@ -108,7 +108,7 @@ class SaasRoles:
             for role in listing.rows():
                 role_id, external_id = role_reference(role), role.get("role_external_id")
                 if role_id is not None:
-                    self.know({role_id: str(role.get("role_external_label") or external_id or "")})
+                    self.add({role_id: str(role.get("role_external_label") or external_id or "")})
                     if not is_empty(external_id):
                         self._external_ids.setdefault(folded(external_id), role_id)
         except RequestRejected as rejected:

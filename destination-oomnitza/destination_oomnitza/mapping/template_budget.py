@@ -141,6 +141,6 @@ def _weight(value: Any) -> int:
             )
         allow(weight)
         if inner and depth >= _MAX_DEPTH:
-            raise SecurityError(f"it builds something nested more than {_MAX_DEPTH} deep")
+            raise SecurityError(f"it builds a value nested more than {_MAX_DEPTH} levels deep")
         pending.extend((one, depth + 1) for one in inner)
     return weight

@@ -80,7 +80,7 @@ class DeactivationLimit:
             "If they really left, raise it for one sync; if not, correct Account is inactive when (inactive_when), or check what the "
             "source reads."
         )
-        if not self._application.tells_activity:
+        if not self._application.reports_activity:
             advice = (
                 "This Oomnitza does not report who is inactive, so people who left earlier count again: unassign them in Oomnitza, "
                 "or leave the setting raised."

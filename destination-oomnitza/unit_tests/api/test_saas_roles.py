@@ -32,7 +32,7 @@ def test_id_of_label_in_any_case_is_created_once(requests_mock: Mocker) -> None:
     requests_mock.get(ROLES, json=[{"role_id": 1, "role_external_label": "admin"}, {"role_id": ""}])
     made = requests_mock.post(ROLES, status_code=201, json={"role_id": "r9"})
     roles = make()
-    roles.know({"r1": "MEMBER", "r2": ""})
+    roles.add({"r1": "MEMBER", "r2": ""})
     assert roles.id_of("Member") == "r1"
     assert not requests_mock.called
     assert roles.id_of("Admin") == "1"

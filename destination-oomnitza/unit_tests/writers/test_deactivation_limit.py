@@ -18,7 +18,7 @@ class Application:
     """Records deactivated users, and rejects those whose id ends in x."""
 
     name = "Slack"
-    tells_activity = True
+    reports_activity = True
 
     def __init__(self, active_at_start: int) -> None:
         self.active_at_start = active_at_start
