@@ -1,4 +1,4 @@
-"""Fixtures of the destination's integration tests."""
+"""Provides the fixtures of the destination's integration tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from integration_tests.sandbox import Sandbox
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[Sandbox]:
-    """One sandbox for all tests of a module: each begins with `team.fresh`."""
+    """Start one sandbox for all tests of a module; each begins with `team.fresh`."""
     with Sandbox(people=1) as sandbox:
         yield sandbox

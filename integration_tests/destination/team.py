@@ -1,4 +1,4 @@
-"""A team that is synced in the tests of faults and of open points, and the promises that hold in every case."""
+"""Defines a team for tests of faults and open points, and the promises of a sync."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PEOPLE += [
     person(f"known{n}", title="Boss", role=role) for n, role in enumerate(["member", "admin", "owner", "member"])
 ]
 PEOPLE += [person("gone", deleted=True)]
-"""Eight are new, four are known; one comes twice, and has left the second time."""
+"""People of the team: eight new, four known; one comes twice, and has left."""
 
 STRICT: dict[str, Any] = {
     **{"unsorted": "shuffled", "total_count": "absent", "max_page": 3, "above_max_page": "capped"},
@@ -22,11 +22,11 @@ STRICT: dict[str, Any] = {
     **{"username_edits": "rejected", "lookup_lag": 1, "meta_status": 404, "token_requests": 25},
     **{"saas_activity": "status", "saas_roles": "list", "normalized": frozenset({"phone", "blanks"})},
 }
-"""The strictest answers to what is open about Oomnitza that go together."""
+"""Strictest compatible answers to the open points about Oomnitza."""
 
 
 def empty(sandbox: Sandbox) -> None:
-    """Forget everybody, and all that happened."""
+    """Remove all people, and clear all logs."""
     sandbox.faults.clear()
     sandbox.requests.clear()
     oomnitza = sandbox.oomnitza
@@ -37,7 +37,7 @@ def empty(sandbox: Sandbox) -> None:
 
 
 def fresh(sandbox: Sandbox) -> dict[str, Any]:
-    """Forget everybody, add those who are known, and return a configuration that needs every endpoint."""
+    """Remove all people, add the known ones; return a config for every endpoint."""
     empty(sandbox)
     oomnitza = sandbox.oomnitza
     for number in range(4):
@@ -48,7 +48,7 @@ def fresh(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def messages() -> list[Any]:
-    """Fourteen records, a state after every second."""
+    """Return fourteen records, with a state after every second."""
     every: list[Any] = []
     for number, each in enumerate(PEOPLE, 1):
         every.append(record(each))
@@ -58,7 +58,7 @@ def messages() -> list[Any]:
 
 
 def check_promises(sandbox: Sandbox, written: SyncResult) -> None:
-    """What was acknowledged is there, nobody and nothing is twice, states are in order."""
+    """Check that acknowledged records are there once, and that states are in order."""
     oomnitza = sandbox.oomnitza
     people = {each["email"]: each for each in oomnitza.people()}
     assert len(people) == len(oomnitza.people()), "somebody is twice"

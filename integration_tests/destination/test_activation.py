@@ -1,4 +1,4 @@
-"""Data activation: records that Airbyte mapped already, by `destination_object_name`, the stream's mode and its primary key."""
+"""Tests data activation: records that Airbyte has mapped already."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAAS = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
 def activate(
     sandbox: Sandbox, name: str, mode: str, people: list[dict[str, Any]], key: str = "email", **more: Any
 ) -> SyncResult:
-    """Write records that are mapped already. The configuration's own mapping, filter and mode must not matter."""
+    """Write mapped records; the configuration's mapping, filter and mode do not apply."""
     mapped = stream(
         "mapped",
         {field: None for each in people for field in each},
@@ -101,7 +101,7 @@ def test_saas_users_come_and_go(sandbox: Sandbox) -> None:
     again = activate(sandbox, "saas_user", "append_dedup", people, **SAAS)
     assert again.counts("mapped") == {"unchanged": 2, "skipped": 1}
 
-    # Found by Oomnitza's own id this time, and by nothing else.
+    # Found by Oomnitza's own id only.
     gone = [{"user_id": users["ada"]["user_id"]}]
     went = activate(sandbox, "saas_user", "soft_delete", gone, key="user_id", **SAAS)
     assert went.counts("mapped") == {"updated": 1}

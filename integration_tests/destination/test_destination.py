@@ -1,4 +1,4 @@
-"""The commands and their exit statuses: check, discover, write, and every configuration that is wrong."""
+"""Tests the commands, their exit statuses, and every invalid configuration."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TOKEN = {"auth_type": "api_token", "api_token": "made-up-token"}
 
 
 def check(configuration: Any) -> tuple[str, str]:
-    """A check within this process: the status and the message."""
+    """Check within this process, and return the status and the message."""
     status = DestinationOomnitza().check(logging.getLogger("airbyte"), configuration)
     return status.status.value, status.message or ""
 
@@ -48,7 +48,7 @@ def check(configuration: Any) -> tuple[str, str]:
 
 
 def wrong(sandbox: Sandbox) -> dict[str, tuple[dict[str, Any], str]]:
-    """Configurations that are wrong, each with a word of the sentence that gives the reason (issue 3, "Bad input", and more)."""
+    """Return invalid configurations, each with a part of the expected sentence."""
     port = sandbox.oomnitza_url.rsplit(":", 1)[1]
     denied = sandbox.oomnitza.issue_token(denied=["users"])
     password = {"auth_type": "password", "username": "airbyte"}
@@ -87,7 +87,7 @@ NAMES = list(wrong(MagicMock()))
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[Sandbox]:
-    """One sandbox for the tests that leave nothing behind."""
+    """Start one sandbox for the tests that do not change it."""
     with Sandbox(people=1) as running_one:
         yield running_one
 
@@ -262,7 +262,7 @@ BAD_SERVERS: dict[str, Callable[[socket.socket], None]] = {
 
 @contextmanager
 def serving(behave: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that behaves so on every connection."""
+    """Start a server that treats every connection so."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def handle(connection: socket.socket) -> None:
@@ -283,7 +283,7 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[str]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that has 0.8 seconds in all, instead of 15."""
+    """Limit a check to 0.8 seconds, instead of 15."""
     monkeypatch.setattr(destination, "CHECK_SECONDS", 0.8)
     monkeypatch.setattr(RetryPolicy, "of_a_check", lambda: RetryPolicy(0.2, 0.2, 0.4, 0.2, QUICK.waits))
 

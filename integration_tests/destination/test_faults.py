@@ -1,4 +1,7 @@
-"""Faults of Oomnitza, at every endpoint and on every method: what was acknowledged is there, nobody is twice, states are in order."""
+"""Tests faults of Oomnitza at every endpoint and method.
+
+Acknowledged records are there, no person is there twice, and states are in order.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ ENDPOINTS = [
     ("POST", "/api/v3/saas/[^/]+/roles/users"),
     ("PATCH", "/api/v3/saas_users/deactivate"),
 ]
-"""Every endpoint of a sync of people and SaaS users over REST."""
+"""Endpoints of a sync of people and SaaS users over REST."""
 
 PASSING = {
     "429": Fault("status", status=429, retry_after=1),
@@ -51,7 +54,7 @@ PASSING = {
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Sandbox]:
-    """Another host, to which nothing must ever go."""
+    """Start another host, which must never receive a request."""
     with Sandbox(people=1) as sandbox:
         yield sandbox
 
@@ -83,7 +86,7 @@ def test_sync_uses_every_endpoint(quick: Sandbox) -> None:
 def test_transient_fault_is_retried(
     quick: Sandbox, *, method: str, path: str, fault: Fault, instance: dict[str, Any]
 ) -> None:
-    """At every endpoint, of a plain instance and of one with all strict answers to what is open."""
+    """A fault at any endpoint is retried, with the plainest and strictest instance."""
     settings = fresh(quick)
     struck = deepcopy(fault)
     struck.__dict__.update(whole(method, path))
@@ -146,7 +149,7 @@ def test_forbidden_write_concerns_its_records(quick: Sandbox, method: str, path:
     quick.faults.add(Fault("status", status=403, times=None, **whole(method, path)))
     written = write(settings, messages())
     if path in ("/api/v2/mappings", "/api/v3/users/meta"):
-        assert written.error == ""  # a role that sees no metadata can do all the rest
+        assert written.error == ""  # a role without access to the metadata can still sync
     elif method == "GET" or path in ("/api/request_token", "/api/v3/saas", "/api/v3/saas/[^/]+/roles"):
         assert written.failure_type == "config_error"
         check_promises(quick, written)
@@ -193,7 +196,7 @@ def test_concurrent_requests_stay_within_num_workers(quick: Sandbox) -> None:
 
 
 def test_short_soak_keeps_the_promises() -> None:
-    """`make soak` is the long one."""
+    """A short soak keeps the promises; `make soak` runs a long one."""
     tally = soak(syncs=10, seed=2026)
     assert tally.faulty >= 10
     assert sum(tally.faults.values()) > 10

@@ -1,4 +1,7 @@
-"""Connector ingest against the sandbox, which takes exactly what Oomnitza's own connector was observed to send."""
+"""Tests connector ingest against the sandbox.
+
+It accepts exactly the requests that Oomnitza's own connector was observed to send.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +35,13 @@ def batches(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def at_once(sandbox: Sandbox) -> None:
-    """A run has ended when its log is first asked for."""
+    """End each run before its log is first requested."""
     sandbox.oomnitza.switches.run_polls = 0
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits two minutes for a log that does not come."""
+    """Shorten the wait for a run's log."""
     monkeypatch.setattr(ingest_runs, "LOG_SECONDS", 0.1)
 
 
@@ -176,8 +179,8 @@ def test_a_redirect_is_not_followed_anywhere(sandbox: Sandbox, path: str) -> Non
         sandbox.faults.add(fault)
         synced = sync(sandbox, [person("ada")])
         assert fault.fired and len(elsewhere.requests) == 0
-    told_only = path == "connector_run_logs"  # all is written by then, and only not known
-    assert synced.failure_type == ("" if told_only else "config_error")
+    unreported = path == "connector_run_logs"  # all records are written, but their outcomes are unknown
+    assert synced.failure_type == ("" if unreported else "config_error")
 
 
 def test_a_sync_that_breaks_off_is_not_finalized(sandbox: Sandbox) -> None:

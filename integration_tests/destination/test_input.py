@@ -1,4 +1,7 @@
-"""What comes in: nonsense of every kind, records of any size and number. Nothing ends in a traceback, and memory stays the same."""
+"""Tests the input: invalid lines, and records of any size and number.
+
+Nothing ends in a traceback, and memory stays constant.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,7 @@ def test_states_come_back_as_they_came_also_global_and_legacy_ones(sandbox: Sand
 
 
 def peak(sandbox: Sandbox, messages: Iterable[Any], **settings: Any) -> float:
-    """The largest memory of a sync, in MB, read when its last state has come, while it still waits for input."""
+    """Return the peak memory of a sync in MB, after its last state and before its end."""
     with running(config(sandbox, **settings), stream()) as process:
         last = threading.Event()
 
@@ -158,7 +161,7 @@ def peak(sandbox: Sandbox, messages: Iterable[Any], **settings: Any) -> float:
 
 
 def many(number: int) -> Iterable[bytes]:
-    """Records of as many people, a thousand at a time, each thousand with a state."""
+    """Yield records of so many people, with a state after each thousand."""
     for thousand in range(0, number, 1000):
         text = [
             json.dumps(record(person(f"p{n:07d}", profile={"about": "x" * 200})))
@@ -185,7 +188,7 @@ def test_one_key_very_often_is_one_person_and_takes_no_memory() -> None:
 
 
 def test_stream_without_a_sync_key_fails_and_names_its_fields(sandbox: Sandbox) -> None:
-    """A field that was renamed or hashed must not pass for a sync without people."""
+    """A stream whose key was renamed or hashed is not a sync without people."""
     renamed = [person(f"p{number}") for number in range(12)]
     for each in renamed:
         each["mail"] = each.pop("email")

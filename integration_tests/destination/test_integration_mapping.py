@@ -1,4 +1,4 @@
-"""The mapping that an administrator drew in Oomnitza, used by both write methods."""
+"""Tests the mapping drawn in Oomnitza, with both write methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Killed at any point: what was acknowledged is there, and the next sync from there completes the work, without duplicates."""
+"""Tests a process killed at any point.
+
+Acknowledged records are there, and the next sync completes the work without duplicates.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ PEOPLE = [person(f"p{number:03d}", title="Cook") for number in range(120)]
 
 
 def messages(first: int = 0) -> list[Any]:
-    """Records from one on, with a state after every tenth that says how many there were."""
+    """Return numbered records, and after every tenth a state with their number."""
     every: list[Any] = []
     for number in range(first, len(PEOPLE)):
         every.append(record(PEOPLE[number]))
@@ -31,7 +34,7 @@ def messages(first: int = 0) -> list[Any]:
 
 
 def acknowledged(output: bytes) -> int:
-    """The last state in what was printed; what is cut off at the end does not count."""
+    """Return the last complete state in the output."""
     whole = output[: output.rfind(b"\n") + 1]
     states = [json.loads(line)["state"] for line in whole.splitlines() if b'"STATE"' in line]
     return max((each["stream"]["stream_state"] for each in states), default=0)
@@ -42,7 +45,7 @@ def emails(sandbox: Sandbox) -> list[str]:
 
 
 def wait_for_requests(sandbox: Sandbox, number: int) -> None:
-    """Until so many creations have come in."""
+    """Wait until so many creations were requested."""
     deadline = time.monotonic() + 30
     while sandbox.requests.count(method="POST", path="^/api/v3/users$") < number:
         assert time.monotonic() < deadline, "it does not write"
@@ -70,7 +73,7 @@ def test_a_sync_that_was_killed_is_completed_by_the_next_one(sandbox: Sandbox, s
 
 
 def end(process: subprocess.Popen[bytes], number: int) -> tuple[float, list[dict[str, Any]]]:
-    """Send a signal. Returns how many seconds the end took, and the messages."""
+    """Send a signal; return the seconds until the end, and the messages."""
     started = time.monotonic()
     process.send_signal(number)
     assert process.stdout is not None

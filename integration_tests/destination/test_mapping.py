@@ -1,4 +1,4 @@
-"""What an administrator can say in the form, through the connector as a process and over real HTTP."""
+"""Tests the settings of the form with the connector as a process, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def patches(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 def sync(*arguments: Any) -> tuple[dict[str, int], str]:
-    """Write within this process, which is quicker. What became of the records, and the log."""
+    """Write within this process, and return the outcomes and the log."""
     written = destination_inside.write(*arguments)
     assert written.error == ""
     counts = written.report()["users"]
@@ -38,7 +38,7 @@ def only_reads(sandbox: Sandbox) -> bool:
 
 
 def refused(sandbox: Sandbox, **more: Any) -> str:
-    """The message of a check that fails."""
+    """Return the message of a check that fails."""
     status = DestinationOomnitza().check(logging.getLogger("airbyte"), config(sandbox, **more))
     assert status.status is Status.FAILED
     assert sandbox.oomnitza.token not in str(status.message)
@@ -133,7 +133,7 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
     }  # fmt: skip
     assert {name: ada[name] for name in expected} == expected
     assert cid["phone_number"] == "+4911", "the field was empty"
-    # Bob's address differed in case alone, his phone number was there, and his shirt is gone.
+    # Bob's address differed in case alone, his phone number was filled, and his shirt is cleared.
     expected = {
         "email": "BOB@acme.example",
         "phone_number": "+1555",
@@ -234,7 +234,7 @@ def test_the_first_key_that_finds_somebody_wins(sandbox: Sandbox, update_sync_ke
     ada = sandbox.oomnitza.person(user_id=by_id)
     bob = sandbox.oomnitza.person(user_id=by_email)
     assert ada is not None and bob is not None
-    # Found by the first key, the second is written only if that is wanted; found by the second, the first is written.
+    # A person found by the first key gets the second with update_sync_keys only; one found by the second gets the first.
     assert (ada["username"], ada["email"]) == (
         "old-ada",
         "ada@acme.example" if update_sync_keys else "ada.old@acme.example",

@@ -1,4 +1,7 @@
-"""The destination under every plausible answer to what is open about Oomnitza (docs/oomnitza-api.md, "Open points")."""
+"""Tests the destination with every plausible answer to an open point.
+
+See docs/oomnitza-api.md, "Open points".
+"""
 
 from __future__ import annotations
 
@@ -51,11 +54,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
 """Settings of the sandbox's switches."""
 ANSWERS["strict"] = STRICT
 SHAPES = ("status", "errors", "error", "success", "text", "html")
-"""The shapes of a rejection."""
+"""Shapes of a rejection."""
 
 
 def company(sandbox: Sandbox) -> dict[str, Any]:
-    """Return what `fresh` returns; the user name of one who is known is not the record's."""
+    """Return the result of `fresh`; a known person has another user name than here."""
     settings = fresh(sandbox)
     known = sandbox.oomnitza.person(username="known3")
     assert known is not None
@@ -65,7 +68,7 @@ def company(sandbox: Sandbox) -> dict[str, Any]:
 
 @pytest.mark.parametrize("switches", ANSWERS.values(), ids=ANSWERS)
 def test_open_point_makes_no_difference(quick: Sandbox, switches: dict[str, Any]) -> None:
-    """Everybody is there, once, under the user name they had; and a second sync writes nothing."""
+    """Everyone is there once, by the same user name; a second sync writes nothing."""
     settings = company(quick)
     with quick.oomnitza.switches.temporarily(**switches):
         written = write(settings, messages())
@@ -105,7 +108,7 @@ def test_open_point_with_a_fault_keeps_the_promises(quick: Sandbox, switches: di
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_rejected_person_is_reported_in_each_shape(quick: Sandbox, shape: str) -> None:
-    """New and known people with a title that is too long: failed, with the reason, and the others written."""
+    """A title that is too long is rejected with a reason; other records are written."""
     settings = {**company(quick), "record_type": {"type": "user"}}
     bad = [person("long", title="x" * 200), person("known0", title="x" * 200)]
     with quick.oomnitza.switches.temporarily(rejections=shape, meta_status=404):
@@ -119,7 +122,7 @@ def test_rejected_person_is_reported_in_each_shape(quick: Sandbox, shape: str) -
 
 @pytest.mark.parametrize("nth", [1, 2, 5])
 def test_maintenance_page_is_waited_for(quick: Sandbox, nth: int) -> None:
-    """A page of HTML with status 200, whichever request meets it first."""
+    """A page of HTML with status 200 is retried, whichever request returns it first."""
     settings = company(quick)
     quick.faults.add(Fault("html", service="oomnitza", nth=nth, times=2))
     written = write(settings, messages())

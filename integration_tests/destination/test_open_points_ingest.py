@@ -1,4 +1,7 @@
-"""Connector ingest under every plausible answer to what is open about it (docs/oomnitza-api.md, "Open points")."""
+"""Tests ingest with every plausible answer to an open point.
+
+See docs/oomnitza-api.md, "Open points".
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody wait two minutes for a log that does not come."""
+    """Shorten the wait for a run's log."""
     monkeypatch.setattr(ingest_runs, "LOG_SECONDS", 0.1)
 
 
 def crowd(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """Add half of the people of many records, with a role of their own; return the records."""
+    """Add half of the people of many records, with another role; return the records."""
     people = [person(f"p{number:03}", title="Cook") for number in range(CROWD)]
     for number, each in enumerate(people[::2]):
         sandbox.oomnitza.add_person(username=f"sso.{each['name']}", email=each["email"], role=12 if number % 2 else 26)
@@ -53,7 +56,7 @@ def ingest(sandbox: Sandbox, people: list[dict[str, Any]], **more: Any) -> SyncR
 
 @pytest.mark.parametrize("switches", ANSWERS.values(), ids=ANSWERS)
 def test_ingest_open_point_keeps_roles_and_counts(quick: Sandbox, switches: dict[str, Any]) -> None:
-    """Nobody who is known gets the role of new people, and each outcome is counted."""
+    """No known person gets the role of new people, and each outcome is counted."""
     empty(quick)
     people = crowd(quick)
     with quick.oomnitza.switches.temporarily(run_polls=0, **switches):
@@ -84,7 +87,7 @@ def test_ingest_saas_users_need_the_sync_key_of_the_integration(quick: Sandbox) 
 
 
 def test_ingest_run_without_records_is_reported_as_empty(quick: Sandbox) -> None:
-    """As Oomnitza's own connector ends it, if an integration is given."""
+    """A sync without records ends as with Oomnitza's own connector."""
     empty(quick)
     written = ingest(quick, [], write_method={"connector_id": 12})
     assert written.error == "", written.error

@@ -1,4 +1,4 @@
-"""Sources that are not Slack: nothing in the destination assumes it but the defaults."""
+"""Tests other sources than Slack, which only the defaults are made for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from integration_tests.harness.destination_process import complete, config, reco
 from integration_tests.sandbox import Sandbox
 
 RECORDED = Path(__file__).parent / "recorded"
-"""What Airbyte's source-faker 7.2.1 printed for 12 people, and its catalog. It needs another CDK than ours, so it is not installed
-here; its e-mail addresses are moved to example.com."""
+"""Output of Airbyte's source-faker 7.2.1 for 12 people, and its catalog.
+
+It needs another CDK than ours, so it is not installed here. Its e-mail addresses were moved to example.com.
+"""
 
 
 def test_source_faker(sandbox: Sandbox) -> None:
@@ -65,7 +67,7 @@ def test_source_faker(sandbox: Sandbox) -> None:
 
 
 def employees(number: int, seed: int = 11) -> list[dict[str, Any]]:
-    """Workers of an HR system: nested, numbered, with a status instead of a flag."""
+    """Return workers of an HR system: nested, numbered, with a status, not a flag."""
     faker = Faker("en_GB")
     faker.seed_instance(seed)
     return [
@@ -131,11 +133,11 @@ def test_an_hr_system_with_nested_fields_and_a_key_of_its_own(sandbox: Sandbox, 
         1583020800,
         "0000",
     )
-    # Who left and is known is kept up to date, by the second key, and gets the first.
+    # A known person who has left is updated, found by the second key, and gets the first.
     former = sandbox.oomnitza.person(user_id=known)
     assert former is not None and (former["employee_no"], former["position"]) == ("1004", left["job"]["title"])
 
-    # A new address: found by the number, and the further key stays as it is.
+    # A person with a new address is found by the number, and the further key is not changed.
     leaves["person"]["contacts"]["emails"][0]["address"] = "other@acme.example"
     leaves["job"]["title"] = "Director"
     assert sync().counts("workers") == {"updated": 1, "unchanged": 16, "skipped": 3}

@@ -1,4 +1,7 @@
-"""One sync after another, nothing changed in between: what was not written comes again, and what was written is left alone."""
+"""Tests repeated syncs of the same records.
+
+Records that were not written come again, and others are not written again.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
 
 
 def test_rejected_record_fails_by_name_in_each_sync(quick: Sandbox) -> None:
-    """A title that the field does not hold is rejected in each full refresh, and written once it is corrected."""
+    """A title too long for its field is rejected in each full refresh, until fixed."""
     empty(quick)
     quick.oomnitza.add_person(username="bob", email="bob@acme.example", first_name="Bob", last_name="Example")
     team = [person("ada"), person("bob", title="B" * 255)]
@@ -30,7 +33,7 @@ def test_rejected_record_fails_by_name_in_each_sync(quick: Sandbox) -> None:
 
 
 def test_rejected_increment_with_fail_after_sync_comes_again(quick: Sandbox) -> None:
-    """An incremental source goes on from the last state: it is kept back, so that the rejected record comes again."""
+    """The last state is kept back, so that the source sends the rejected record again."""
     empty(quick)
     messages = [record(person("ada")), state(1), record(person("bob", title="B" * 255)), state(2)]
     increment = stream(sync_mode="incremental", destination_sync_mode="append_dedup")
@@ -73,7 +76,10 @@ def test_another_instance_gets_everybody(quick: Sandbox) -> None:
 def test_clear_data_of_an_activation_writes_nothing(
     quick: Sandbox, name: str, mode: str, record_type: dict[str, str], write_method: dict[str, Any]
 ) -> None:
-    """Airbyte's "Clear data" sends the stream as overwrite, or as append of a new generation; without records, with an empty state."""
+    """A sync without records writes nothing, as Airbyte's "Clear data" needs it.
+
+    It sends the stream as overwrite, or as append of a new generation, with an empty state.
+    """
     empty(quick)
     write(config(quick, record_type=SAAS), [record(person("ada")), state(1)])
     quick.requests.clear()
@@ -90,7 +96,7 @@ def test_clear_data_of_an_activation_writes_nothing(
     written = write(settings, [state(None, "mapped")], cleared)
     assert (written.error, written.acknowledged()) == ("", [None])
     sent = [each.path for each in quick.requests.matching(service="oomnitza") if each.method != "GET"]
-    # An append of people is no sign of "Clear data": it may be a sync that brought nobody, which is reported to the integration.
+    # An append of people does not mean "Clear data": a sync without records is reported to the integration.
     is_empty_run = (write_method["method"], mode, name) == ("ingest", "append", "user")
     assert sent == (["/api/v3/bulk/12/add_ready_portion"] if is_empty_run else [])
     assert [user["active"] for user in quick.oomnitza.saas_users("Slack")] == [True]

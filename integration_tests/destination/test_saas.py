@@ -1,4 +1,4 @@
-"""User plus SaaS user against the sandbox: every answer that the contract leaves open, faults in the middle, and who is missing."""
+"""Tests people with SaaS users, including open points, faults and missing users."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def people(number: int, **more: Any) -> list[dict[str, Any]]:
 
 
 def sync(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> SyncResult:
-    """Write records of `users`, a state and what else comes at the end; the requests of this sync are those in the log."""
+    """Write records and a state of `users`; log the requests of this sync only."""
     sandbox.requests.clear()
     streams = more.pop("streams", ())
     messages = [*map(record, records), state({"updated": 1}), *end]
@@ -187,7 +187,7 @@ def test_application_in_another_case_is_the_one(sandbox: Sandbox) -> None:
 
 
 def test_application_of_two_first_syncs_is_the_one_in_use(sandbox: Sandbox) -> None:
-    """What the slower of the two created stays empty, and is in nobody's way."""
+    """The application that the slower sync created stays empty and unused."""
     first, _ = [sandbox.oomnitza.add_application("Slack") for _ in range(2)]
     for _ in range(2):
         assert sync(sandbox, [person("ada")]).error == ""
@@ -296,7 +296,7 @@ def test_missing_beyond_the_limit_fails_and_deactivates_none(sandbox: Sandbox) -
 
 @pytest.mark.parametrize("mode", ["append", "overwrite"])
 def test_inactive_beyond_the_limit_stay_active_and_sync_fails(sandbox: Sandbox, mode: str) -> None:
-    """`inactive_when` the wrong way round: 200 of 200. The people are written all the same, and come again in the next sync."""
+    """A reversed `inactive_when` deactivates up to the limit; people are written."""
     how = {"streams": (stream(destination_sync_mode=mode),), "write_method": MISSING}
     sync(sandbox, people(200), complete(), **how)
     wrong = sync(sandbox, people(200, title="Cook"), complete(), inactive_when="{{ not record['deleted'] }}", **how)
@@ -314,7 +314,7 @@ def test_inactive_beyond_the_limit_stay_active_and_sync_fails(sandbox: Sandbox, 
 
 
 def test_limit_holds_for_all_reasons_together(sandbox: Sandbox) -> None:
-    """Eight accounts are inactive, and five users are missing: the first go, and of the missing none, whatever the order."""
+    """Inactive accounts are deactivated before missing ones, in any order of records."""
     overwrite(sandbox, people(60))
     team = [*people(47), *(person(f"p{number:03}", deleted=True) for number in range(47, 55))]
     for records in (team, team[::-1]):
@@ -440,7 +440,7 @@ def test_soft_delete_beyond_the_limit_fails_after_ten_people(sandbox: Sandbox) -
 
 
 def test_first_syncs_at_once_share_one_application(sandbox: Sandbox) -> None:
-    """Two connections with the same people: nobody fails or is twice, and later syncs find one application."""
+    """Two first syncs at once share one application, and later syncs find it."""
     crowd = [person(f"p{number:02}") for number in range(20)]
     sandbox.latency = 0.005
     with ThreadPoolExecutor(2) as pool:

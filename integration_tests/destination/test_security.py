@@ -1,4 +1,4 @@
-"""No secret gets out: not in logs, errors, traces, addresses or redirects, nor where Oomnitza repeats it."""
+"""Tests that no log, error, trace, URL or redirect holds a secret."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ PASSWORD = "made-up \"password\" with \\ and naïve € 😀 & <tags> 'in' 100%/
 
 
 def with_password(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
-    """A configuration with a password that holds everything."""
+    """Return a configuration with a password of all kinds of characters."""
     sandbox.oomnitza.password = PASSWORD
     credentials = {"auth_type": "password", "username": sandbox.oomnitza.username, "password": PASSWORD}
     return config(sandbox, credentials=credentials, **more)
 
 
 def secrets(sandbox: Sandbox) -> list[str]:
-    """Every token, and the password."""
+    """Return every token, and the password."""
     return [*sandbox.oomnitza.accounts, PASSWORD]
 
 
 def forms(secret: str) -> Iterable[str]:
-    """In how many ways it could be written."""
+    """Return all spellings of a secret."""
     once = json.dumps(secret)[1:-1]
     yield from (secret, once, json.dumps(once)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
     yield from (quote(secret), quote(secret, safe=""), once.replace("-", "\\u002d"), once.replace("-", "\\\\u002d"))
 
 
 def check_silence(sandbox: Sandbox, output: SyncResult) -> None:
-    """No secret in what was printed, as it is there or as a reader of JSON sees it; nor in any address."""
+    """Check that neither output nor URLs hold a secret, plain or inside JSON."""
     texts = [output.text]
     texts += [str(value) for message in output.messages for value in leaves(message)]
     for secret in secrets(sandbox):
@@ -116,7 +116,7 @@ def test_what_does_not_fit_the_form_is_not_quoted(sandbox: Sandbox) -> None:
 
 
 def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Even where the code itself fails with the secret in its hands."""
+    """An unexpected error in code that handles a secret does not show it."""
     settings = with_password(sandbox)
     script = tmp_path / "broken.py"
     script.write_text(
@@ -133,7 +133,7 @@ def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_pat
 
 
 def run_script(script: Path, settings: dict[str, Any], folder: Path) -> SyncResult:
-    """Run `write` by a script that stands in for the command."""
+    """Run `write` with a script in place of the command."""
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "catalog.json").write_text(json.dumps({"streams": [stream()]}))
     arguments = ["write", "--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")]
@@ -148,7 +148,7 @@ def run_script(script: Path, settings: dict[str, Any], folder: Path) -> SyncResu
 def test_the_token_is_in_one_header_and_nowhere_else(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also with a .netrc that has a password for the host, which requests would send."""
+    """A .netrc with a password for the host does not replace the token."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password made-up\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -164,7 +164,7 @@ def test_the_token_is_in_one_header_and_nowhere_else(
 
 @pytest.mark.parametrize("password", ['"added": 1', "users", "type"])
 def test_password_like_the_report_leaves_it_whole(sandbox: Sandbox, password: str) -> None:
-    """A mask takes the place of a secret within a field, never of a part of the protocol."""
+    """Secrets are masked within fields, never in the protocol's own text."""
     sandbox.oomnitza.password = password
     credentials = {"auth_type": "password", "username": sandbox.oomnitza.username, "password": password}
     output = write(config(sandbox, credentials=credentials), [record(person("ada")), state(1)])
@@ -191,7 +191,7 @@ def test_log_names_only_people_rejected_or_skipped(sandbox: Sandbox) -> None:
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    """A server with a certificate of its own making: nothing is sent to it."""
+    """Nothing is sent to a server with a self-signed certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = subprocess.run(
         f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost "

@@ -1,4 +1,4 @@
-"""Every way in which a platform, PyAirbyte or a pipe sends a stream and ends it: who is deactivated, and which run is finalized."""
+"""Tests all endings of a stream: by platform, PyAirbyte or a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from integration_tests.sandbox import Sandbox
 
 
 class Row(NamedTuple):
-    """How a stream is sent, and how it ends."""
+    """Describes how a stream is sent, and how it ends."""
 
     mode: str
     minimum: int
@@ -24,13 +24,13 @@ class Row(NamedTuple):
 
     @property
     def configured(self) -> dict[str, Any]:
-        """The stream in the catalog, as a full refresh of the fourth generation."""
+        """Return the stream in the catalog, as a full refresh of the fourth generation."""
         made = stream(destination_sync_mode=self.mode, minimum_generation_id=self.minimum, generation_id=4)
         made["stream"]["is_resumable"] = self.resumable
         return made
 
     def messages(self, people: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The people and two states, of which the second or the last person ends the stream."""
+        """Return the people and two states; the last message is one of either."""
         *before, last = map(record, people)
         end = [last, state(2)] if self.last == "STATE" else [state(2), last]
         status = complete()
@@ -39,18 +39,18 @@ class Row(NamedTuple):
 
     @property
     def is_full_reload(self) -> bool:
-        """Whether who does not come is missing, if the stream is complete."""
+        """Whether missing people are recognized if the stream is complete."""
         return self.mode == "overwrite" or self.minimum == 4
 
     @property
     def is_complete(self) -> bool:
-        """Whether everybody came."""
+        """Whether everyone came."""
         on_platform = self.status == "none" and self.last == "STATE" and not self.resumable
         return self.status == "COMPLETE" or on_platform
 
     @property
     def is_broken(self) -> bool:
-        """Whether the source failed in the middle."""
+        """Whether the source failed before the end."""
         return self.status == "INCOMPLETE" or (self.status == "none" and self.last == "RECORD")
 
 
@@ -87,7 +87,7 @@ def test_missing_users_go_after_a_complete_full_reload(quick: Sandbox, row: Row)
     gone = [user["username"] for user in quick.oomnitza.saas_users("Slack") if not user["active"]]
     assert gone == (["missing"] if row.is_full_reload and row.is_complete else [])
     assert written.report()["users"]["saas"]["deactivated"] == len(gone)
-    # Another attempt must not go on in the middle of a full reload: who came before would be missing.
+    # Another attempt must not resume in the middle of a full reload: people who came before would be missing.
     assert written.acknowledged() == ([] if row.is_full_reload and row.is_broken else [1, 2])
 
 

@@ -1,4 +1,4 @@
-"""Settings of single streams: one connection, several streams, each written in its own way."""
+"""Tests settings of single streams: several streams in one connection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INGEST: dict[str, Any] = {"method": "ingest"}
 
 
 def sync(sandbox: Sandbox, **settings: Any) -> SyncResult:
-    """Write two people, a login of one of them and of a stranger, and a group; each stream with its state."""
+    """Write two people, two logins (one of a stranger), and a group, with states."""
     sandbox.oomnitza.switches.run_polls = 0
     sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", "STR", unique=True)
     sandbox.oomnitza.add_field("slack_last_login", "Slack Last Login", "STR")
@@ -86,7 +86,7 @@ def test_entry_without_stream_is_warned_of(sandbox: Sandbox) -> None:
 
 
 def test_streams_of_two_applications_keep_both(sandbox: Sandbox) -> None:
-    """Two streams name one application, in another case, and a third one another: each has its users, and none is created twice."""
+    """Streams of one application share it, whatever the case; a third has its own."""
     names = {"users": "Slack", "guests": "SLACK", "callers": "Zoom"}
     entries = [
         {"stream": name, "record_type": {"type": "user_and_saas_user", "saas_name": saas}}

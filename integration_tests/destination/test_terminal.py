@@ -1,4 +1,4 @@
-"""A check that a person runs in a terminal: the mapping as a table and the verdict as a sentence, besides the messages."""
+"""Tests a check in a terminal: mapping as a table, verdict as a sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from integration_tests.sandbox import Sandbox
 
 
 def check(sandbox: Sandbox, tmp_path: Path, terminal: bool, **settings: Any) -> tuple[str, str]:
-    """Run a check, and return what it wrote to the standard output and to the standard error."""
+    """Run a check, and return its standard output and standard error."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(sandbox, **settings)))
     main, end = pty.openpty()

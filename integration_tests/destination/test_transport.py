@@ -1,4 +1,4 @@
-"""The destination's connections where the sandbox has none: over TLS, directly and through a proxy."""
+"""Tests connections that the sandbox does not have: TLS, direct and by proxy."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from urllib3.util import Retry
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 PACE = threading.Event()
-"""Is never set: what waits for it, waits."""
+"""Event that is never set."""
 POLICY = RetryPolicy(connect=5, silence=1, answer=1.5, faults=0, waits=Retry(total=None, backoff_factor=0))
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for localhost and for a name that no name server has, and its key."""
+    """Return a certificate and key for localhost and for an unknown host name."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     made = subprocess.run(
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @contextmanager
 def listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve every connection in a thread of its own, and yield the port."""
+    """Serve every connection in its own thread, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def accept() -> None:
@@ -58,7 +58,7 @@ def listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
 
 @contextmanager
 def oomnitza(certificate: tuple[Path, Path], drips: bool = False) -> Iterator[int]:
-    """An instance behind TLS, that answers everything with {}, or byte by byte and without end."""
+    """Start an instance behind TLS that returns {}, or bytes without end."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
 
@@ -76,7 +76,7 @@ def oomnitza(certificate: tuple[Path, Path], drips: bool = False) -> Iterator[in
 
 @contextmanager
 def proxy(port: int, heard: list[bytes]) -> Iterator[int]:
-    """A proxy that connects every CONNECT to one port, and keeps what it is asked."""
+    """Start a proxy that connects to one port, and records its requests."""
 
     def relay(one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
@@ -117,7 +117,7 @@ def test_transport_tls_answer_has_a_deadline(certificate: tuple[Path, Path], mon
 
 
 def test_transport_tls_through_a_proxy(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy hears the host, and nothing else."""
+    """The proxy receives the host, and nothing else."""
     heard: list[bytes] = []
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
     with oomnitza(certificate) as port, proxy(port, heard) as proxy_port:

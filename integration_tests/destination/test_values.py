@@ -1,4 +1,4 @@
-"""Values on their way from a record into Oomnitza: what is the same person, what is a difference, and what is no value."""
+"""Tests values: identity, difference, and absence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from integration_tests.sandbox import Sandbox
 
 
 def sync(sandbox: Sandbox, *records: Any, **settings: Any) -> tuple[dict[str, int], str]:
-    """Write records; return what became of them, and the log."""
+    """Write records, and return the outcomes and the log."""
     messages = [each if "type" in each else record(each) for each in records]
     settings.setdefault("field_mapping", [{"field": "position", "value": "title"}])
     written = destination_inside.write(config(sandbox, **settings), messages)
@@ -22,7 +22,7 @@ def sync(sandbox: Sandbox, *records: Any, **settings: Any) -> tuple[dict[str, in
 
 
 def writes(sandbox: Sandbox) -> int:
-    """How many requests changed something since the last call."""
+    """Return the number of writing requests since the last call."""
     count = sum(exchange.method != "GET" for exchange in sandbox.requests)
     sandbox.requests.clear()
     return count

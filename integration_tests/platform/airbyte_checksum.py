@@ -1,7 +1,7 @@
-"""The platform's check that no record was dropped, as it counts.
+"""Counts records as the platform does, to find dropped ones.
 
-Source: https://github.com/airbytehq/airbyte-platform, `StateCheckSumCountEventHandler` and `StreamStatsTracker`: between two states
-it counts the records that it passes on, and compares them with the counts that source and destination give in the second state.
+Source: https://github.com/airbytehq/airbyte-platform, `StateCheckSumCountEventHandler` and `StreamStatsTracker`. Between two states
+the platform counts the records that it forwards, and compares them with the counts of source and destination in the second state.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ALL = "all streams"
 
 
 class StateChecksum:
-    """Counts what a source sends, and holds the destination's states against it."""
+    """Counts the records of a source, and compares the destination's states."""
 
     def __init__(self) -> None:
         self._since: Counter[Any] = Counter()
@@ -24,9 +24,9 @@ class StateChecksum:
         self.rejected = 0
 
     def pass_on(self, messages: Iterable[Any]) -> Iterable[Any]:
-        """Yield a source's messages as the platform sends them on: each state with the source's count.
+        """Yield a source's messages as the platform forwards them.
 
-        Raises AssertionError if the source counted otherwise.
+        It adds the source's count to each state. Raises AssertionError if the source counted otherwise.
         """
         for message in messages:
             if isinstance(message, bytes) or message["type"] == "RECORD":
@@ -51,7 +51,10 @@ class StateChecksum:
         return sent
 
     def take_back(self, state: dict[str, Any]) -> None:
-        """Compare a state from the destination with the one that was sent. Raises AssertionError where the platform reports an error."""
+        """Compare a returned state with the one sent.
+
+        Raises AssertionError if the platform would report an error.
+        """
         stats = state.pop("destinationStats")
         name, count, sent = self._staged.popleft()
         assert state == sent, "an unexpected state"

@@ -17,7 +17,7 @@ _INDENT = "  "
 
 
 class FormBuildError(ValueError):
-    """Raised for settings of which the UI shows an error in place of a form."""
+    """Reports settings for which the UI shows an error instead of a form."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Block:
     kind: Literal["item", "group", "condition", "array"]
     required: bool
     parts: list[Block] = field(default_factory=list)
-    """Of a group its settings, of a condition its options, of an array the settings of one entry."""
+    """Settings of a group, options of a condition, or settings of an array's entry."""
 
     @property
     def title(self) -> str:
@@ -38,17 +38,17 @@ class Block:
 
     @property
     def order(self) -> int | None:
-        """Return the place among the others."""
+        """Return the position among the other settings."""
         return self.schema.get("order")
 
     @property
     def is_hidden(self) -> bool:
-        """Return whether the form does not show it: the constant of an option."""
+        """Return whether the form hides it, as the constant of an option."""
         return "const" in self.schema
 
     @property
     def stands_open(self) -> bool:
-        """Return whether the field is seen without opening anything."""
+        """Return whether the field is visible before anything is opened."""
         always = self.required or bool(self.schema.get("always_show"))
         return always or self.kind in ("condition", "group") or self.is_hidden
 
@@ -74,7 +74,7 @@ def form_block(schema: dict[str, Any], key: str = "", required: bool = True) -> 
 
 
 def initial_values(group: Block) -> dict[str, Any]:
-    """Return what the form holds before anybody touches it (`setDefaultValues` in `useBuildForm.tsx`)."""
+    """Return the form's first values (`setDefaultValues` in `useBuildForm.tsx`)."""
     values: dict[str, Any] = {}
     for part in group.parts:
         for name in ("const", "default"):
@@ -90,14 +90,14 @@ def initial_values(group: Block) -> dict[str, Any]:
 
 
 def _chosen(condition: Block) -> Block:
-    """Return the option that is chosen at first: the one whose constant is the default, else the first one."""
+    """Return the option chosen first: the one of the default, else the first one."""
     default = condition.schema.get("default")
     named = [option for option in condition.parts for part in option.parts if part.schema.get("const") == default]
     return named[0] if default is not None and named else condition.parts[0]
 
 
 def draw(spec: dict[str, Any], own_field: str) -> list[str]:
-    """Return the lines of a connectionSpecification's form, below the UI's own field."""
+    """Return the lines of a specification's form, below the UI's own field."""
     root = form_block(spec)
     titles = {group["id"]: group["title"] for group in spec.get("groups", [])}
     lines = [own_field]
@@ -148,7 +148,7 @@ def _field(block: Block) -> Iterator[str]:
 
 
 def _compare(one: Block, other: Block) -> int:
-    """Compare as the UI does: what stands open, then by order, then by name."""
+    """Compare as the UI does: open fields first, then by order, then by name."""
     if one.stands_open != other.stands_open:
         return -1 if one.stands_open else 1
     if one.order is not None and other.order is not None:

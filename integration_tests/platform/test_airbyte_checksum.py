@@ -1,4 +1,4 @@
-"""The counts of states, held against the platform's own checksum."""
+"""Tests the counts of states against the platform's own checksum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUT = b'{"type": "RECORD", "record": {"stream": "users", "data": {"name": "c'
 
 
 def page(first: int, name: str = "users", size: int = 100, rejected: int = 20) -> list[Any]:
-    """Records of a page, of which every fifth has a first name that is no text."""
+    """Return a page of records; every fifth has a first name that is not text."""
     each = range(first, first + size)
     data = [person(f"p{n}", **({"first_name": 5} if n % 5 == 0 and n < first + 5 * rejected else {})) for n in each]
     return [record(data, name) for data in data]
@@ -30,7 +30,7 @@ def of_all(number: int) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["STREAM", "GLOBAL"])
 @pytest.mark.parametrize("mode", ["append", "overwrite"])
 def test_counts_of_states_equal_the_platform_s(sandbox: Sandbox, kind: str, mode: str) -> None:
-    """A hundred records with twenty rejected, broken and filtered ones, people who come twice, and an unknown stream."""
+    """Rejected, broken, filtered, repeated and unknown records add up."""
 
     def checkpoint(number: int, name: str = "users") -> dict[str, Any]:
         return state({"n": number}, name) if kind == "STREAM" else of_all(number)
@@ -66,7 +66,7 @@ def test_counts_of_states_equal_the_platform_s(sandbox: Sandbox, kind: str, mode
     for each in states:
         platform.take_back(each)
     assert platform.rejected == 20 + 2 + 3 == output.counts()["failed"] + output.counts("guests")["failed"]
-    # A record of no stream is counted by a state of all streams alone, as on the platform.
+    # A record without a stream is counted only by a state of all streams, as on the platform.
     assert platform.committed == 316 - 25 + (kind == "GLOBAL")
 
 
@@ -78,7 +78,7 @@ def test_state_after_rejected_records_counts_them_apart(sandbox: Sandbox) -> Non
 
 @pytest.mark.parametrize("sync_mode", ["full_refresh", "incremental"])
 def test_counts_of_slack_users_are_those_of_source_and_platform(sandbox: Sandbox, sync_mode: str) -> None:
-    """Both connectors with the platform between them, which sends on records and states, and no status."""
+    """The platform between both connectors forwards records and states, no status."""
     active = [each["id"] for each in sandbox.slack.members() if each["profile"].get("email") and not each["deleted"]]
     for someone in active[:3]:
         sandbox.slack.set_title(someone, "B" * 255)

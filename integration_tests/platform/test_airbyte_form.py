@@ -1,4 +1,4 @@
-"""Both forms, as Airbyte's UI renders them: what a person sees without opening anything, and where the rest lies."""
+"""Tests both forms as Airbyte's UI renders them: open fields, and places."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_credentials_offer_the_api_token_first(connector: str) -> None:
 @pytest.mark.parametrize("connector", SPECS)
 @pytest.mark.parametrize("place", range(3), ids=["open", "Optional fields", "Advanced"])
 def test_page_names_the_place_of_every_field(connector: str, place: int) -> None:
-    """The tables of the connector's page stand under the words that the form shows over the fields."""
+    """The page describes each field under the heading that the form shows."""
     page = (ROOT / "docs" / f"{DIRECTORIES[connector]}.md").read_text(encoding="utf-8")
     form = re.split(rf"^### Step 2: Set up the {connector} in Airbyte$", page, flags=re.MULTILINE)[1]
     tables = re.split(r"^(?:Under \*\*(?:Optional fields|Advanced)\*\*|Within |#)", form, flags=re.MULTILINE)
@@ -79,14 +79,14 @@ def test_page_names_the_place_of_every_field(connector: str, place: int) -> None
 
 
 def test_rule_of_the_mapping_has_a_title_without_flags() -> None:
-    """The title of an entry lists what it holds: a flag that is off must not be one of them."""
+    """The title of a rule lists its settings, but no flag that is off."""
     rule = form_block(SPECS["destination"]["properties"]["field_mapping"]["items"])
     assert [part.title for part in rule.parts if part.stands_open] == ["Oomnitza field", "Value", "Default"]
     assert not [part.title for part in rule.parts if "default" in part.schema]
 
 
 def test_entry_of_a_stream_changes_nothing_by_itself() -> None:
-    """What the form fills in when an entry is added: the first option of each choice, and the defaults."""
+    """The defaults of a new entry change nothing by themselves."""
     entry = form_block(SPECS["destination"]["properties"]["streams"]["items"])
     choices = [part for part in entry.parts if part.kind == "condition"]
     assert [choice.parts[0].title for choice in choices] == ["As for all streams"]
@@ -111,7 +111,7 @@ def test_untouched_entry_of_a_stream_is_as_all_streams() -> None:
 
 @pytest.mark.parametrize("connector", SPECS)
 def test_every_field_has_a_title_and_an_order(connector: str) -> None:
-    """Without an order the form sorts by name, and without a title it shows the name of the setting."""
+    """Every field has a title and an order; the form would use its name otherwise."""
     fields = [each for each in blocks(form_block(SPECS[connector])) if each.key and not each.is_hidden]
     assert len(fields) > 10
     assert not [each.key for each in fields if not each.schema.get("title")]
@@ -125,6 +125,6 @@ def test_every_field_has_a_title_and_an_order(connector: str) -> None:
     ],
 )
 def test_form_that_the_ui_cannot_build_is_an_error(schema: dict[str, Any]) -> None:
-    """Titles for the words of an enum are beyond the UI: it shows an error for a oneOf of texts."""
+    """The UI shows an error for a oneOf of texts."""
     with pytest.raises(FormBuildError):
         form_block({"type": "object", "properties": {"write_mode": schema}})

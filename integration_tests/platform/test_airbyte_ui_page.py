@@ -1,4 +1,4 @@
-"""docs/airbyte-ui.md is true: every field of both forms by the name that the form gives it, and the bundle's values."""
+"""Tests docs/airbyte-ui.md: names of fields, and the bundle's values."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ def connection_specification(connector: str) -> dict[str, Any]:
 
 
 def step(title: str) -> str:
-    """Give one step of the page."""
+    """Return one step of the page."""
     (found,) = re.findall(rf"^## Step \d: {re.escape(title)}$(.*?)^## ", PAGE, re.MULTILINE | re.DOTALL)
     return str(found)
 

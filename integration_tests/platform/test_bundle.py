@@ -1,4 +1,4 @@
-"""The bundle's schema: what a mistake in the root metadata.yaml is answered with, and what ours says."""
+"""Tests the bundle's schema, and the errors for mistakes in metadata.yaml."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def parts() -> dict[str, Any]:
-    """Give the bundle of this tree, to be spoilt."""
+    """Return this tree's bundle, for tests that break it."""
     content: dict[str, Any] = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))
     return content
 
@@ -135,7 +135,7 @@ def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
     [("users", ["usres", None]), ("activity", ["last_logins", "usres", None])],
 )
 def test_settings_of_streams_of_other_connections_are_left_out(connection: str, kept: list[Any]) -> None:
-    """One destination serves both; it warns of an entry whose stream it lacks, which is good for a misspelt one only."""
+    """Entries of other connections' streams are removed; a misspelt one is warned of."""
     bundle = load_bundle(ROOT)
     settings = {"test_run": False, "streams": [{"stream": "last_logins"}, {"stream": "usres"}, {}]}
     left = settings_for(bundle.connections[connection], bundle, settings)

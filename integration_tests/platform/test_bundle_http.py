@@ -1,4 +1,4 @@
-"""The bundle's own HTTP client against servers that misbehave: bounded in time and in size, and no secret goes elsewhere."""
+"""Tests the bundle's HTTP client with servers that misbehave."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 1.0
 
 @contextmanager
 def server(answer: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[bytes]]]:
-    """Answers each connection with `answer`, after its request; gives its address, and what it was sent."""
+    """Start a server; yield its address, and the requests that it received."""
     seen: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -41,7 +41,7 @@ def server(answer: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[
 
 
 def drip(text: bytes) -> Callable[[socket.socket], None]:
-    """Sends a byte every tenth of a second: each of them in time, all of them never."""
+    """Send a byte every tenth of a second, without end."""
 
     def answer(connection: socket.socket) -> None:
         for byte in text * 50:
@@ -105,7 +105,7 @@ def test_redirect_is_an_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_loopback_passes_every_proxy(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """Also with NO_PROXY set to other hosts: the proxy would hear the token."""
+    """Loopback bypasses every proxy, which would receive the token."""
     answer = plain(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
     with server(answer) as (proxy, heard), server(answer) as (url, seen):
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):

@@ -1,4 +1,4 @@
-"""`python -m bundle sync`: what it prints, its exit status, its state, and the privacy of its files.
+"""Tests `python -m bundle sync`: output, exit status, state, and private files.
 
 In the process of the test, with preloaded connectors, where that makes no difference: PyAirbyte takes seconds to import.
 """
@@ -40,7 +40,7 @@ PEOPLE = 20
 
 @dataclass
 class Run:
-    """One run of the command."""
+    """Holds one run of the command."""
 
     status: int
     out: str
@@ -49,7 +49,7 @@ class Run:
 
 @dataclass
 class Command:
-    """The command, with two configurations for a sandbox and a home of its own."""
+    """Runs the command with two configurations for a sandbox, and its own home."""
 
     home: Path
     sandbox: Sandbox
@@ -65,7 +65,7 @@ class Command:
         return ["sync", str(self.home / "source.json"), str(self.home / "destination.json"), *flags]
 
     def start(self, *flags: str) -> subprocess.Popen[str]:
-        """Start it as a process, with a folder for temporary files that must stay empty."""
+        """Start it as a process, with a temporary folder that must stay empty."""
         (self.home / "tmp").mkdir()
         return subprocess.Popen(
             [sys.executable, "-m", "bundle", *self.arguments(*flags)],
@@ -101,7 +101,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def _environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command sets the environment of its process, for PyAirbyte and the connectors."""
+    """Restore the environment, which the command sets for PyAirbyte."""
     for name in ("AIRBYTE_OFFLINE_MODE", "DO_NOT_TRACK", "AIRBYTE_LOGGING_ROOT", "TMPDIR", "NO_LIVE_PROGRESS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
@@ -109,7 +109,7 @@ def _environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Sandbox], Command]:
-    """Makes the command for a sandbox; its home is the same each time."""
+    """Create the command for a sandbox; its home is the same each time."""
 
     def make(sandbox: Sandbox) -> Command:
         slack = {"auth_type": "api_token", "api_token": sandbox.slack.admin_token}
@@ -131,7 +131,7 @@ def command(set_up: Callable[[Sandbox], Command], sandbox: Sandbox) -> Command:
 
 
 def test_sync_reports_and_finds_another_instance_new(set_up: Callable[[Sandbox], Command]) -> None:
-    """A test run, a sync, and a sync after the configuration names another instance: everybody is there as well."""
+    """After a sync, a sync into another instance adds everyone there, too."""
     with Sandbox(people=PEOPLE) as sandbox:
         test_run = set_up(sandbox).run("--test-run")
         assert test_run.status == 0
@@ -196,7 +196,7 @@ def test_oomnitza_identity_is_the_host(address: str, name: str) -> None:
 
 
 def test_process_leaves_private_files_only(command: Command) -> None:
-    """As a process, so that whatever PyAirbyte and the connectors write is seen."""
+    """All files of PyAirbyte and the connectors are private."""
     log = command.home / "sync.log"
     log.write_text("before\n")
     log.chmod(0o644)
@@ -216,7 +216,7 @@ def test_process_leaves_private_files_only(command: Command) -> None:
 
 
 def test_sigterm_ends_the_sync_and_removes_secrets(command: Command, sandbox: Sandbox) -> None:
-    """Ended in the middle, as systemd does: no configuration is left behind."""
+    """A sync ended by SIGTERM, as by systemd, leaves no configuration behind."""
     sandbox.faults.add(Fault("timeout_after", service="slack", path=r".*users\.list", times=1000))
     try:
         process = command.start()
@@ -240,7 +240,7 @@ for line in subprocess.run([{source!r}, *sys.argv[1:]], stdout=subprocess.PIPE).
             sys.stdout.buffer.write(more + b"\\n")
     sys.stdout.buffer.write(line)
 """
-"""A source that sends more records before each state."""
+"""Script of a source that sends more records before each state."""
 MORE = [
     b'{"type": "RECORD", "record": {"stream": "users", "emitted_at": 0, "data": {"name": 5, "email": "five@acme.example"}}}',
     b'{"type": "RECORD", "record": {"stream": "strangers", "emitted_at": 0, "data": {"name": "stranger"}}}',
@@ -251,7 +251,7 @@ MORE = [
 def test_rejected_records_are_status_2_and_counted_apart(
     set_up: Callable[[Sandbox], Command], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of four more records, two are rejected, one is of no stream of the catalog, and PyAirbyte drops the one that is cut."""
+    """Two records are rejected, one has an unknown stream, and PyAirbyte drops one."""
     load_runner(tmp_path)
     runner = sys.modules["bundle.runner"]
     make_executor, hear = runner._executor, runner.hear
@@ -322,14 +322,14 @@ def test_readable_configuration_is_warned_of(command: Command) -> None:
 
 
 def test_two_syncs_at_once_are_not(command: Command) -> None:
-    """Cron starts the next one although the last has not ended."""
+    """A second sync does not start while the first one runs."""
     held, second = (exclusive(command.home / "lock", "these two") for _ in range(2))
     with held, pytest.raises(UsageError, match="Another sync of these two"), second:
         pass
 
 
 def test_rotated_token_is_kept_for_the_next_sync(set_up: Callable[[Sandbox], Command]) -> None:
-    """A refresh token is spent once it was used: the new pair is in the private folder, and the next sync takes it."""
+    """A new pair of tokens is saved, and used by the next sync."""
     with Sandbox(people=PEOPLE) as sandbox:
         command = set_up(sandbox)
         command.source["credentials"] = {

@@ -1,4 +1,4 @@
-"""`airbyte-cdk connector test`, Airbyte's own command, finds the standard tests of each connector."""
+"""Tests that `airbyte-cdk connector test` finds each connector's standard tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("connector", ["source-slack-users", "destination-oomnitza"])
 def test_connector_test_collects_in_the_connector_s_folder(connector: str) -> None:
-    """The tests themselves run as unit tests of each connector (test_standard.py)."""
+    """The standard tests are collected; test_standard.py of each connector runs them."""
     command = [str(Path(sys.executable).with_name("airbyte-cdk")), "connector", "test", "--collect-only", "--no-creds"]
     run = subprocess.run(command, cwd=ROOT / connector, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

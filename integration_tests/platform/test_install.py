@@ -1,4 +1,4 @@
-"""The environment that make installs: what the user reads while it goes on, and when it cannot."""
+"""Tests the installation that make runs: its progress, and its errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOWHERE = {
 
 @pytest.mark.parametrize("group", install.GROUPS)
 def test_unreachable_index_is_one_sentence(tmp_path: Path, group: str) -> None:
-    """In a path with a blank."""
+    """An unreachable index is reported in one sentence, in a path with a blank."""
     tree = tmp_path / "a tree"
     (tree / "bundle").mkdir(parents=True)
     shutil.copy(ROOT / "bundle" / "install.py", tree / "bundle")

@@ -1,4 +1,4 @@
-"""Both connectors' metadata.yaml by Airbyte's own schema, and one version wherever a version is said."""
+"""Tests both metadata.yaml by Airbyte's schema, and that all versions agree."""
 
 import os
 import re
@@ -95,7 +95,7 @@ def test_wheel_has_the_license(connector: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("connector", CONNECTORS)
 def test_airbyte_cdk_connector_test_passes_without_creds(connector: str) -> None:
-    """As Airbyte's engineers run it: in the connector's folder, with its own settings for pytest."""
+    """Airbyte's command passes in the connector's folder, with its pytest settings."""
     program = Path(sys.executable).with_name("airbyte-cdk")
     done = subprocess.run(
         [program, "connector", "test", "--no-creds"],

@@ -1,4 +1,4 @@
-"""`python -m bundle probe`: what it says of a sandbox is what the sandbox's switches are, both ways."""
+"""Tests that `probe` reports the sandbox's switches, and can set them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_probe_of_oomnitza_says_what_the_switch_is(sandbox: Sandbox, name: str, 
     with sandbox.oomnitza.switches.temporarily(**{name: value}, **further):
         found = switches(OomnitzaProbe(oomnitza_configuration(sandbox)).findings())
     if name == "above_max_page":
-        # A page that is cut shows itself only where there are more people than it holds.
+        # A capped page is visible only if there are more people than it holds.
         assert found.get("above_max_page") == value
     elif name == "max_page" and value == 2000:
         assert found["max_page"] == 2000

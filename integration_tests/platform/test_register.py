@@ -1,4 +1,4 @@
-"""`make register` against a strict stand-in of Airbyte's public API."""
+"""Tests `make register` against a strict simulation of Airbyte's public API."""
 
 import copy
 import json
@@ -60,7 +60,7 @@ specs = cache(read_spec)
 
 
 def complete(connector: str, configuration: Json) -> Json:
-    """What Airbyte should hold: the configuration with the defaults of the connector's form."""
+    """Return the configuration with the form's defaults, as Airbyte should save it."""
     return with_defaults(specs(connector), configuration)
 
 
@@ -76,7 +76,7 @@ def airbyte() -> Iterator[AirbyteStandIn]:
 
 
 class Registration:
-    """A tree with a bundle, two configuration files, and the command on them."""
+    """Runs the command in a tree with a bundle and two configurations."""
 
     def __init__(self, root: Path, airbyte: AirbyteStandIn, capsys: pytest.CaptureFixture[str]) -> None:
         self.root, self.airbyte, self._capsys = root, airbyte, capsys
@@ -115,7 +115,7 @@ class Registration:
         return out
 
     def refused(self, *flags: str) -> str:
-        """Run it to the sentence that it fails with: one line, no traceback."""
+        """Run it, and return the one line with which it fails."""
         status, _, err = self.run(*flags)
         assert status == 1
         assert err.count("\n") == 1
@@ -210,7 +210,7 @@ def test_a_new_version_updates_the_definition_alone(registration: Registration, 
 
 def test_a_changed_setting_is_replaced_and_the_secret_kept(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
-    # A sync has renewed the token meanwhile: the file holds the spent one.
+    # A sync has renewed the token meanwhile, so the file holds the used one.
     source = only(airbyte.actors["source"], "Slack users")
     source["configuration"]["credentials"]["api_token"] = "renewed by a sync"
     del registration.source["team_ids"]
@@ -455,7 +455,7 @@ def test_one_changed_place_is_the_one_named(value: dict[str, Any], key: str, new
 
 
 def without_nulls(value: Any) -> Any:
-    """Leave out the keys of null at every depth: Airbyte does not keep them."""
+    """Return the value without null keys, which Airbyte does not save."""
     if isinstance(value, list):
         return [without_nulls(each) for each in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What the images and the workflows are made of: pinned, the same everywhere, and audited."""
+"""Tests that the packages of images and workflows are pinned and audited."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_no_lock_names_an_index() -> None:
 
 
 def test_pyairbyte_holds_back_nothing_of_the_images() -> None:
-    """PyAirbyte wants cryptography below 47; the images have what there is."""
+    """PyAirbyte needs cryptography below 47, and does not limit the images."""
     (version,) = [pin.partition("==")[2] for pin in pins("requirements.txt") if pin.startswith("cryptography==")]
     assert int(version.split(".")[0]) >= 47
     assert not [pin for pin in pins("requirements.txt") if pin.startswith(("airbyte==", "duckdb"))]

@@ -1,4 +1,4 @@
-"""Both connectors together: a Slack workspace synced into Oomnitza through a pipe, and by `make demo`."""
+"""Tests both connectors together, through a pipe and by `make demo`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def users_stream(sandbox: Sandbox) -> dict[str, Any]:
-    """The stream `users` as the source itself describes it, configured as the bundle does."""
+    """Return the stream `users` as the source describes and the bundle configures it."""
     (catalog,) = source.run("discover", source.config(sandbox)).of("CATALOG")
     (stream,) = [each for each in catalog["streams"] if each["name"] == "users"]
     return {
@@ -33,7 +33,7 @@ def users_stream(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def sync(sandbox: Sandbox, state: dict[str, Any] | None = None, **settings: Any) -> tuple[SyncResult, dict[str, Any]]:
-    """Run one sync. Returns what the destination said, and the state that it acknowledged."""
+    """Run one sync, and return the destination's messages and its last state."""
     read = source.read(source.config(sandbox), state=state and {"users": state})
     assert read.status == 0, read.text
     written = destination.run(
@@ -47,7 +47,7 @@ def sync(sandbox: Sandbox, state: dict[str, Any] | None = None, **settings: Any)
 
 
 def expected_people(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
-    """Whom Oomnitza should know, by e-mail address: from Slack's own pages, not from the source's records."""
+    """Return the people expected in Oomnitza by address, from Slack's own pages."""
     return {
         member["profile"]["email"].lower(): member
         for member in sandbox.slack.members()

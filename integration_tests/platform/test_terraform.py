@@ -1,4 +1,4 @@
-"""The Terraform example: it parses, uses what the provider has, and every word it takes from the bundle is there."""
+"""Tests that the Terraform example parses, and fits the provider and the bundle."""
 
 import re
 from functools import reduce
@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "terraform"
 TEXT = (FOLDER / "main.tf").read_text(encoding="utf-8")
 
-# What the provider's documentation has (airbytehq/airbyte 1.3, docs/resources): arguments that may be set (and `for_each`,
-# which is Terraform's), and read-only attributes that others may refer to. A changed documentation_url would replace a
-# definition, and with it the state of its connections: it is left out.
+# From the provider's documentation (airbytehq/airbyte 1.3, docs/resources): arguments that can be set (and Terraform's
+# `for_each`), and read-only attributes that others can refer to. documentation_url is left out, because its change would
+# replace a definition, and with it the state of its connections.
 ARGUMENTS = {
     "airbyte_source_definition": {"docker_image_tag", "docker_repository", "name", "workspace_id"},
     "airbyte_destination_definition": {
@@ -109,7 +109,7 @@ def test_what_it_takes_from_the_metadata_files_is_there() -> None:
 
 
 def test_the_schedule_is_written_as_airbyte_gives_it_back() -> None:
-    # Airbyte adds the time zone when it is read: without it every plan would show a difference.
+    # Airbyte returns the time zone, so every plan would show a difference without it.
     (connection,) = [body for (kind, _), body in resources().items() if kind == "airbyte_connection"]
     assert connection["schedule"]["cron_expression"] == '"${each.value.schedule.cron} UTC"'
 
