@@ -44,6 +44,7 @@ KINDS: Mapping[str, tuple[str, int]] = {
     "ValueError": (SETTING, 0),
     "add": (SETTING, 0),
     "RecordRejected": (RECORD, 0),
+    "fail": (RECORD, 0),
     "ValueRejected": (RECORD, 0),
     "TemplateFailed": (RECORD, 0),
     "SecurityError": (RECORD, 0),
