@@ -80,7 +80,7 @@ class SaasQuestions:
 
 
 def shape_of_roles(roles: Any) -> str | None:
-    """Return the sandbox's word for the form of a SaaS user's roles; None if there are none."""
+    """Return the sandbox's name for a form of roles; None if there are no roles."""
     if not isinstance(roles, list):
         return "object" if roles else None
     if not all(isinstance(role, dict) for role in roles):

@@ -31,7 +31,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def format_character(text: str) -> str | None:
-    """Return the first invisible format character of a text, such as "U+200B"; None if there is none."""
+    """Return a text's first format character, such as "U+200B", or None."""
     if text.isascii():
         return None
     return next((f"U+{ord(each):04X}" for each in text if unicodedata.category(each) == "Cf"), None)
