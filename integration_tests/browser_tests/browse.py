@@ -72,7 +72,7 @@ def test_change_in_slack_is_in_oomnitza_after_a_sync(page: Page, address: str) -
     expect(page.get_by_role("region", name="History")).to_contain_text("Sync 2")
 
 
-def test_what_oomnitza_rejects_is_shown_with_the_reason(page: Page, address: str) -> None:
+def test_rejected_record_is_shown_with_its_reason(page: Page, address: str) -> None:
     page.goto(f"{address}/runs/1")
     rejected = page.get_by_role("region", name="Rejected")
     expect(rejected.get_by_role("listitem")).to_contain_text("is in use already")

@@ -58,7 +58,7 @@ def member(playground: Playground, name: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_answers_before_there_is_anything(playground: Playground, path: str) -> None:
+def test_page_without_data_responds(playground: Playground, path: str) -> None:
     page = get(playground, path)
     assert "<h1>" in page and "Sync now" in page
 
@@ -222,7 +222,7 @@ def test_cancelled_run_ends_and_is_called_so(playground: Playground) -> None:
     assert playground.runs.running is None and not playground.runs.start()
 
 
-def test_a_form_of_another_sites_page_is_refused(playground: Playground) -> None:
+def test_form_of_another_site_is_rejected(playground: Playground) -> None:
     grace = member(playground, "Grace Hopper")
     for path in ("/sync", "/slack/invite", "/slack/edits", f"/slack/{grace}/deactivate", "/runs/1/cancel"):
         address = playground.sandbox.oomnitza_url + path
@@ -242,7 +242,7 @@ def test_page_at_another_host_is_rejected(playground: Playground) -> None:
     assert requests.get(f"http://localhost:{port}/people", timeout=10).status_code == 200
 
 
-def test_a_table_is_searched_sorted_and_turned(playground: Playground) -> None:
+def test_table_is_searched_sorted_and_paged(playground: Playground) -> None:
     for number in range(60):
         playground.sandbox.oomnitza.add_person(first_name=f"Person {number:02}", position="Ghost" if number % 2 else "")
     page = get(playground, "/people?q=GHOST+person&sort=full_name&order=desc")
@@ -254,7 +254,7 @@ def test_a_table_is_searched_sorted_and_turned(playground: Playground) -> None:
     assert "is like that" in get(playground, "/people?q=zuul")
 
 
-def test_an_invitation_that_slack_would_not_send_says_why(playground: Playground) -> None:
+def test_invitation_that_slack_rejects_shows_the_reason(playground: Playground) -> None:
     known = next(m["profile"]["email"] for m in playground.sandbox.slack.members() if m["profile"].get("email"))
     before = len(playground.sandbox.slack.members())
     assert "Give a name" in post(playground, "/slack/invite", 400, email="a@b.example").text

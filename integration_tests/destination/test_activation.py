@@ -112,7 +112,7 @@ def test_saas_users_come_and_go(sandbox: Sandbox) -> None:
     assert sandbox.oomnitza.people() == before, "people themselves are not touched"
 
 
-def test_what_is_not_offered_fails_before_anything_is_written(sandbox: Sandbox) -> None:
+def test_object_not_offered_fails_before_any_write(sandbox: Sandbox) -> None:
     kind, message = activate(sandbox, "user", "soft_delete", [{"email": "ada@acme.example"}]).failure()
     assert kind == "config_error"
     assert "has the mode soft_delete of user, which Oomnitza does not offer" in message

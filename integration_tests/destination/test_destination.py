@@ -93,9 +93,7 @@ def quick() -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_config_error(
-    quick: Sandbox, name: str
-) -> None:
+def test_wrong_configuration_fails_check_and_sync(quick: Sandbox, name: str) -> None:
     change, word = wrong(quick)[name]
     settings = {**config(quick), **change}
     status, message = check(settings)
@@ -110,14 +108,14 @@ def test_a_wrong_configuration_fails_the_check_with_a_sentence_and_the_sync_as_c
 
 
 @pytest.mark.parametrize("name", ["wrong token", "a sync key that is not mapped"])
-def test_a_sync_that_cannot_begin_has_a_report_all_the_same(quick: Sandbox, name: str) -> None:
+def test_sync_that_cannot_begin_has_a_report(quick: Sandbox, name: str) -> None:
     change, _ = wrong(quick)[name]
     written = write_inside({**config(quick), **change}, [record(person("ada"))])
     assert written.failure_type == "config_error"
     assert written.report()["users"]["added"] == 0
 
 
-def test_a_check_of_a_right_configuration_succeeds_and_shows_the_mapping(sandbox: Sandbox) -> None:
+def test_check_succeeds_and_shows_the_mapping(sandbox: Sandbox) -> None:
     output = run("check", config(sandbox))
     assert output.status == 0
     assert output.connection_status() == ("SUCCEEDED", "")
@@ -136,7 +134,7 @@ FILES = {
 }
 
 
-def test_a_configuration_file_that_does_not_fit_is_a_failed_check_and_status_0() -> None:
+def test_check_of_invalid_file_fails_with_status_0() -> None:
     output = run("check", FILES["too deep"])
     assert output.status == 0
     assert output.connection_status()[0] == "FAILED"
@@ -144,7 +142,7 @@ def test_a_configuration_file_that_does_not_fit_is_a_failed_check_and_status_0()
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-def test_any_such_file_is_a_failed_check(tmp_path: Path, content: str) -> None:
+def test_check_of_any_invalid_file_fails(tmp_path: Path, content: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(content)
     (message,) = DestinationOomnitza().run_cmd(DestinationOomnitza().parse_args(["check", "--config", str(path)]))
@@ -152,7 +150,7 @@ def test_any_such_file_is_a_failed_check(tmp_path: Path, content: str) -> None:
     assert message.connectionStatus.status.value == "FAILED"
 
 
-def test_a_configuration_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_absent_configuration_file_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.json", tmp_path):
         (message,) = DestinationOomnitza().run_cmd(DestinationOomnitza().parse_args(["check", "--config", str(path)]))
         assert message.connectionStatus is not None
@@ -160,14 +158,12 @@ def test_a_configuration_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("command", "content"), [("write", "not json"), ("discover", "{}")])
-def test_a_configuration_file_that_does_not_fit_fails_write_and_discover_with_status_1(
-    command: str, content: str
-) -> None:
+def test_write_and_discover_of_invalid_file_end_with_status_1(command: str, content: str) -> None:
     output = run(command, content, catalog={"streams": []} if command == "write" else None)
     assert output.failure()[0] == "config_error"
 
 
-def test_a_broken_catalog_fails_the_write(sandbox: Sandbox) -> None:
+def test_write_with_broken_catalog_fails(sandbox: Sandbox) -> None:
     output = run("write", config(sandbox), catalog="{}")
     assert output.failure()[0] == "config_error"
     assert "catalog" in output.failure()[1]
@@ -177,13 +173,13 @@ def test_a_broken_catalog_fails_the_write(sandbox: Sandbox) -> None:
     "arguments",
     [[], ["destroy"], ["check"], ["write", "--config", "x"], ["spec", "--config", "x"], ["check", "--config"], ["--x"]],
 )
-def test_a_command_line_that_is_not_complete_is_a_config_error(arguments: list[str]) -> None:
+def test_incomplete_command_line_is_a_config_error(arguments: list[str]) -> None:
     with pytest.raises(Exception, match="command") as raised:
         DestinationOomnitza().parse_args(arguments)
     assert raised.value.failure_type.value == "config_error"  # type: ignore[attr-defined]  # an AirbyteTracedException
 
 
-def test_a_command_line_that_is_not_complete_ends_with_status_1_and_a_trace() -> None:
+def test_incomplete_command_line_ends_with_status_1_and_trace() -> None:
     output = run("destroy")
     assert output.failure()[0] == "config_error"
 
@@ -290,7 +286,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("behave", BAD_SERVERS.values(), ids=BAD_SERVERS)
 @pytest.mark.usefixtures("hasty")
-def test_a_check_answers_in_time_whatever_the_server_does(behave: Callable[[socket.socket], None]) -> None:
+def test_check_of_any_server_ends_in_time(behave: Callable[[socket.socket], None]) -> None:
     started = time.monotonic()
     with serving(behave) as address:
         status, message = check({"instance_url": address, "credentials": TOKEN, "default_role": 25})
@@ -302,7 +298,7 @@ def test_a_check_answers_in_time_whatever_the_server_does(behave: Callable[[sock
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_check_of_a_closed_port_and_of_a_host_that_is_not_there_fails_with_a_sentence() -> None:
+def test_check_of_unreachable_address_fails_with_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     for address in (f"http://127.0.0.1:{port}", "https://nobody.invalid"):
@@ -312,7 +308,7 @@ def test_a_check_of_a_closed_port_and_of_a_host_that_is_not_there_fails_with_a_s
 
 
 @pytest.mark.parametrize("name", ["a slow drip", "a body without an end", "a black hole", "hangs up", "no HTTP"])
-def test_a_sync_gives_such_a_server_up_as_transient(name: str) -> None:
+def test_sync_with_unusable_server_fails_as_transient(name: str) -> None:
     retry_policy = RetryPolicy(0.3, 0.3, 0.4, 0.1, QUICK.waits)
     with serving(BAD_SERVERS[name]) as address:
         written = write_inside(
@@ -341,7 +337,7 @@ def test_states_come_back_while_the_source_is_silent(sandbox: Sandbox) -> None:
         assert process.wait(10) == 0
 
 
-def test_a_token_that_is_revoked_in_mid_sync_fails_it_at_once(sandbox: Sandbox) -> None:
+def test_token_revoked_during_sync_fails_at_once(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=401, method="POST", path="users$", nth=5, times=None))
     output = write(
         config(sandbox, batch_size=1, num_workers=1),
@@ -352,7 +348,7 @@ def test_a_token_that_is_revoked_in_mid_sync_fails_it_at_once(sandbox: Sandbox) 
     assert len(sandbox.oomnitza.people()) == 4
 
 
-def test_a_test_run_writes_nothing_and_acknowledges_nothing(sandbox: Sandbox) -> None:
+def test_test_run_writes_and_acknowledges_nothing(sandbox: Sandbox) -> None:
     output = write(config(sandbox, test_run=True), [record(person("ada")), state({"n": 1})])
     assert output.status == 0
     assert output.counts() == {"added": 1}
@@ -361,13 +357,13 @@ def test_a_test_run_writes_nothing_and_acknowledges_nothing(sandbox: Sandbox) ->
     assert "ada@acme.example" in output.logs()
 
 
-def test_the_report_is_the_last_info_line(sandbox: Sandbox) -> None:
+def test_report_is_the_last_info_line(sandbox: Sandbox) -> None:
     output = write(config(sandbox), [record(person("ada")), record(person("eve", deleted=True)), state({"n": 1})])
     assert '{"sync_report"' in [each["message"] for each in output.of("LOG") if each["level"] == "INFO"][-1]
     assert output.counts() == {"added": 1, "skipped": 1}
 
 
-def test_two_streams_with_one_person_in_common_write_that_person_once(sandbox: Sandbox) -> None:
+def test_person_of_two_streams_is_written_once(sandbox: Sandbox) -> None:
     both = [record(person("ada"), name) for name in ("users", "others") for _ in range(3)]
     output = write(config(sandbox, batch_size=1), [*both, state(1), state(2, "others")], stream(), stream("others"))
     assert output.status == 0

@@ -45,7 +45,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_runs, "LOG_SECONDS", 0.1)
 
 
-def test_a_cancelled_run_ends_the_sync_and_acknowledges_nothing_more(sandbox: Sandbox) -> None:
+def test_cancelled_run_ends_sync_and_acknowledges_no_more(sandbox: Sandbox) -> None:
     sandbox.oomnitza.cancel_runs(after_batches=10)
     each = [message for n in range(30) for message in (record(person(f"p{n:03}")), state({"updated": n}))]
     output = process.write(settings(sandbox, num_workers=1), each)
@@ -56,7 +56,7 @@ def test_a_cancelled_run_ends_the_sync_and_acknowledges_nothing_more(sandbox: Sa
     assert sandbox.requests.count(method="GET", path=r"/v3/bulk/") == 2
 
 
-def test_a_first_load_arrives_with_few_requests(sandbox: Sandbox) -> None:
+def test_first_load_takes_few_requests(sandbox: Sandbox) -> None:
     crowd = [person(f"p{number:04}") for number in range(1000)]
     crowd += [person(f"gone{number:02}", deleted=True) for number in range(50)]
     mixed = sorted(crowd, key=lambda each: each["id"][::-1])  # inactive accounts among the others
@@ -72,7 +72,7 @@ def test_a_first_load_arrives_with_few_requests(sandbox: Sandbox) -> None:
     assert {run.finalized for run in sandbox.oomnitza.runs()} == {True}
 
 
-def test_a_second_sync_changes_who_changed_and_leaves_roles_alone(sandbox: Sandbox) -> None:
+def test_second_sync_keeps_roles(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_person(username="boss", email="BOSS@acme.example", role=1, position="Founder")
     team = [person("boss"), person("ada"), person("bob")]
     assert sync(sandbox, team, default_position="Employee").counts() == {"added": 2, "updated": 1}
@@ -95,12 +95,12 @@ def test_a_second_sync_changes_who_changed_and_leaves_roles_alone(sandbox: Sandb
     ("mode", "counts"),
     [("create_only", {"added": 1, "skipped": 1}), ("update_only", {"updated": 1, "skipped": 1})],
 )
-def test_the_modes(sandbox: Sandbox, mode: str, counts: dict[str, int]) -> None:
+def test_write_modes_are_sent(sandbox: Sandbox, mode: str, counts: dict[str, int]) -> None:
     sandbox.oomnitza.add_person(username="ada", email="ada@acme.example")
     assert sync(sandbox, [person("ada"), person("bob")], write_mode=mode).counts() == counts
 
 
-def test_records_that_could_not_be_mapped_show_in_oomnitzas_log_and_count_once(sandbox: Sandbox) -> None:
+def test_rejected_record_is_in_oomnitzas_log_and_counted_once(sandbox: Sandbox) -> None:
     bad = person("bad") | {"name": ["a", "list"]}
     taken = person("cid", email="other@acme.example")
     synced = sync(sandbox, [person("ada"), bad, person("cid"), taken])
@@ -113,7 +113,7 @@ def test_records_that_could_not_be_mapped_show_in_oomnitzas_log_and_count_once(s
     assert synced.acknowledged() == [{"updated": 1}]
 
 
-def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: Sandbox) -> None:
+def test_saas_users_of_active_accounts_are_assigned(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_person(username="old", email="old@acme.example")
     method = {"connector_id": 12, "saas_sync_key": "slack-main"}
     synced = sync(sandbox, [person("ada"), person("old", deleted=True)], record_type=SAAS, method=method)
@@ -125,7 +125,7 @@ def test_saas_users_are_assigned_but_not_those_of_inactive_accounts(sandbox: San
 
 
 @pytest.mark.usefixtures("impatient")
-def test_one_refused_record_does_not_fail_those_of_which_oomnitza_has_not_told_yet(sandbox: Sandbox) -> None:
+def test_rejected_record_does_not_fail_unreported_ones(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=404, path="connector_run_logs", times=None))
     synced = sync(sandbox, [*(person(f"p{n}") for n in range(5)), person("bad") | {"name": ["a", "list"]}])
     assert (synced.error, synced.counts(), synced.acknowledged()) == ("", {"failed": 1}, [{"updated": 1}])
@@ -141,7 +141,7 @@ def test_custom_fields_go_by_their_internal_id(sandbox: Sandbox) -> None:
     assert sandbox.oomnitza.people()[0]["slack_user_id"] == "UADA"
 
 
-def test_an_integration_configured_in_oomnitza(sandbox: Sandbox) -> None:
+def test_run_of_an_integration_uses_its_id(sandbox: Sandbox) -> None:
     sync(sandbox, [person("ada")], method={"connector_id": 12})
     assert [run.connector for run in sandbox.oomnitza.runs()] == ["Slack"]
     synced = sync(sandbox, [person("ada"), person("bob")], method={"connector_id": 13})
@@ -149,7 +149,7 @@ def test_an_integration_configured_in_oomnitza(sandbox: Sandbox) -> None:
     assert synced.failure_type == "config_error"
 
 
-def test_a_test_run_writes_nothing(sandbox: Sandbox) -> None:
+def test_test_run_writes_nothing(sandbox: Sandbox) -> None:
     synced = sync(sandbox, [person("ada"), person("bad") | {"name": ["a"]}], test_run=True)
     assert synced.error == ""
     assert synced.counts() == {"added": 1, "failed": 1}
@@ -173,7 +173,7 @@ def test_faults_leave_nobody_twice(sandbox: Sandbox) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", ["/api/v2/mappings", r"/v3/bulk$", "/v3/bulk/", "finalize", "connector_run_logs"])
-def test_a_redirect_is_not_followed_anywhere(sandbox: Sandbox, path: str) -> None:
+def test_redirect_is_followed_nowhere(sandbox: Sandbox, path: str) -> None:
     with Sandbox(people=1) as elsewhere:
         fault = Fault("redirect", location=f"{elsewhere.oomnitza_url}/api/v3/users", times=None, path=path)
         sandbox.faults.add(fault)
@@ -183,7 +183,7 @@ def test_a_redirect_is_not_followed_anywhere(sandbox: Sandbox, path: str) -> Non
     assert synced.failure_type == ("" if unreported else "config_error")
 
 
-def test_a_sync_that_breaks_off_is_not_finalized(sandbox: Sandbox) -> None:
+def test_run_of_broken_sync_is_not_finalized(sandbox: Sandbox) -> None:
     begun = {"stream_descriptor": {"name": "users"}, "status": "STARTED"}
     started = {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": begun}}
     synced = sync(sandbox, [person("ada"), person("bad") | {"name": ["a"]}], started)
@@ -197,7 +197,7 @@ def test_a_sync_that_breaks_off_is_not_finalized(sandbox: Sandbox) -> None:
     assert sandbox.requests.count(path="finalize") == 0
 
 
-def test_a_check_refuses_what_only_rest_can_do(sandbox: Sandbox) -> None:
+def test_check_rejects_what_only_rest_can_do(sandbox: Sandbox) -> None:
     only_if_empty = {"field": "phone_number", "value": "phone", "if_empty_only": True}
     more = {"field_mapping": [only_if_empty], "update_sync_keys": True, "on_failed_record": "fail_after_sync"}
     status, message = process.run("check", settings(sandbox, **more)).connection_status()
@@ -206,14 +206,14 @@ def test_a_check_refuses_what_only_rest_can_do(sandbox: Sandbox) -> None:
     assert message.count("which only the write method REST can do") == 3
 
 
-def test_a_check_refuses_a_key_that_could_not_be_sent(sandbox: Sandbox) -> None:
+def test_check_rejects_a_key_without_internal_id(sandbox: Sandbox) -> None:
     mapping = [{"field": "user_id", "value": "oid"}]
     more = {"sync_keys": ["user_id"], "write_mode": "update_only", "field_mapping": mapping}
     status, message = process.run("check", settings(sandbox, **more)).connection_status()
     assert (status, "user_id is set by Oomnitza itself" in message) == ("FAILED", True)
 
 
-def test_a_check_tells_about_the_defaults_of_new_people(sandbox: Sandbox) -> None:
+def test_check_names_the_defaults_of_new_people(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", "STR")
     sandbox.oomnitza.set_field("slack_user_id", internal_id="")
     output = process.run("check", settings(sandbox))
@@ -221,7 +221,7 @@ def test_a_check_tells_about_the_defaults_of_new_people(sandbox: Sandbox) -> Non
     assert "default_role: for new people only" in output.logs()
 
 
-def test_a_token_that_may_not_list_people_is_told_at_the_check(sandbox: Sandbox) -> None:
+def test_check_names_a_token_that_may_not_list_people(sandbox: Sandbox) -> None:
     token = sandbox.oomnitza.issue_token(denied=["users"])
     credentials = {"auth_type": "api_token", "api_token": token}
     status, message = process.run("check", settings(sandbox, credentials=credentials)).connection_status()

@@ -68,7 +68,7 @@ def test_records_that_cannot_be_written_are_refused_one_by_one(sandbox: Sandbox)
     assert len(re.findall("Rejected: users", output.logs("ERROR"))) == output.counts()["failed"]
 
 
-def test_records_and_states_of_unknown_streams_are_told_once_and_their_states_kept_back(sandbox: Sandbox) -> None:
+def test_unknown_streams_are_named_and_their_states_kept_back(sandbox: Sandbox) -> None:
     strange = [record(person("ada"), "strangers"), state({"n": 1}, "strangers")] * 1000
     output = write(config(sandbox), [*strange, record(person("bob")), state({"n": 2})])
     assert output.status == 0
@@ -77,13 +77,13 @@ def test_records_and_states_of_unknown_streams_are_told_once_and_their_states_ke
     assert output.counts() == {"added": 1}
 
 
-def test_no_input_at_all_is_a_sync_of_nothing(sandbox: Sandbox) -> None:
+def test_empty_input_is_an_empty_sync(sandbox: Sandbox) -> None:
     output = write(config(sandbox), [])
     assert output.status == 0
     assert output.counts() == {}
 
 
-def test_a_record_of_five_megabytes_is_a_record(sandbox: Sandbox) -> None:
+def test_record_of_five_megabytes_is_written(sandbox: Sandbox) -> None:
     output = write(config(sandbox), [record(person("ada", profile={"about": "x" * 5_000_000})), state({"n": 1})])
     assert output.status == 0
     assert output.counts() == {"added": 1}
@@ -104,7 +104,7 @@ def test_record_beyond_the_limit_of_a_line_is_rejected(sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("outcome", ["continue", "fail_after_sync"])
-def test_when_all_records_are_refused_the_sync_fails_and_no_state_leaves(sandbox: Sandbox, outcome: str) -> None:
+def test_sync_with_all_records_rejected_fails_without_state(sandbox: Sandbox, outcome: str) -> None:
     messages = [*(record(person(f"p{n}", first_name=["no", "name"])) for n in range(200)), state({"n": 1})]
     output = write(config(sandbox, on_failed_record=outcome), messages)
     failure_type, message = output.failure()
@@ -114,7 +114,7 @@ def test_when_all_records_are_refused_the_sync_fails_and_no_state_leaves(sandbox
     assert output.logs("ERROR").count("Rejected: users") == 50
 
 
-def test_fail_after_sync_writes_the_rest_and_keeps_the_states_from_the_refused_record_on(sandbox: Sandbox) -> None:
+def test_fail_after_sync_keeps_states_from_rejected_record_on(sandbox: Sandbox) -> None:
     messages = [record(person("ada")), state({"n": 1}), record(person("bob", first_name=5)), state({"n": 2})]
     messages += [record(person("cy")), state({"n": 3})]
     output = write(config(sandbox, on_failed_record="fail_after_sync"), messages)
@@ -123,7 +123,7 @@ def test_fail_after_sync_writes_the_rest_and_keeps_the_states_from_the_refused_r
     assert output.counts() == {"added": 2, "failed": 1}
 
 
-def test_states_come_back_as_they_came_also_global_and_legacy_ones(sandbox: Sandbox) -> None:
+def test_states_of_all_kinds_return_unchanged(sandbox: Sandbox) -> None:
     shared = {"type": "GLOBAL", "global": {"shared_state": {"x": [1, 2.5, None, "ü"]}, "stream_states": []}, "id": 7}
     messages = [
         record(person("ada")),
@@ -178,7 +178,7 @@ def test_memory_does_not_grow_with_the_number_of_records() -> None:
     assert more - few < 25, f"{few:.0f} MB, then {more:.0f} MB"
 
 
-def test_one_key_very_often_is_one_person_and_takes_no_memory() -> None:
+def test_records_of_one_key_take_no_memory() -> None:
     line = lines([record(person("ada"))])
     with Sandbox(people=1) as sandbox:
         few = peak(sandbox, [line * 100])

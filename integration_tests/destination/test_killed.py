@@ -53,7 +53,7 @@ def wait_for_requests(sandbox: Sandbox, number: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_sync_that_was_killed_is_completed_by_the_next_one(sandbox: Sandbox, seed: int) -> None:
+def test_killed_sync_is_completed_by_the_next(sandbox: Sandbox, seed: int) -> None:
     settings = config(sandbox, batch_size=7, num_workers=4)
     sandbox.latency = 0.002
     with running(settings) as process:
@@ -83,7 +83,7 @@ def end(process: subprocess.Popen[bytes], number: int) -> tuple[float, list[dict
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_silent_sync_within_seconds_and_with_a_trace(sandbox: Sandbox, number: int) -> None:
+def test_signal_ends_silent_sync_within_seconds(sandbox: Sandbox, number: int) -> None:
     with running(config(sandbox)) as process:
         process.stdin.write(lines(messages()))
         process.stdin.flush()
@@ -131,7 +131,7 @@ def test_sigterm_ends_a_sync_within_seconds_wherever_it_waits(sandbox: Sandbox, 
     assert printed[-1]["trace"]["error"]["failure_type"] == "transient_error"
 
 
-def test_a_reader_that_goes_away_ends_the_sync_quietly(sandbox: Sandbox) -> None:
+def test_closed_output_ends_sync_quietly(sandbox: Sandbox) -> None:
     read, unread = os.pipe()
     os.close(read)
     with running(config(sandbox), stdout=unread, stderr=subprocess.PIPE) as process:

@@ -67,7 +67,7 @@ def test_check_names_the_entry_and_what_is_wrong_with_it(sandbox: Sandbox) -> No
     assert only_reads(sandbox)
 
 
-def test_what_check_refuses_fails_a_write_too(sandbox: Sandbox) -> None:
+def test_write_rejects_what_check_rejects(sandbox: Sandbox) -> None:
     kind, message = write(config(sandbox, default_role="Wizard"), [record(person("ada"))]).failure()
     assert kind == "config_error" and "there is no role 'Wizard'" in message
     assert not sandbox.oomnitza.people()
@@ -93,7 +93,7 @@ def test_check_shows_the_mapping_in_force_and_writes_nothing(sandbox: Sandbox) -
 # -- values ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_kind_of_entry(sandbox: Sandbox) -> None:
+def test_entries_of_each_kind_are_written(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
     sandbox.oomnitza.add_field("shirt", "T-Shirt")
     sandbox.oomnitza.add_field("start", "Start", "date")
@@ -150,7 +150,7 @@ def test_every_kind_of_entry(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("mode", ["create_and_update", "update_only"])
-def test_what_a_new_person_needs_has_to_be_something_that_can_be_written(sandbox: Sandbox, mode: str) -> None:
+def test_needed_field_that_is_not_writable_fails_check(sandbox: Sandbox, mode: str) -> None:
     sandbox.oomnitza.set_field("email", editable=False)
     settings = config(sandbox, write_mode=mode, field_mapping=[{"field": "email", "value": "email"}])
     status, message = run("check", settings).connection_status()
@@ -207,7 +207,7 @@ def test_records_of_wrong_types_are_refused_one_by_one(sandbox: Sandbox) -> None
     assert {each["username"] for each in sandbox.oomnitza.people()} == {"x", "y"}
 
 
-def test_the_meta_restriction_is_lifted_for_the_requests_that_need_it_alone(sandbox: Sandbox) -> None:
+def test_meta_restriction_is_lifted_only_if_needed(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_field("cost_centre", "Cost Centre", editable=False)
     settings = config(sandbox, field_mapping=[{"field": "cost_centre", "value": "cc"}])
     messages = [record(person("ada", cc="A1")), record(person("bob"))]
@@ -223,7 +223,7 @@ def test_the_meta_restriction_is_lifted_for_the_requests_that_need_it_alone(sand
 
 
 @pytest.mark.parametrize("update_sync_keys", [False, True])
-def test_the_first_key_that_finds_somebody_wins(sandbox: Sandbox, update_sync_keys: bool) -> None:
+def test_first_key_that_finds_a_person_wins(sandbox: Sandbox, update_sync_keys: bool) -> None:
     sandbox.oomnitza.add_field("slack_user_id", "Slack User Id", unique=True)
     by_id = sandbox.oomnitza.add_person(username="old-ada", email="ada.old@acme.example", slack_user_id="UADA")
     by_email = sandbox.oomnitza.add_person(username="bob", email="bob@acme.example", slack_user_id="UOLD")
@@ -243,7 +243,7 @@ def test_the_first_key_that_finds_somebody_wins(sandbox: Sandbox, update_sync_ke
     assert sandbox.oomnitza.person(user_id=neither, username="eve")
 
 
-def test_two_people_of_one_value_refuse_the_record_and_odd_values_find_nobody_else(sandbox: Sandbox) -> None:
+def test_value_of_two_people_rejects_the_record(sandbox: Sandbox) -> None:
     for _ in range(2):
         sandbox.oomnitza.add_person(email="twin@acme.example", twin=True)
     sandbox.oomnitza.add_person(username="victim", email="victim@acme.example", position="Safe")
@@ -266,7 +266,7 @@ def test_two_people_of_one_value_refuse_the_record_and_odd_values_find_nobody_el
     assert not patches(sandbox)
 
 
-def test_a_filter_and_a_template_for_inactive_accounts(sandbox: Sandbox) -> None:
+def test_filter_and_inactive_template_are_applied(sandbox: Sandbox) -> None:
     settings = config(
         sandbox,
         record_filter="{{ not record['is_bot'] and record['email'] }}",
@@ -280,7 +280,7 @@ def test_a_filter_and_a_template_for_inactive_accounts(sandbox: Sandbox) -> None
 # -- a test run --------------------------------------------------------------------------------------------------------
 
 
-def test_a_test_run_says_what_would_happen_and_writes_nothing(sandbox: Sandbox) -> None:
+def test_test_run_reports_changes_and_writes_nothing(sandbox: Sandbox) -> None:
     saas = {"record_type": {"type": "user_and_saas_user", "saas_name": "Slack"}}
     for number in range(6):
         sandbox.oomnitza.add_person(

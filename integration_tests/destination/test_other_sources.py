@@ -87,7 +87,7 @@ def employees(number: int, seed: int = 11) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("meta_status", [200, 404])
-def test_an_hr_system_with_nested_fields_and_a_key_of_its_own(sandbox: Sandbox, meta_status: int) -> None:
+def test_hr_records_with_nested_fields_are_written(sandbox: Sandbox, meta_status: int) -> None:
     sandbox.oomnitza.switches.meta_status = meta_status
     sandbox.oomnitza.add_field("employee_no", "Employee Number", unique=True)
     sandbox.oomnitza.add_field("hire_date", "Hire Date", "date")

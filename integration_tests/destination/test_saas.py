@@ -57,7 +57,7 @@ def writes(sandbox: Sandbox) -> list[tuple[str, str]]:
         (None, "names"),
     ],
 )
-def test_every_open_answer_both_ways(sandbox: Sandbox, activity: str | None, shape: str) -> None:
+def test_saas_users_for_each_open_answer(sandbox: Sandbox, activity: str | None, shape: str) -> None:
     switches = sandbox.oomnitza.switches
     switches.saas_activity, switches.saas_roles = activity, shape
     even = shape != "object"
@@ -123,7 +123,7 @@ def test_many_people_in_few_requests_and_nothing_the_second_time(sandbox: Sandbo
 
 @pytest.mark.parametrize("kind", ["truncated", "reset_after", "status"])
 @pytest.mark.parametrize("path", [r"/v3/saas$", r"/saas/\d+/roles$"])
-def test_an_application_and_its_roles_are_created_once(sandbox: Sandbox, kind: str, path: str) -> None:
+def test_application_and_roles_are_created_once(sandbox: Sandbox, kind: str, path: str) -> None:
     sandbox.faults.add(Fault(kind, service="oomnitza", method="POST", path=path, processed=kind == "status"))
     synced = sync(sandbox, people(40), batch_size=5)
     assert synced.error == ""
@@ -132,7 +132,7 @@ def test_an_application_and_its_roles_are_created_once(sandbox: Sandbox, kind: s
     assert [role["role_external_label"] for role in sandbox.oomnitza.roles("Slack")] == ["Member"]
 
 
-def test_one_bad_person_does_not_cost_the_lot(sandbox: Sandbox) -> None:
+def test_rejected_person_does_not_fail_the_batch(sandbox: Sandbox) -> None:
     team = people(20)
     sync(sandbox, team)
     bad = users(sandbox)["p007"]["user_id"]
@@ -154,7 +154,7 @@ def test_errors_of_single_people_are_counted_with_the_reason(sandbox: Sandbox) -
     assert any("could not be deactivated: The last administrator stays." in line for line in synced.log_lines())
 
 
-def test_an_inactive_account_that_is_not_assigned_is_neither_assigned_nor_created(sandbox: Sandbox) -> None:
+def test_unassigned_inactive_account_stays_unassigned(sandbox: Sandbox) -> None:
     sandbox.oomnitza.add_person(username="old", email="old@acme.example")
     synced = sync(sandbox, [person("old", deleted=True), person("never", deleted=True), person("ada")])
     assert synced.counts()["skipped"] == 1
@@ -162,7 +162,7 @@ def test_an_inactive_account_that_is_not_assigned_is_neither_assigned_nor_create
     assert sandbox.oomnitza.person(email="never@acme.example") is None
 
 
-def test_a_leaver_whose_address_slack_took_away_is_deactivated(sandbox: Sandbox) -> None:
+def test_leaver_without_address_is_deactivated(sandbox: Sandbox) -> None:
     sync(sandbox, [person("ada"), person("bob")])
     synced = sync(sandbox, [person("ada"), person("bob", deleted=True, email=None)])
     assert synced.counts() == {"unchanged": 1, "skipped": 1}
@@ -206,7 +206,7 @@ def test_application_two_in_use_must_be_named(sandbox: Sandbox) -> None:
     assert (status, "record_type.saas_id" in message) == ("FAILED", True)
 
 
-def test_a_test_run_writes_nothing_and_tells_what_would_be(sandbox: Sandbox) -> None:
+def test_test_run_reports_saas_changes_and_writes_nothing(sandbox: Sandbox) -> None:
     synced = sync(sandbox, [person("ada"), person("bob", deleted=True)], test_run=True)
     assert synced.counts() == {"added": 1, "skipped": 1}
     assert synced.saas() == {"assigned": 1, "roles_changed": 1}
@@ -214,7 +214,7 @@ def test_a_test_run_writes_nothing_and_tells_what_would_be(sandbox: Sandbox) -> 
     assert sandbox.oomnitza.applications() == []
 
 
-def test_a_state_waits_for_both_sides(sandbox: Sandbox) -> None:
+def test_state_waits_for_people_and_saas_users(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", status=401, path=r"/saas/\d+/users$", method="POST", times=None))
     synced = sync(sandbox, people(3))
     assert len(sandbox.oomnitza.people()) == 3
@@ -222,7 +222,7 @@ def test_a_state_waits_for_both_sides(sandbox: Sandbox) -> None:
     assert synced.failure_type == "config_error"
 
 
-def test_faults_everywhere_leave_nobody_twice_and_everything_written(sandbox: Sandbox) -> None:
+def test_faults_leave_no_duplicates_and_no_gaps(sandbox: Sandbox) -> None:
     sandbox.faults.random(seed=3, rate=0.02, service="oomnitza")
     team = people(120)
     synced = sync(sandbox, team, batch_size=20)
@@ -248,7 +248,7 @@ def active(sandbox: Sandbox) -> int:
 
 
 @pytest.mark.parametrize("activity", ["deactivated", None])
-def test_who_is_missing_is_deactivated_once_and_nobody_else(sandbox: Sandbox, activity: str | None) -> None:
+def test_missing_users_alone_are_deactivated_once(sandbox: Sandbox, activity: str | None) -> None:
     sandbox.oomnitza.switches.saas_activity = activity
     overwrite(sandbox, people(20))
     outsider = sandbox.oomnitza.add_person(username="zoe", email="zoe@acme.example")
@@ -263,7 +263,7 @@ def test_who_is_missing_is_deactivated_once_and_nobody_else(sandbox: Sandbox, ac
 
 
 @pytest.mark.parametrize("why", ["increment", "refused", "empty", "append", "off"])
-def test_nobody_is_deactivated(sandbox: Sandbox, why: str) -> None:
+def test_missing_users_are_left_active(sandbox: Sandbox, why: str) -> None:
     overwrite(sandbox, people(20))
     records = people(0 if why == "empty" else 18)
     if why == "refused":
@@ -331,7 +331,7 @@ def status(kind: str) -> dict[str, Any]:
     return message
 
 
-def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_for_missing(sandbox: Sandbox) -> None:
+def test_second_attempt_starts_from_the_beginning(sandbox: Sandbox) -> None:
     overwrite(sandbox, people(20))
     page = [*map(record, people(10)), state({"page": 2})]
     for broken in ([status("STARTED"), *page], [status("STARTED"), *page, status("INCOMPLETE")]):
@@ -344,7 +344,7 @@ def test_another_attempt_never_goes_on_in_the_middle_and_takes_who_came_before_f
 
 
 @pytest.mark.parametrize("mode", ["append", "overwrite"])
-def test_nor_where_another_stream_broke_off_and_this_one_is_not_read_again(sandbox: Sandbox, mode: str) -> None:
+def test_missing_users_stay_if_another_stream_broke_off(sandbox: Sandbox, mode: str) -> None:
     both = (OVERWRITE, stream("guests", destination_sync_mode=mode))
     begun = status("STARTED")
     begun["trace"]["stream_status"]["stream_descriptor"]["name"] = "guests"
@@ -358,9 +358,7 @@ def test_nor_where_another_stream_broke_off_and_this_one_is_not_read_again(sandb
 
 @pytest.mark.parametrize("namespace", [None, "hr"])
 @pytest.mark.parametrize("cut", ["within the data", "before the stream"])
-def test_whoever_may_have_been_in_a_record_that_was_cut_is_not_missing(
-    sandbox: Sandbox, namespace: str | None, cut: str
-) -> None:
+def test_user_of_a_cut_record_is_not_missing(sandbox: Sandbox, namespace: str | None, cut: str) -> None:
     of_namespace = stream(destination_sync_mode="overwrite")
     of_namespace["stream"]["namespace"] = namespace
     whole = complete()
@@ -395,7 +393,7 @@ def test_filtered_and_skipped_records_count_as_appearing(sandbox: Sandbox) -> No
     assert active(sandbox) == 19, "whom the mode leaves alone is not missing"
 
 
-def test_a_stream_of_which_nothing_came_keeps_everybody(sandbox: Sandbox) -> None:
+def test_empty_stream_deactivates_no_one(sandbox: Sandbox) -> None:
     both = (OVERWRITE, stream("guests", destination_sync_mode="overwrite"))
     overwrite(sandbox, people(20), streams=both)
     synced = overwrite(sandbox, people(18), complete(), streams=both)

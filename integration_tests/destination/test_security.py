@@ -86,7 +86,7 @@ MESSAGES = [record(person("ada")), record(person("known", title="Boss")), state(
         ("mappings", 500),
     ],
 )
-def test_an_error_that_repeats_the_token_in_every_form_is_masked(sandbox: Sandbox, path: str, status: int) -> None:
+def test_error_that_repeats_the_token_is_masked(sandbox: Sandbox, path: str, status: int) -> None:
     sandbox.oomnitza.add_person(username="known", email="known@acme.example")
     settings = with_password(sandbox, record_type={"type": "user_and_saas_user", "saas_name": "Slack"})
     sandbox.faults.add(
@@ -98,7 +98,7 @@ def test_an_error_that_repeats_the_token_in_every_form_is_masked(sandbox: Sandbo
         assert "****" in output.text
 
 
-def test_a_password_that_is_repeated_is_masked_in_a_check_and_in_a_write(sandbox: Sandbox) -> None:
+def test_repeated_password_is_masked_in_check_and_write(sandbox: Sandbox) -> None:
     settings = with_password(sandbox)
     body = json.dumps({"errors": list(forms(PASSWORD))})
     sandbox.faults.add(Fault("status", service="oomnitza", path="users$", status=400, body=body, times=None))
@@ -109,13 +109,13 @@ def test_a_password_that_is_repeated_is_masked_in_a_check_and_in_a_write(sandbox
     check_silence(sandbox, write(settings, MESSAGES))
 
 
-def test_what_does_not_fit_the_form_is_not_quoted(sandbox: Sandbox) -> None:
+def test_invalid_configuration_is_not_quoted(sandbox: Sandbox) -> None:
     checked = run("check", config(sandbox, credentials={"auth_type": "magic", "x": [{"y": PASSWORD}]}))
     assert checked.connection_status()[0] == "FAILED"
     check_silence(sandbox, checked)
 
 
-def test_a_trace_of_a_fault_of_our_own_holds_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_trace_of_unexpected_error_holds_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
     """An unexpected error in code that handles a secret does not show it."""
     settings = with_password(sandbox)
     script = tmp_path / "broken.py"
@@ -145,9 +145,7 @@ def run_script(script: Path, settings: dict[str, Any], folder: Path) -> SyncResu
     return SyncResult(done.returncode, done.stdout.decode())
 
 
-def test_the_token_is_in_one_header_and_nowhere_else(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_token_is_in_one_header_only(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A .netrc with a password for the host does not replace the token."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password made-up\n")
@@ -171,7 +169,7 @@ def test_password_like_the_report_leaves_it_whole(sandbox: Sandbox, password: st
     assert (output.status, output.counts(), output.states()) == (0, {"added": 1}, [1])
 
 
-def test_a_redirect_takes_nothing_along(sandbox: Sandbox) -> None:
+def test_redirect_receives_no_token(sandbox: Sandbox) -> None:
     with Sandbox(people=1) as elsewhere:
         location = f"{elsewhere.oomnitza_url}/api/v3/users?token={sandbox.oomnitza.token}"
         sandbox.faults.add(Fault("redirect", service="oomnitza", path="mappings", location=location, times=None))
@@ -190,7 +188,7 @@ def test_log_names_only_people_rejected_or_skipped(sandbox: Sandbox) -> None:
     assert set(re.findall(r"\w+@acme", output.text)) == {"refused@acme", "gone@acme"}
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+def test_unknown_certificate_is_rejected(tmp_path: Path) -> None:
     """Nothing is sent to a server with a self-signed certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = subprocess.run(

@@ -76,7 +76,7 @@ def test_number_of_a_spreadsheet_is_no_date_and_a_year_is_one(sandbox: Sandbox) 
     assert only_person(sandbox)["hired"] == 1704067200
 
 
-def test_what_the_server_normalizes_is_no_difference(sandbox: Sandbox) -> None:
+def test_value_that_the_server_normalizes_is_unchanged(sandbox: Sandbox) -> None:
     sandbox.oomnitza.switches.normalized = frozenset({"phone", "blanks"})
     ada = person("ada", phone="+1 (555) 010-0000", title=" Head  of IT ")
     assert sync(sandbox, ada)[0] == {"added": 1}
@@ -86,7 +86,7 @@ def test_what_the_server_normalizes_is_no_difference(sandbox: Sandbox) -> None:
     assert writes(sandbox) == 0
 
 
-def test_what_the_server_keeps_otherwise_is_said_once_a_field(sandbox: Sandbox) -> None:
+def test_value_stored_differently_is_reported_once_a_field(sandbox: Sandbox) -> None:
     sandbox.oomnitza.switches.normalized = frozenset({"title_case", "phone"})
     records = [person(f"p{number}", title="head of it", phone="+1 555") for number in range(3)]
     for outcome in ("added", "updated"):

@@ -40,20 +40,20 @@ def test_contributing_names_every_command() -> None:
     assert sorted(named) == sorted(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
 
 
-def test_contributing_names_files_that_there_are() -> None:
+def test_contributing_names_files_that_exist() -> None:
     named = re.findall(r"`(\w+/(?:\w+\.py)?)`", section("CONTRIBUTING.md", "Tests"))
     assert len(named) > 5
     assert [name for name in named if not (ROOT / "integration_tests" / name).exists()] == []
 
 
-def test_security_names_tests_that_there_are() -> None:
+def test_security_names_tests_that_exist() -> None:
     named = set(re.findall(r"`(test_\w+\.py)`", read("SECURITY.md")))
     there = {path.name for folder in ("*/unit_tests", "integration_tests") for path in ROOT.glob(f"{folder}/**/*.py")}
     assert len(named) > 15
     assert named - there == set()
 
 
-def test_how_it_works_names_files_that_there_are() -> None:
+def test_how_it_works_names_files_that_exist() -> None:
     """Each file exists in one of the packages, and holds the functions named with it."""
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
     packages = (

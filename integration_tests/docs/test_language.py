@@ -37,7 +37,7 @@ def test_words_that_are_gone_stay_out() -> None:
     assert found == []
 
 
-def test_no_reader_is_sent_to_a_file_that_is_not_here() -> None:
+def test_cited_files_exist_in_the_repository() -> None:
     """Facts are cited by URL, or by docs/oomnitza-api.md."""
     absent = re.compile(r"\b(?:design\.md|(?<!-)oomnitza\.md|configuration\.md)\b")
     found = [
@@ -48,3 +48,15 @@ def test_no_reader_is_sent_to_a_file_that_is_not_here() -> None:
         if absent.search(line.replace("destination-oomnitza.md", ""))
     ]
     assert found == []
+
+
+def test_names_of_tests_are_short_and_begin_with_the_unit() -> None:
+    """Compare with `test_<unit>_<condition>_<result>`, at most 60 characters."""
+    names = [
+        name
+        for path in files()
+        if path.is_file() and path.suffix == ".py"
+        for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))
+    ]
+    assert len(names) > 1000
+    assert [each for each in names if len(each) > 60 or re.match(r"test_(?:an?|it|the|who|what|where)_", each)] == []

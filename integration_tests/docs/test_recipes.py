@@ -88,7 +88,7 @@ def by_id(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     return {each["user_id"]: each for each in sandbox.oomnitza.people()}
 
 
-def test_every_recipe_has_a_test() -> None:
+def test_recipes_have_a_test_each() -> None:
     tested = re.findall(r'^    title = "(.+)"$', Path(__file__).read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(tested) == sorted(each.splitlines()[0] for each in RECIPES)
     rows = re.findall(r"^\| .+ \| \[(.+)\]\(#", INTRODUCTION, re.MULTILINE)

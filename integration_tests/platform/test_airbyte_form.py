@@ -110,7 +110,7 @@ def test_untouched_entry_of_a_stream_is_as_all_streams() -> None:
 
 
 @pytest.mark.parametrize("connector", SPECS)
-def test_every_field_has_a_title_and_an_order(connector: str) -> None:
+def test_field_has_a_title_and_an_order(connector: str) -> None:
     """Every field has a title and an order; the form would use its name otherwise."""
     fields = [each for each in blocks(form_block(SPECS[connector])) if each.key and not each.is_hidden]
     assert len(fields) > 10

@@ -39,7 +39,7 @@ def test_step_names_fields_of_the_form(connector: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
-def test_the_images_are_those_of_the_bundle(side: str) -> None:
+def test_page_names_the_images_of_the_bundle(side: str) -> None:
     connector = getattr(BUNDLE.connectors, side)
     assert f"--build-arg CONNECTOR={connector.directory} -t {connector.image} ." in PAGE
     assert f"kind load docker-image {connector.image} " in PAGE
@@ -48,7 +48,7 @@ def test_the_images_are_those_of_the_bundle(side: str) -> None:
         assert f"`{value}` |" in form
 
 
-def test_the_connection_is_that_of_the_bundle() -> None:
+def test_page_names_the_connection_of_the_bundle() -> None:
     form = step("Connect them")
     connection = BUNDLE.connections[DEFAULT_CONNECTION]
     connectors = BUNDLE.connectors

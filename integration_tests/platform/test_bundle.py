@@ -54,7 +54,7 @@ def spoil(content: dict[str, Any], path: str, value: Any) -> None:
         ("connectors.source.directory", "../elsewhere", "match pattern"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, path: str, value: Any, named: str) -> None:
+def test_mistake_is_named_with_its_place(tmp_path: Path, path: str, value: Any, named: str) -> None:
     content = parts()
     spoil(content, path, value)
     (tmp_path / "metadata.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -66,19 +66,19 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, path: str, value: Any
 
 
 @pytest.mark.parametrize("text", ["connectors: [", "just text", "", "\x00"])
-def test_what_is_no_bundle_is_said_in_one_line(tmp_path: Path, text: str) -> None:
+def test_invalid_bundle_is_named_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "metadata.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(DefinitionError) as error:
         load_bundle(tmp_path)
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_bundle_is_said(tmp_path: Path) -> None:
+def test_missing_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="cannot be read: No such file"):
         load_bundle(tmp_path)
 
 
-def test_an_image_in_a_registry_of_ones_own_keeps_its_port() -> None:
+def test_image_of_own_registry_keeps_its_port() -> None:
     content = parts()
     spoil(content, "connectors.source.image", "registry.example.com:5000/team/source-slack-users:0.1.0")
     source = Bundle.model_validate(content).connectors.source
@@ -87,13 +87,13 @@ def test_an_image_in_a_registry_of_ones_own_keeps_its_port() -> None:
 
 
 @given(st.integers(0, 59), st.integers(0, 59), st.integers(0, 23), st.sampled_from(["* * ?", "? * MON-FRI", "1 */2 ?"]))
-def test_any_second_minute_and_hour_is_a_schedule(second: int, minute: int, hour: int, day: str) -> None:
+def test_schedule_takes_any_second_minute_and_hour(second: int, minute: int, hour: int, day: str) -> None:
     cron = f"{second} {minute} {hour} {day}"
     assert Schedule(cron=f"  {cron} ").cron == cron
 
 
 @given(st.text(max_size=30))
-def test_no_text_crashes_the_schedule(text: str) -> None:
+def test_schedule_of_any_text_does_not_crash(text: str) -> None:
     try:
         Schedule(cron=text)
     except ValidationError as error:
@@ -120,7 +120,7 @@ def test_second_connection_brings_activity_and_is_off() -> None:
     assert not connection.enabled
 
 
-def test_a_connector_and_the_bundle_must_name_one_image(tmp_path: Path) -> None:
+def test_image_differs_from_connectors_fails(tmp_path: Path) -> None:
     bundle = load_bundle(ROOT)
     (tmp_path / bundle.connectors.destination.directory).mkdir()
     file = tmp_path / bundle.connectors.destination.directory / "metadata.yaml"

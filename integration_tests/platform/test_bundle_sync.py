@@ -321,7 +321,7 @@ def test_readable_configuration_is_warned_of(command: Command) -> None:
     assert f"chmod 600 {command.home / 'source.json'}" in command.capsys.readouterr().err
 
 
-def test_two_syncs_at_once_are_not(command: Command) -> None:
+def test_second_sync_at_once_is_status_1(command: Command) -> None:
     """A second sync does not start while the first one runs."""
     held, second = (exclusive(command.home / "lock", "these two") for _ in range(2))
     with held, pytest.raises(UsageError, match="Another sync of these two"), second:

@@ -44,7 +44,7 @@ def test_airbytes_own_schema_takes_it(connector: str) -> None:
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-def test_it_says_what_a_platform_and_an_administrator_ask(connector: str) -> None:
+def test_metadata_has_what_platforms_need(connector: str) -> None:
     content = data(connector)
     assert content["releaseStage"] in {"alpha", "beta", "generally_available"}
     assert content["supportLevel"] == "community"
@@ -59,7 +59,7 @@ def test_it_says_what_a_platform_and_an_administrator_ask(connector: str) -> Non
     ElementTree.parse(ROOT / connector / content["icon"])
 
 
-def test_the_source_suggests_people_alone_and_names_slacks_hosts() -> None:
+def test_source_suggests_users_and_names_slacks_hosts() -> None:
     content = data("source-slack-users")
     assert content["suggestedStreams"]["streams"] == ["users"]
     assert {"slack.com", "slack-gov.com"} <= set(content["allowedHosts"]["hosts"])
@@ -110,12 +110,12 @@ def test_airbyte_cdk_connector_test_passes_without_creds(connector: str) -> None
     assert " failed" not in done.stdout
 
 
-def test_no_two_definitions_share_an_id() -> None:
+def test_definition_ids_are_unique() -> None:
     assert len({data(connector)["definitionId"] for connector in CONNECTORS}) == len(CONNECTORS)
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-def test_one_version_everywhere(connector: str) -> None:
+def test_version_is_the_same_everywhere(connector: str) -> None:
     version = pyproject_version(connector)
     assert data(connector)["dockerImageTag"] == version
     named = {part.directory: part for part in (BUNDLE.connectors.source, BUNDLE.connectors.destination)}[connector]
@@ -125,7 +125,7 @@ def test_one_version_everywhere(connector: str) -> None:
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-def test_the_changelog_starts_with_this_version(connector: str) -> None:
+def test_changelog_starts_with_this_version(connector: str) -> None:
     page = (ROOT / "docs" / f"{connector}.md").read_text(encoding="utf-8")
     changelog = page[page.index("## Changelog") :]
     # Airbyte's form: a table, newest first.

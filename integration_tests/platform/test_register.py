@@ -133,9 +133,7 @@ def only(things: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
     return found
 
 
-def test_a_fresh_workspace_gets_everything_joined_and_scheduled(
-    registration: Registration, airbyte: AirbyteStandIn
-) -> None:
+def test_fresh_workspace_gets_everything(registration: Registration, airbyte: AirbyteStandIn) -> None:
     out = registration.ok()
 
     definition = only(airbyte.definitions["source"], "Slack Users")
@@ -178,7 +176,7 @@ def test_running_it_again_changes_nothing(registration: Registration, airbyte: A
 
 
 @pytest.mark.parametrize("first", [False, True])
-def test_a_dry_run_tells_the_plan_and_writes_nothing(
+def test_dry_run_prints_the_plan_and_writes_nothing(
     registration: Registration, airbyte: AirbyteStandIn, first: bool
 ) -> None:
     if first:
@@ -194,7 +192,7 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(
     assert out.endswith("1 would be changed.\n" if first else "6 would be changed.\n")
 
 
-def test_a_new_version_updates_the_definition_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_new_version_updates_the_definition_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     airbyte.writes.clear()
     registration.edit("metadata.yaml", "destination-oomnitza:0.1.0", "destination-oomnitza:0.2.0")
@@ -208,7 +206,7 @@ def test_a_new_version_updates_the_definition_alone(registration: Registration, 
     assert "image tag 0.1.0 -> 0.2.0" in out
 
 
-def test_a_changed_setting_is_replaced_and_the_secret_kept(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_changed_setting_is_replaced_and_the_secret_kept(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     # A sync has renewed the token meanwhile, so the file holds the used one.
     source = only(airbyte.actors["source"], "Slack users")
@@ -229,7 +227,7 @@ def test_a_changed_setting_is_replaced_and_the_secret_kept(registration: Registr
     assert "(page_size; team_ids)" in out
 
 
-def test_a_renewed_oauth_token_is_no_difference(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_renewed_oauth_token_is_no_difference(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.source["credentials"] = {
         "auth_type": "oauth2.0",
         "client_id": "1",
@@ -265,7 +263,7 @@ def test_another_kind_of_credentials_is_sent_whole(registration: Registration, a
     assert only(airbyte.actors["destination"], "Oomnitza")["configuration"]["credentials"] == password
 
 
-def test_a_connection_changed_in_the_ui_is_set_right(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_connection_changed_in_the_ui_is_corrected(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     connection = only(airbyte.connections, "Slack users to Oomnitza")
     connection["schedule"] = {"scheduleType": "basic", "basicTiming": "Every 24 HOURS"}
@@ -280,7 +278,7 @@ def test_a_connection_changed_in_the_ui_is_set_right(registration: Registration,
     assert connection["status"] == "inactive"  # who paused it meant it
 
 
-def test_it_finds_its_own_among_many(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_register_finds_its_own_among_many(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     others = [airbyte.actors["source"], airbyte.actors["destination"], airbyte.connections]
     for things in others:
@@ -294,7 +292,7 @@ def test_it_finds_its_own_among_many(registration: Registration, airbyte: Airbyt
     assert registration.ok().endswith("Nothing changed.\n")
 
 
-def test_it_goes_on_where_it_stopped(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_register_continues_after_a_failure(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.answer("POST", "/destinations", JSONResponse({"title": "unexpected-problem"}, 500))
     assert "Cannot create the destination: Airbyte returned HTTP 500: unexpected-problem" in registration.refused()
     airbyte.answers.clear()
@@ -306,7 +304,7 @@ def test_it_goes_on_where_it_stopped(registration: Registration, airbyte: Airbyt
 
 
 @pytest.mark.parametrize("kind", ["source", "destination"])
-def test_a_name_taken_by_another_connector_is_left_alone(
+def test_name_of_another_connector_is_left_alone(
     registration: Registration, airbyte: AirbyteStandIn, kind: Any
 ) -> None:
     name = {"source": "Slack users", "destination": "Oomnitza"}[kind]
@@ -317,20 +315,20 @@ def test_a_name_taken_by_another_connector_is_left_alone(
     assert only(airbyte.actors[kind], name)["configuration"] == {"theirs": True}
 
 
-def test_two_of_a_name_are_not_guessed_between(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_ambiguous_name_is_an_error(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     source = only(airbyte.actors["source"], "Slack users")
     airbyte.add_actor("source", "Slack users", source["definitionId"], {})
     assert "There are 2 sources named 'Slack users'" in registration.refused()
 
 
-def test_a_connection_between_others_is_left_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_connection_of_others_is_left_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     only(airbyte.connections, "Slack users to Oomnitza")["sourceId"] = "another"
     assert "joins another source and destination" in registration.refused()
 
 
-def test_an_image_that_cannot_be_pulled_says_so(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_image_that_cannot_be_pulled_is_named(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.images = set()
     assert "Could not pull airbyte-oomnitza/source-slack-users:0.1.0" in registration.refused()
 
@@ -349,7 +347,7 @@ def test_an_image_that_cannot_be_pulled_says_so(registration: Registration, airb
         ("AIRBYTE_URL", "https://user:pass@airbyte.example.com", "remove them"),
     ],
 )
-def test_a_wrong_setting_is_named(registration: Registration, variable: str, value: str, sentence: str) -> None:
+def test_wrong_setting_is_named(registration: Registration, variable: str, value: str, sentence: str) -> None:
     registration.environment[variable] = value
     assert sentence in registration.refused()
     assert registration.airbyte.writes == []
@@ -364,7 +362,7 @@ def test_a_wrong_setting_is_named(registration: Registration, variable: str, val
         (b"\xff\xfe{", "not a text in UTF-8"),
     ],
 )
-def test_a_configuration_that_is_none_is_named(
+def test_invalid_configuration_is_named(
     registration: Registration, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: Any, sentence: str
 ) -> None:
     registration.run("--dry-run")
@@ -394,21 +392,19 @@ def test_a_configuration_that_is_none_is_named(
         (html_page(502), "returned HTTP 502: no reason given. See Airbyte's own log."),
     ],
 )
-def test_a_strange_answer_is_a_sentence_without_secrets(
+def test_unexpected_response_is_a_sentence_without_secrets(
     registration: Registration, airbyte: AirbyteStandIn, response: Any, sentence: str
 ) -> None:
     airbyte.answer("GET" if response.status_code == 200 else "POST", "/sources", response)
     assert sentence in registration.refused()
 
 
-def test_a_redirect_of_the_token_is_not_followed(registration: Registration, airbyte: AirbyteStandIn) -> None:
+def test_redirect_of_the_token_is_not_followed(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.answer("POST", "/applications/token", RedirectResponse("http://127.0.0.1:9/"))
     assert "no access token" in registration.refused()
 
 
-def test_a_bundle_that_disagrees_with_a_connector_goes_nowhere(
-    registration: Registration, airbyte: AirbyteStandIn
-) -> None:
+def test_bundle_that_contradicts_a_connector_is_not_sent(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.edit("source-slack-users/metadata.yaml", "0.1.0", "0.3.0")
     assert "make them equal" in registration.refused()
     assert airbyte.writes == []
@@ -423,7 +419,7 @@ def test_a_bundle_that_disagrees_with_a_connector_goes_nowhere(
         ("http://[::1]:8000", "http://[::1]:8000/api/public/v1"),
     ],
 )
-def test_the_address_of_the_ui_is_enough(given_url: str, root: str) -> None:
+def test_address_of_the_ui_is_enough(given_url: str, root: str) -> None:
     assert api_root(given_url) == root
 
 
@@ -446,7 +442,7 @@ def test_nothing_differs_from_itself(value: Any) -> None:
 
 @example({"": {}}, "", {"": None})
 @given(st.dictionaries(st.text(max_size=3), json_values, max_size=4), st.text(max_size=3), json_values)
-def test_one_changed_place_is_the_one_named(value: dict[str, Any], key: str, new: Any) -> None:
+def test_changed_place_alone_is_named(value: dict[str, Any], key: str, new: Any) -> None:
     changed = {**value, key: new}
     places = differences(changed, value)
     same = json.dumps(without_nulls(changed), sort_keys=True) == json.dumps(without_nulls(value), sort_keys=True)
@@ -463,7 +459,7 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def test_a_mask_hides_a_secret_but_not_its_absence() -> None:
+def test_mask_hides_a_secret_but_not_its_absence() -> None:
     assert differences({"api_token": "abc"}, {"api_token": MASK}) == []
     assert differences({}, {"api_token": MASK}) == ["api_token"]
     assert differences({"api_token": 5}, {"api_token": MASK}) == ["api_token"]

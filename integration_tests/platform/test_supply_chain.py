@@ -25,12 +25,12 @@ def test_constraints_are_the_packages_of_the_images() -> None:
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements-build.txt"])
-def test_every_package_of_a_build_has_a_hash(file: str) -> None:
+def test_build_packages_have_hashes(file: str) -> None:
     blocks = re.split(r"\n(?=\S)", (ROOT / file).read_text(encoding="utf-8").strip())
     assert [block.splitlines()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
-def test_no_lock_names_an_index() -> None:
+def test_locks_name_no_index() -> None:
     for file in ("requirements.txt", "requirements-build.txt", "constraints.txt", "constraints-dev.txt"):
         assert not re.search(r"://|--index|--find-links", (ROOT / file).read_text(encoding="utf-8"))
 

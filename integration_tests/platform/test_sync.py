@@ -55,7 +55,7 @@ def expected_people(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_person_arrives_once_and_as_slack_has_them(sandbox: Sandbox) -> None:
+def test_people_arrive_once_as_in_slack(sandbox: Sandbox) -> None:
     written, _ = sync(sandbox)
     people = {person["email"].lower(): person for person in sandbox.oomnitza.people()}
     expected = expected_people(sandbox)
@@ -77,7 +77,7 @@ def test_every_person_arrives_once_and_as_slack_has_them(sandbox: Sandbox) -> No
     assert written.counts()["added"] == len(expected)
 
 
-def test_a_second_sync_touches_only_who_changed(sandbox: Sandbox) -> None:
+def test_second_sync_writes_changed_people_only(sandbox: Sandbox) -> None:
     _, state = sync(sandbox)
     emails = list(expected_people(sandbox))
     members = expected_people(sandbox)
@@ -102,7 +102,7 @@ def test_a_second_sync_touches_only_who_changed(sandbox: Sandbox) -> None:
     assert later["updated"] > state["updated"]
 
 
-def test_a_sync_that_is_repeated_from_the_start_changes_nothing(sandbox: Sandbox) -> None:
+def test_repeated_sync_changes_nothing(sandbox: Sandbox) -> None:
     sync(sandbox)
     sandbox.requests.clear()
     written, _ = sync(sandbox)
@@ -123,7 +123,7 @@ def test_user_name_and_password_do_as_well_as_a_token(sandbox: Sandbox) -> None:
     assert sandbox.oomnitza.password not in written.text
 
 
-def test_every_request_and_answer_is_as_oomnitza_documents_it(sandbox: Sandbox) -> None:
+def test_requests_and_responses_match_oomnitzas_document(sandbox: Sandbox) -> None:
     contract = Contract.find()
     if contract is None:
         pytest.skip("Oomnitza's OpenAPI document is not beside this checkout")
@@ -138,7 +138,7 @@ def test_every_request_and_answer_is_as_oomnitza_documents_it(sandbox: Sandbox) 
     assert contract.problems(exchanges) == []
 
 
-def test_the_demo_runs_by_itself_and_tells_what_it_did(tmp_path: Path) -> None:
+def test_demo_runs_and_prints_results(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     demo = subprocess.run(
         [sys.executable, "-m", "integration_tests.tools.demo"],

@@ -66,12 +66,12 @@ def test_resources_are_those_of_make_register() -> None:
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
-def test_a_resource_has_the_arguments_of_the_provider(kind: str) -> None:
+def test_resource_has_arguments_of_the_provider(kind: str) -> None:
     (body,) = [body for (other, _), body in resources().items() if other == kind]
     assert body.keys() == ARGUMENTS[kind]
 
 
-def test_every_variable_is_declared_and_used() -> None:
+def test_variables_are_declared_and_used() -> None:
     declared = {name.strip('"') for block in parse("variables.tf")["variable"] for name in block}
     assert set(re.findall(r"\bvar\.(\w+)", TEXT)) == declared
 
@@ -82,7 +82,7 @@ def test_secret_variables_are_sensitive() -> None:
     assert sensitive == {"client_id", "client_secret", "slack_token", "oomnitza_token"}
 
 
-def test_references_between_resources_lead_to_what_the_provider_gives() -> None:
+def test_references_between_resources_exist() -> None:
     references = re.findall(r"\b(airbyte_\w+)\.(\w+)\.(\w+)", TEXT)
     assert len(references) == 4
     for kind, name, attribute in references:
@@ -90,7 +90,7 @@ def test_references_between_resources_lead_to_what_the_provider_gives() -> None:
         assert ATTRIBUTES[kind] == attribute
 
 
-def test_what_it_takes_from_the_metadata_files_is_there() -> None:
+def test_values_from_metadata_files_exist() -> None:
     def read(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -108,7 +108,7 @@ def test_what_it_takes_from_the_metadata_files_is_there() -> None:
         assert reduce(lambda place, step: place[step], reference.split("."), places) is not None
 
 
-def test_the_schedule_is_written_as_airbyte_gives_it_back() -> None:
+def test_schedule_is_written_as_airbyte_returns_it() -> None:
     # Airbyte returns the time zone, so every plan would show a difference without it.
     (connection,) = [body for (kind, _), body in resources().items() if kind == "airbyte_connection"]
     assert connection["schedule"]["cron_expression"] == '"${each.value.schedule.cron} UTC"'

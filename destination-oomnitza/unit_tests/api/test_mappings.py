@@ -43,6 +43,6 @@ def test_mapping_is_returned_as_it_is(requests_mock: Mocker, document: dict[str,
     assert read_mappings(client(), [268]) == {268: document}
 
 
-def test_no_integration_costs_no_request(requests_mock: Mocker) -> None:
+def test_mappings_without_integration_cost_no_request(requests_mock: Mocker) -> None:
     assert read_mappings(client(), []) == {}
     assert requests_mock.call_count == 0

@@ -185,7 +185,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*Config.model_fields, "other"]), json_values, max_size=4), json_values)
-def test_any_configuration_is_read_or_named_without_the_secret(given_: Any, odd: Any) -> None:
+def test_config_of_any_kind_is_read_or_named_without_secret(given_: Any, odd: Any) -> None:
     credentials = {"auth_type": "api_token", "api_token": SECRET, "password": SECRET, "extra": odd, SECRET: odd}
     raw = {**LEAST, **given_, "credentials": credentials}
     try:

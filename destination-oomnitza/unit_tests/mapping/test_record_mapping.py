@@ -284,7 +284,7 @@ anything = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.t
 
 
 @given(st.dictionaries(st.sampled_from(SLACK_STREAM), anything))
-def test_any_record_is_mapped_left_out_or_rejected(record: dict[str, Any]) -> None:
+def test_mapping_of_any_record_maps_skips_or_rejects(record: dict[str, Any]) -> None:
     instance = metadata(c1="Slack User Id", c2="Is Admin?", c3={"label": "Updated", "data_type": "date"})
     made = RecordMapping(smart_rules(instance, dict.fromkeys(SLACK_STREAM)), ["email"], instance.fields)
     before = repr(record)

@@ -463,7 +463,7 @@ class Model:
 
 @settings(max_examples=400, deadline=None)
 @given(EVENTS, st.data(), st.integers(1, 4), st.integers(1, 3), st.booleans())
-def test_any_interleaving_keeps_the_promises(
+def test_pipeline_of_any_interleaving_keeps_promises(
     events: list[Any], data: st.DataObject, batch_size: int, num_workers: int, fail_on_rejected: bool
 ) -> None:
     model = Model(events)

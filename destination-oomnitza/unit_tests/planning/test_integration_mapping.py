@@ -156,7 +156,7 @@ sources = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(st.sampled_from([*DRAWN, "POSITION", "G"]) | st.text(max_size=8), sources | values, max_size=5))
-def test_any_document_is_used_or_named_in_sentences(document: dict[str, Any]) -> None:
+def test_document_of_any_kind_is_used_or_named(document: dict[str, Any]) -> None:
     """Any response of an instance becomes rules or a config_error."""
     try:
         plan = planned(document, default_role=25)

@@ -154,7 +154,7 @@ def test_person_is_claimed_by_the_first_of_two_records(batch_size: int) -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 2])
 @pytest.mark.parametrize("existing_values", ["overwrite", "keep"])
-def test_two_new_people_of_one_address_are_one(batch_size: int, existing_values: str) -> None:
+def test_new_people_of_one_address_are_one(batch_size: int, existing_values: str) -> None:
     oomnitza = Oomnitza()
     report = sync(oomnitza, ada("U1"), ada("U2", name="eve"), batch_size=batch_size, existing_values=existing_values)
     assert {"added": 1, "failed": 1}.items() <= report.items()

@@ -118,7 +118,7 @@ def test_missing_with_a_limit_of_100_percent_are_deactivated(requests_mock: Mock
 
 
 @pytest.mark.parametrize("why", ["incomplete", "another stream never came", "rejected", "empty"])
-def test_nobody_is_deactivated(requests_mock: Mocker, why: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_users_are_left_active(requests_mock: Mocker, why: str, caplog: pytest.LogCaptureFixture) -> None:
     other = Stream("guests", destination_sync_mode="overwrite")
     sync = Sync(requests_mock, streams=(STREAM, other) if why == "another stream never came" else (STREAM,))
     if why != "empty":
@@ -140,7 +140,7 @@ def test_record_that_was_skipped_counts_as_appearing(requests_mock: Mocker, mark
     assert sync.deactivated() == ["u8"]
 
 
-def test_a_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
+def test_mark_is_of_its_field_alone(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     sync.came(*range(9))
     sync.skipped(("username", "U9"), ("email", "p9"), ("position", "p9@acme.example"))
