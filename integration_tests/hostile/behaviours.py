@@ -227,6 +227,13 @@ SIZES = {
     "JSON of 15 MB, empty lists": Behaviour(streamed(b"[],", 15, prefix=b"["), large=True),
     "JSON of 15 MB, objects": Behaviour(streamed(b'{"a":1},', 15, prefix=b"["), large=True),
     "JSON of 15 MB, numbers": Behaviour(streamed(b"1e9,", 15, prefix=b"["), large=True),
+    "tokens of 5 MB": Behaviour(
+        answer(
+            b'{"ok": true, "refresh_token": "x", "token": "%s", "access_token": "%s"}' % ((b'&\\"' * 2_500_000,) * 2)
+        ),
+        ANY,
+        large=True,
+    ),
     "text of 15 MB": Behaviour(streamed("😀".encode(), 15), large=True),
     "400 of 15 MB": Behaviour(streamed(b"[],", 15, prefix=b"[", status=b"400 Bad"), REJECTION, large=True),
     "400 without end": Behaviour(endless(b"x" * PIECE, b"HTTP/1.1 400 Bad\r\n\r\n"), large=True),

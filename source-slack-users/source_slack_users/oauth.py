@@ -4,6 +4,7 @@ See https://docs.slack.dev/authentication/using-token-rotation.
 """
 
 import copy
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -101,10 +102,8 @@ class RotatingToken(AuthBase):
         )
         user = payload.get("authed_user")
         source = user if not payload.get("access_token") and isinstance(user, dict) else payload
-        access_token = source.get("access_token")
-        if not access_token or not isinstance(access_token, str):
-            raise config_error("Slack's oauth.v2.access sent no new access token. Authenticate again.")
-        refresh_token = source.get("refresh_token") or old.refresh_token
+        access_token = _token(source.get("access_token"))
+        refresh_token = _token(source.get("refresh_token") or old.refresh_token)
         mask(access_token, refresh_token)
         self._credentials = old.model_copy(
             update={
@@ -125,6 +124,14 @@ class RotatingToken(AuthBase):
             given["token_expiry_date"] = new.token_expiry_date.strftime("%Y-%m-%dT%H:%M:%SZ")
         self._raw["credentials"] = given
         emit_configuration_as_airbyte_control_message(self._raw)
+
+
+def _token(value: Any) -> str:
+    """Return a token of a response. Raises config_error if it is none that can be sent."""
+    # Longer ones are not masked: their forms would take a hundred times their size.
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,16384}", value):
+        raise config_error("Slack's oauth.v2.access sent no new access token. Authenticate again.")
+    return value
 
 
 def _expiry(expires_in: Any) -> datetime | None:

@@ -144,10 +144,20 @@ def test_renewal_rejected_is_a_config_error_without_control(
     assert controls(capsys) == []
 
 
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        {"access_token": None, "refresh_token": None},
+        {"access_token": "xoxp-1", "refresh_token": ["x"]},
+        {"access_token": "xoxp-1\r\nX: 1", "refresh_token": "x"},
+        {"access_token": "x" * 20_000},
+    ],
+    ids=["none", "a list", "a line break", "endless"],
+)
 def test_renewal_without_a_token_is_a_config_error(
-    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], tokens: dict[str, Any]
 ) -> None:
-    rotating.answers["oauth.v2.access"] = {"access_token": None, "refresh_token": None}
+    rotating.answers["oauth.v2.access"] = tokens
     with pytest.raises(AirbyteTracedException) as caught:
         api_for(raw).call("users.list")
     assert caught.value.failure_type is FailureType.config_error

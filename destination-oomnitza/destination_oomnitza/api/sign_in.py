@@ -10,6 +10,7 @@ from destination_oomnitza.errors import config_error
 from destination_oomnitza.masking import mask, mask_rotating
 
 _LONGEST_CSRF_TOKEN = 4096
+_LONGEST_TOKEN = 16_384
 
 Exchange = Callable[[Mapping[str, str]], str]
 """Exchanges a form with `login` and `password` for a token."""
@@ -58,6 +59,10 @@ class SignIn:
             token = credentials.api_token.get_secret_value().strip()
         else:
             token = self._exchange({"login": credentials.username, "password": credentials.password.get_secret_value()})
+        if len(token) > _LONGEST_TOKEN:  # before it is masked, which takes a hundred times its size
+            raise config_error(
+                "The token is longer than any token of Oomnitza. Check the address, or copy the API token again."
+            )
         mask(token)
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise config_error(

@@ -151,6 +151,8 @@ def _check(name: str) -> Function:
         else:
             for value in everything:
                 weigh(value)
+        if name == "indent":
+            _text(given[0])  # Jinja would add line breaks to a list of the record itself
         if name == "sum" and any(isinstance(start, (list, tuple)) for start in everything[1:]):
             _refuse("sum is for numbers here")
         if name == "round" and any(isinstance(each, int) and abs(each) > 100 for each in everything[1:]):

@@ -32,6 +32,13 @@ def with_password(exchange: Exchange) -> SignIn:
     return sign_in
 
 
+def test_begin_with_an_endless_token_fails_before_masking() -> None:
+    """Its forms would take a hundred times its size."""
+    with pytest.raises(AirbyteTracedException, match="longer than any token") as raised:
+        with_password(lambda form: "t" * 20_000)  # type: ignore[arg-type]
+    assert raised.value.failure_type is FailureType.config_error
+
+
 def test_renew_expired_token_once_for_all_threads() -> None:
     exchange = Exchange()
     sign_in = with_password(exchange)

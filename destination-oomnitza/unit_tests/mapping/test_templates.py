@@ -243,6 +243,7 @@ def test_template_cannot_leave_the_sandbox(template: str) -> None:
         "record['list'] | map('pop') | list",
         "[record] | map('attr', 'clear') | list",
         "record.__setitem__('name', 'eve')",
+        "record['list'] | indent",
     ],
 )
 def test_template_never_changes_the_record(expression: str) -> None:
