@@ -179,7 +179,8 @@ def _compiling() -> Iterator[None]:
     except TemplateFailed:
         raise
     except TemplateSyntaxError as error:
-        raise TemplateFailed(f"{error.message} (line {error.lineno})") from None
+        problem = str(error.message).rstrip(".")
+        raise TemplateFailed(f"{problem} (line {error.lineno})") from None
     except TemplateError as error:
         raise TemplateFailed(str(error.message)) from None
     except Exception as error:  # Jinja generates Python code, whose compiler has limits of its own

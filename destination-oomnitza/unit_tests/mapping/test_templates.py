@@ -140,7 +140,7 @@ def test_is_template() -> None:
     ("template", "expected"),
     [
         ("{{ record['a' }}", "line 1"),
-        ("{{ record", "line 1"),
+        ("{{ record", r"expected 'end of print statement' \(line 1\)$"),
         ("{% if x %}", "endif"),
         ("{{ 'a' | shout }}", "No filter named 'shout'"),
         ("{{ 'a' is loud }}", "No test named 'loud'"),
