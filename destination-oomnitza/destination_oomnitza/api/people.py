@@ -102,13 +102,18 @@ class PeopleApi:
                 raise RequestRejected(200, "its list of people is incomplete, so this person may exist")
         found.people.update(people)
 
-    def create(self, body: Mapping[str, Any], find: Callable[[], Person | None], override: bool = False) -> Created:
+    def create(
+        self, body: Mapping[str, Any], find: Callable[[], Person | None], override: bool = False
+    ) -> Created | None:
         """Create a person; return the one who is in Oomnitza afterwards.
 
         Args:
             body: The fields.
             find: Looks the person up; returns None if there is none.
             override: Whether the data model calls a field of `body` not editable.
+
+        Returns:
+            None if Oomnitza accepted the person, and does not list them yet: their `user_id` is not known.
 
         Raises:
             RequestRejected: Oomnitza rejects the person.
@@ -129,7 +134,7 @@ class PeopleApi:
         found = self._client.look_again(find)
         if found is None:
             self._unlisted |= names
-            raise RequestRejected(200, "its response has no user_id, and it does not list the person yet; sync again")
+            return None
         self._recent.add(found)
         return Created(found, True, True)
 

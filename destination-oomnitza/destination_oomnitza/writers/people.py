@@ -125,6 +125,9 @@ class People:
         except RecordRejected as rejected:
             write.fail(str(rejected))
             return
+        if created is None:
+            write.fail("Oomnitza accepted this new person without a user_id, and does not list them yet; sync again")
+            return
         if not created.ours:
             self._write_found(plan, write, created.person)
             return

@@ -125,7 +125,7 @@ def test_new_person_without_user_id_fails_the_record(requests_mock: Mocker) -> N
     requests_mock.post(USERS, json={})
     ((outcome, reason),) = sync.write(record("new"))
     assert outcome is Outcome.FAILED
-    assert "no user_id" in reason
+    assert "without a user_id" in reason
 
 
 def test_test_run_counts_saas_users_of_new_people(requests_mock: Mocker) -> None:
