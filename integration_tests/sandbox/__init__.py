@@ -1,19 +1,21 @@
-"""A simulated Slack and a simulated Oomnitza run on this machine, with the HTTP of the real ones, and as strict.
+"""Runs a simulated Slack and a simulated Oomnitza on this machine.
+
+They have the HTTP interface of the real ones, and are as strict.
 
     with Sandbox(people=250, seed=7, latency=0.0, path=None) as sandbox:
         sandbox.slack_url       # "http://127.0.0.1:PORT/api/"
         sandbox.oomnitza_url    # "http://127.0.0.1:PORT"
 
-or, in a process of its own, `python -m integration_tests.sandbox [--people N] [--latency S] [--path DIR] [--seed N]`,
-which prints the addresses and tokens as one line of JSON and serves until SIGTERM. The same seed gives the same people,
-ids and tokens. Written from what is known of the services
-(docs/oomnitza-api.md; Slack's method pages), never from the connectors' code.
+or, as a process, `python -m integration_tests.sandbox [--people N] [--latency S] [--path DIR] [--seed N]`, which prints
+the addresses and tokens as one line of JSON and serves until SIGTERM. The same seed gives the same people, ids and
+tokens. It is written from the documentation of the services (docs/oomnitza-api.md; Slack's method pages), not from the
+connectors' code.
 
 `sandbox.slack` (`slack/web_api.py`; errors are HTTP 200 with `ok: false`)
     token                     bot of the first workspace: users:read, users:read.email
     admin_token               user's token with all scopes (admin, usergroups:read, admin.analytics:read, ...); sees has_2fa
-    org_token, org_admin_token   of an Enterprise Grid (is_enterprise_install): team_ids are the two workspaces it sees,
-                              unseen.id is one it does not
+    org_token, org_admin_token   of an Enterprise Grid (is_enterprise_install): team_ids are the two workspaces that it
+                              sees, unseen.id is one that it does not see
     grid_workspace_token      of one workspace of the Grid
     issue_token(scopes, team_id=, user_id=, kind="bot"|"user", admin=, organization=) -> token
     refuse_token(token, code), expire_token(token=None: the rotating one), expire_cursors()
@@ -38,9 +40,9 @@ ids and tokens. Written from what is known of the services
     applications(), add_application(name) -> saas_id, saas_users(name), roles(name),
     assign(saas_id, user_id, external_id, active, last_visit=, contract_id=), refuse_activity[user_id] = "reason"
     add_integration(name, mapping, connector_id=, saas_sync_key=) -> id, connectors: {12: Integration("Slack")},
-    due: [what check_managed hands out], mappings: {name: {source field: internal id}}, runs() -> list[Run], cancel_runs(after_batches=0)
+    due: [integrations that check_managed returns], mappings: {name: {source field: internal id}}, runs() -> list[Run], cancel_runs(after_batches=0)
     slack_setup.set_up_slack(oomnitza) -> id: custom fields for Slack, and an integration with a drawn mapping
-    switches: every point that is open (`oomnitza/switches.py`); a wrong name or word raises
+    switches: one for every open point (`oomnitza/switches.py`); a wrong name or word raises an error
     store: the SQLite database behind it (`store.rows(sql)`)
 
 `sandbox.requests` (`transport/request_log.py`): every Exchange (service, method, path, query, headers, body, json, form, status,
@@ -52,8 +54,8 @@ ids and tokens. Written from what is known of the services
     limit_required, reset_before, reset_after, truncated, timeout_before, timeout_after, redirect, echo_token.
 
 `with sandbox.down("oomnitza"):` refuses connections. `caller.Caller(sandbox)` asks Oomnitza directly.
-`openapi.Contract` holds a log against Oomnitza's OpenAPI document. `sandbox.latency` can be set while it serves;
-`pages=` adds routes outside `/api/` at Oomnitza's address (they are not logged and meet no faults).
+`openapi.Contract` validates a log against Oomnitza's OpenAPI document. `sandbox.latency` can be set while it serves.
+`pages=` adds routes outside `/api/` at Oomnitza's address, which are not logged and have no faults.
 """
 
 from integration_tests.sandbox.service import Sandbox

@@ -1,4 +1,4 @@
-"""`python -m integration_tests.sandbox`: the sandbox in a process of its own, until SIGTERM or SIGINT.
+"""Runs the sandbox as a process until SIGTERM or SIGINT.
 
 Prints one line of JSON: the addresses and the tokens.
 """
@@ -16,14 +16,14 @@ from integration_tests.sandbox import Sandbox
 
 
 def behave_like(sandbox: Sandbox, found: dict[str, Any]) -> None:
-    """Set the switches of both services as the answers of a probe say."""
+    """Set the switches of both services to the answers of a probe."""
     for service, switches in (("slack", sandbox.slack.switches), ("oomnitza", sandbox.oomnitza.switches)):
         for name, value in found.get(service, {}).get("switches", {}).items():
             setattr(switches, name, tuple(value) if isinstance(value, list) else value)
 
 
 def main() -> None:
-    """Serve until a signal."""
+    """Serve until a signal arrives."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.sandbox", description=__doc__)
     parser.add_argument("--people", type=int, default=250, help="members of the Slack workspace")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that every request takes longer")

@@ -1,8 +1,10 @@
-"""Airbyte's public API on a loopback port, as far as `make register` needs it, and stricter than the real one.
+"""Simulates the part of Airbyte's public API that `make register` uses.
 
-Written from Airbyte's OpenAPI document of it (airbyte-platform, api_sdk.yaml) and from the server's Kotlin controllers:
-what they accept, what they normalize (a cron expression comes back with its time zone), what they mask and unmask.
-An unknown path, query parameter or field of a body is refused; refusals that no test asked for are kept in `faults`.
+It serves on a loopback port, and is stricter than the real one.
+
+It is written from Airbyte's OpenAPI document (airbyte-platform, api_sdk.yaml) and the server's Kotlin controllers: the
+input that they accept, values that they normalize (a cron expression is returned with its time zone), secrets that they
+mask and unmask. It rejects unknown paths, query parameters and fields; unexpected rejections are kept in `faults`.
 """
 
 import re
@@ -31,7 +33,7 @@ Kind = Literal["source", "destination"]
 
 
 class Body(BaseModel):
-    """A body of the API: camel case, and no field that the OpenAPI document does not have."""
+    """Validates a body of the API: camel case, and only documented fields."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
@@ -89,14 +91,17 @@ class PatchConnection(Body):
 
 
 class Problem(HTTPException):
-    """A refusal in the form of RFC 9457, as Airbyte gives them."""
+    """Rejects a request in the form of RFC 9457, as Airbyte does."""
 
     def __init__(self, status: int, title: str, message: str) -> None:
         super().__init__(status, {"status": status, "title": title, "detail": title, "data": {"message": message}})
 
 
 class AirbyteStandIn:
-    """One Airbyte with one workspace. Look into `definitions`, `actors`, `connections`, `writes` and `faults`."""
+    """Simulates an Airbyte with one workspace.
+
+    Tests read `definitions`, `actors`, `connections`, `writes` and `faults`.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -114,11 +119,11 @@ class AirbyteStandIn:
         self.add_definition("source", "Slack", "airbyte/source-slack")  # Airbyte's own are listed with ours
 
     def answer(self, method: str, path: str, response: Response) -> None:
-        """Let the next requests of this method and path have this response."""
+        """Set the response to further requests of this method and path."""
         self.answers[method, API + path] = response
 
     def add_definition(self, kind: Kind, name: str, repository: str, tag: str = "1.0.0") -> str:
-        """Put a definition there, as if it had been made in the UI."""
+        """Add a definition, as if it had been created in the UI."""
         identity = str(uuid.uuid4())
         self.definitions[kind][identity] = {
             "id": identity,
@@ -129,7 +134,7 @@ class AirbyteStandIn:
         return identity
 
     def add_actor(self, kind: Kind, name: str, definition: str, configuration: dict[str, Any]) -> str:
-        """Put a source or destination there, as if it had been made in the UI."""
+        """Add a source or destination, as if it had been created in the UI."""
         identity = str(uuid.uuid4())
         self.actors[kind][identity] = {
             f"{kind}Id": identity,
@@ -144,7 +149,7 @@ class AirbyteStandIn:
 
     @contextmanager
     def running(self) -> Iterator["AirbyteStandIn"]:
-        """Serve on a free loopback port while the context lasts."""
+        """Serve on a free loopback port within the context."""
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -213,7 +218,7 @@ class AirbyteStandIn:
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 900})
 
     def _side(self, app: FastAPI, kind: Kind) -> None:
-        """Definitions and actors of one side: the same paths and bodies with another word in them."""
+        """Return the routes of sources or destinations: definitions and actors."""
         definitions, actors = self.definitions[kind], self.actors[kind]
         below = f"{API}/workspaces/{{workspace_id}}/definitions/{kind}s"
 
@@ -349,7 +354,7 @@ def _masked(value: Any, name: str = "") -> Any:
 
 
 def _unmasked(value: Any, before: Any) -> Any:
-    """Put the secrets of before in the place of their masks; a mask with nothing behind it is refused."""
+    """Replace masks by the secrets saved before; reject a mask without one."""
     if isinstance(value, dict):
         return {
             key: _unmasked(inner, before.get(key) if isinstance(before, dict) else None) for key, inner in value.items()
@@ -362,5 +367,5 @@ def _unmasked(value: Any, before: Any) -> Any:
 
 
 def html_page(status: int = 200) -> Response:
-    """Give a page as a proxy in front of an Airbyte would."""
+    """Return a page of HTML, as a proxy in front of an Airbyte would."""
     return PlainTextResponse("<html>Sign in</html>", status, media_type="text/html")

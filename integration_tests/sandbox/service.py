@@ -1,4 +1,4 @@
-"""Both services together: `Sandbox`."""
+"""Runs both services as one `Sandbox`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ Pages = Callable[["Sandbox"], Sequence[BaseRoute]]
 
 
 class Sandbox:
-    """A Slack and an Oomnitza on loopback ports of their own, from `start` (or `with`) to `stop`.
+    """Runs a Slack and an Oomnitza on loopback ports, from `start` to `stop`.
 
-    `people`: size of the first workspace; `grid_people`: people of the Enterprise Grid; `seed`: the same seed gives the
-    same people, ids and tokens. `latency`: seconds that every request takes longer. `path`: where Oomnitza's SQLite
-    file is kept (a directory, or a file ending in .sqlite); in memory if None. `body_limit`: bytes of each body that
-    the log keeps. `port`, `slack_port`: fixed ports; 0 takes free ones. `pages`: further routes at Oomnitza's address,
-    outside `/api/`, which are neither logged nor struck by faults.
+    Attributes:
+        people: The size of the first workspace.
+        grid_people: The number of people in the Enterprise Grid.
+        seed: The same seed gives the same people, ids and tokens.
+        latency: The additional seconds of every request.
+        path: The directory or file (*.sqlite) of Oomnitza's database; None keeps it in memory.
+        body_limit: The bytes of each body that the log keeps.
+        port: The port of Oomnitza; 0 takes a free one.
+        slack_port: The port of Slack; 0 takes a free one.
+        pages: Further routes at Oomnitza's address, outside `/api/`, without logging and faults.
     """
 
     def __init__(
@@ -59,7 +64,7 @@ class Sandbox:
 
     @property
     def latency(self) -> float:
-        """Seconds that every request takes longer; may be set at any time."""
+        """Additional seconds of every request, which can be changed at any time."""
         return self._gates[0].latency
 
     @latency.setter
@@ -69,12 +74,12 @@ class Sandbox:
 
     @property
     def crashes(self) -> list[str]:
-        """Return tracebacks of errors of the sandbox's own. Leaving the `with` block raises if there are any."""
+        """Tracebacks of the sandbox's own errors. Leaving the `with` block raises them."""
         return [crash for gate in self._gates for crash in gate.crashes]
 
     @contextmanager
     def down(self, service: str) -> Iterator[None]:
-        """Within it, connections to "slack" or "oomnitza" are refused; afterwards it serves at the same address."""
+        """Refuse connections to "slack" or "oomnitza" within the block."""
         number = ("slack", "oomnitza").index(service)
         port = self._servers[number].port
         self._servers[number].stop()
@@ -109,7 +114,7 @@ class Sandbox:
             raise RuntimeError("The sandbox itself failed:\n" + "\n".join(self.crashes))
 
     def addresses(self) -> dict[str, Any]:
-        """Return all that a process elsewhere needs to use it."""
+        """Return the addresses and tokens that another process needs."""
         return {
             "slack_url": self.slack_url,
             "oomnitza_url": self.oomnitza_url,

@@ -1,6 +1,6 @@
-"""Admits requests to Oomnitza's API, and does what its endpoints have in common: errors, listings, bodies.
+"""Authenticates requests, and shares errors, listings and bodies of endpoints.
 
-`docs/oomnitza-api.md` says how each point is known. A switch (`switches.py`) decides the points that are open.
+`docs/oomnitza-api.md` has the source of each fact. A switch (`switches.py`) decides each open point.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LISTING = frozenset({"limit", "skip", "sortby", "fields", "filter"})
 
 
 def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return a JSON answer."""
+    """Return a JSON response."""
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
@@ -37,7 +37,7 @@ class Api:
         self._requests = itertools.count(1)
 
     def admit(self, request: Request, *areas: str) -> Account:
-        """Return the account that asks. Raises RequestRejected 401, 403 or 414."""
+        """Return the requesting account. Raises RequestRejected 401, 403 or 414."""
         query = request.url.query
         if len(request.url.path) + len(query) + 1 > LONGEST_URL:
             raise RequestRejected(414, "")
@@ -71,15 +71,15 @@ class Api:
     def reply(
         self, request: Request, content: Any, status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
-        """Return a JSON answer to an admitted request."""
+        """Return a JSON response to an admitted request."""
         csrf = getattr(request.state, "csrf", None)
         return answer(content, status, {**(headers or {}), **({"X-CSRF-Token": csrf} if csrf else {})})
 
     async def rejected(self, request: Request, error: Exception) -> Response:
-        """Return the answer that a RequestRejected stands for."""
+        """Return the response for a RequestRejected."""
         assert isinstance(error, RequestRejected)
         how, message, status = self.oomnitza.switches.rejections, error.message, error.status
-        if status == 414:  # the web server in front answers this one
+        if status == 414:  # sent by the web server in front
             return _page("414 Request-URI Too Large", 414)
         if how == "html":
             return _page(message, status)
@@ -91,7 +91,7 @@ class Api:
         return answer({"error": message}, status)
 
     def listing(self, request: Request, allowed: frozenset[str] = LISTING) -> tuple[int, int]:
-        """Return `limit` and `skip` of a request that has no other parameters than the allowed ones."""
+        """Return `limit` and `skip`; reject parameters that are not allowed."""
         unknown = set(request.query_params) - allowed
         if unknown:
             raise RequestRejected(400, f"Unknown parameter: {', '.join(sorted(unknown))}.")
@@ -146,7 +146,7 @@ class Api:
             raise RequestRejected(400, f"Bad filter: {error}") from error
 
     def order(self, request: Request, columns: dict[str, Any], default: str) -> str:
-        """Return the SQL order in `sortby`; ties in the order of `default`, or shuffled."""
+        """Return the SQL order of `sortby`, with ties by `default` or shuffled."""
         parts = []
         for part in filter(None, request.query_params.get("sortby", "").split(",")):
             name, _, direction = part.strip().partition(" ")
@@ -158,7 +158,7 @@ class Api:
         return ", ".join([*parts, default])
 
     def pick(self, request: Request, rows: list[Row], columns: dict[str, Any]) -> list[Row]:
-        """Return the fields that `fields` asks for."""
+        """Return the fields that `fields` selects."""
         wanted = [name.strip() for name in request.query_params.get("fields", "").split(",") if name.strip()]
         unknown = [name for name in wanted if name not in columns]
         if unknown:
@@ -167,7 +167,7 @@ class Api:
 
 
 class RouteGroup:
-    """Routes of one part of the API. Each part has a group of its own; all share one `Api`."""
+    """Serves one part of the API; all parts share one `Api`."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -225,7 +225,7 @@ async def body_object(request: Request) -> Row:
 
 
 async def missing(request: Request, error: Exception) -> Response:
-    """Answer a path or a method that does not exist."""
+    """Reject a path or a method that does not exist."""
     return answer(
         {"error": f"{request.method} {request.url.path}: no such endpoint."}, getattr(error, "status_code", 404)
     )

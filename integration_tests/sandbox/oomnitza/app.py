@@ -1,4 +1,4 @@
-"""Puts Oomnitza's routes together: people, SaaS applications and ingest over one instance."""
+"""Combines Oomnitza's routes for people, SaaS applications and ingest."""
 
 from __future__ import annotations
 

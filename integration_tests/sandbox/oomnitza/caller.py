@@ -1,4 +1,4 @@
-"""Plain HTTP to the sandbox's Oomnitza, for tests that ask it directly."""
+"""Sends plain requests to the sandbox's Oomnitza, for its own tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from integration_tests.sandbox.service import Sandbox
 
 
 class Caller:
-    """Sends requests, with the good token by default."""
+    """Sends requests, with the valid token by default."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox

@@ -1,10 +1,10 @@
-"""Errors that Oomnitza answers with."""
+"""Defines the errors that Oomnitza returns."""
 
 from __future__ import annotations
 
 
 class RequestRejected(Exception):
-    """An answer with an error status and a reason."""
+    """Rejects a request with a status and a reason."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -13,4 +13,4 @@ class RequestRejected(Exception):
 
 
 class DuplicateValue(Exception):
-    """A value that must be unique belongs to somebody else."""
+    """Reports that a unique value belongs to another person."""

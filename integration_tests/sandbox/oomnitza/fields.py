@@ -1,6 +1,6 @@
-"""The fields of a person in Oomnitza: their metadata, and what a value must be.
+"""Defines the fields of a person in Oomnitza, and validates their values.
 
-The words of a field's flags and data types are not known for sure: `switches.py` says which are used.
+The words of flags and data types are not certain: `switches.py` selects them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 @dataclass(frozen=True)
 class Field:
-    """One field. `system` marks Oomnitza's own; a custom one that is not editable is "edit-only elsewhere".
+    """Describes one field.
 
-    `default`: what a new person gets without a value. `choices`: the (key, value) pairs of a drop-down's list.
+    `system` marks Oomnitza's own fields. A custom field that is not editable is "edit-only elsewhere".
+
+    `default` is a new person's value if none is sent, `choices` the (key, value) pairs of a drop-down's list.
     """
 
     name: str
@@ -51,11 +53,11 @@ class Field:
 
     @property
     def kind(self) -> str:
-        """text, integer, boolean or date."""
+        """Kind of the field: text, integer, boolean or date."""
         return KINDS[self.data_type.lower()]
 
     def wrong(self, value: Any, dropdowns: str = "either") -> str | None:
-        """Return what is wrong with a value of a request's body; None if nothing is."""
+        """Return the mistake in a value of a request's body; None if it is valid."""
         if value is None or value == "":
             return None if self.optional else "is required"
         if self.kind == "text":
@@ -122,7 +124,10 @@ def custom_id(name: str) -> str:
 
 
 def metadata(fields: list[Field], flags: tuple[str, str]) -> dict[str, Any]:
-    """Return what `GET /api/v3/users/meta` answers: by external id. `flags` are the words for true and false."""
+    """Return the metadata of `GET /api/v3/users/meta`, by external id.
+
+    `flags` are the words for true and false.
+    """
 
     def flag(value: bool) -> str:
         return flags[0] if value else flags[1]

@@ -1,4 +1,4 @@
-"""Oomnitza's filter expressions: a parser of the documented grammar, and its translation into SQL.
+"""Parses Oomnitza's documented filter expressions, and translates them into SQL.
 
     expression := term (("and" | "or") term)*          "and" binds more tightly than "or"
     term       := "(" expression ")" | field op value
@@ -7,8 +7,8 @@
     op         := eq | ne | gt | gte | lt | lte
     value      := "text" | 'text' | number | true | false
 
-Nothing escapes a quote inside a text: it ends at the next mark of its kind (a switch lets a backslash escape it). Words
-are read without regard to case.
+A quote inside a text cannot be escaped, because the text ends at the next quote of its kind; with a switch, a backslash
+escapes it. Keywords can have any case.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _TOKEN, _ESCAPED_TOKEN = (re.compile(rf"\s*(?:(?P<text>{text}){_REST})", re.VERB
 
 
 class FilterError(ValueError):
-    """Rejects an expression that is no filter, or names an unknown field."""
+    """Rejects an invalid expression, or one with an unknown field."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field to compare: its SQL column, its kind ("text", "integer", "boolean", "date").
+    """Describes a field to compare: SQL column, and kind.
 
-    `exact`: texts are ids, and always compared with regard to case.
+    Kinds are "text", "integer", "boolean" and "date". `exact` marks texts that are ids, always compared case-sensitively.
     """
 
     sql: str
@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Where:
-    """A condition in SQL, with its parameters."""
+    """Holds a condition in SQL with its parameters."""
 
     sql: str
     parameters: tuple[Any, ...]
@@ -58,7 +58,10 @@ class Where:
 def parse(
     expression: str, columns: Mapping[str, Column], case_sensitive: bool = False, backslash_escapes: bool = False
 ) -> Where:
-    """Return the condition that an expression stands for. Raises FilterError with what is wrong and where."""
+    """Return the condition of an expression.
+
+    Raises FilterError with the mistake and its place.
+    """
     return _Parser(_tokens(expression, backslash_escapes), columns, case_sensitive).whole()
 
 

@@ -1,4 +1,6 @@
-"""Connector ingest, as Oomnitza's own connector uses it: batches of records in a portion, and the end of a run.
+"""Serves connector ingest as Oomnitza's own connector uses it.
+
+A portion has batches of records, and an end.
 
 People are written when their batch arrives; the run's log (`run_logs.py`) reports them only after some polls.
 """
@@ -20,7 +22,7 @@ from integration_tests.sandbox.oomnitza.store import Row
 
 
 class IngestRoutes(RouteGroup):
-    """`/api/v3/bulk` and what lies below it."""
+    """Serves `/api/v3/bulk` and its subpaths."""
 
     def __init__(self, api: Api) -> None:
         super().__init__(api)
@@ -52,7 +54,7 @@ class IngestRoutes(RouteGroup):
         return self._api.reply(request, {})
 
     def _run(self, body: Row) -> Run:
-        """Return the run that a batch belongs to. Raises RequestRejected if the batch does not fit it."""
+        """Return the run of a batch. Raises RequestRejected if the batch does not fit it."""
         run = self._oomnitza.runs_by_portion.get(body["portion"])
         if run is None:
             name, sender = self._sender(body)
@@ -91,7 +93,7 @@ class IngestRoutes(RouteGroup):
         return self._api.reply(request, {})
 
     async def _check_managed(self, request: Request) -> Response:
-        """Hand out, once, the integrations that Oomnitza's connector is to run now."""
+        """Return the integrations that Oomnitza's connector must run now, once."""
         self._api.admit(request, "ingest")
         if set(await body_object(request)) != {"version"}:
             raise RequestRejected(400, "The body must have version.")
@@ -99,7 +101,7 @@ class IngestRoutes(RouteGroup):
         return self._api.reply(request, due)
 
     async def _add_ready_portion(self, request: Request) -> Response:
-        """Take a run that is whole already: one without records, or one that ended before its first record."""
+        """Add a run that is complete: without records, or failed before the first one."""
         self._api.admit(request, "ingest")
         text = request.path_params["connector_id"]
         integration = self._oomnitza.connectors.get(int(text)) if text.isdigit() else None

@@ -1,4 +1,4 @@
-"""Checks the bodies of ingest: they have the shape that Oomnitza's own connector sends, and no other."""
+"""Validates bodies of ingest: only the shape of Oomnitza's own connector passes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def check_batch(body: Row, oomnitza: Oomnitza) -> None:
-    """Prove a batch. Raises RequestRejected 400."""
+    """Validate a batch. Raises RequestRejected 400."""
     sender = {"connector_name", "connector_id"} & set(body)
     if set(body) - sender - {"error_type"} != set(BATCH) or len(sender) != 1:
         raise RequestRejected(400, f"The body must have {', '.join(BATCH)}, and connector_name or connector_id.")
@@ -53,7 +53,7 @@ def check_batch(body: Row, oomnitza: Oomnitza) -> None:
 
 
 def check_ready_portion(body: Row) -> None:
-    """Prove a run that is whole already. Raises RequestRejected 400."""
+    """Validate a run that is complete. Raises RequestRejected 400."""
     given = {name for name in body if name != "error_type"}
     for kinds in (EMPTY_RUN, FAILED_RUN, SUCCESSFUL_RUN):
         if given == set(kinds) and ("error_type" not in body or kinds is FAILED_RUN):
@@ -65,7 +65,7 @@ def check_ready_portion(body: Row) -> None:
 
 
 def mode_of(body: Row) -> str:
-    """Return how a batch treats people: insert_only, update_only or insert_and_update."""
+    """Return the mode of a batch: insert_only, update_only or insert_and_update."""
     return "insert_only" if body["insert_only"] else "update_only" if body["update_only"] else "insert_and_update"
 
 
@@ -91,7 +91,7 @@ def _check_records(body: Row, oomnitza: Oomnitza) -> None:
     if not body["records"] or (body["error"] is not None and len(body["records"]) != 1):
         raise RequestRejected(400, "A batch has records; one with an error has one.")
     for record in body["records"]:
-        # A record that could not be mapped comes as it was, under the names of its source.
+        # A record that could not be mapped has the names of its source.
         if not isinstance(record, dict) or (body["error"] is None and set(record) - known - {"SAAS"}):
             raise RequestRejected(400, "A record is an object of internal field ids, and SAAS.")
         if body["error"] is None and "SAAS" in record:

@@ -1,4 +1,4 @@
-"""Writes the records of ingest: finds the person, creates or updates, and notes the outcome in the run."""
+"""Writes records of ingest: finds, creates or updates people, records outcomes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ _ALLOWED = Allowed(restricted=True)
 
 
 class RecordIntake:
-    """Takes records of ingest into an instance."""
+    """Writes records of ingest into an instance."""
 
     def __init__(self, oomnitza: Oomnitza) -> None:
         self._oomnitza = oomnitza
         self._store = oomnitza.store
 
     def take(self, run: Run, body: Row, record: Row, by: str) -> str | None:
-        """Write one record and note its outcome. Returns the id of the person if they changed."""
+        """Write a record, and record its outcome.
+
+        Returns the id of the person if they changed.
+        """
         title = ", ".join(str(record[name]) for name in body["sync_field"] if record.get(name)) or "no sync value"
         if body["error"] is not None:
             run.note("failed", f"{title}: {body['error']}")
@@ -60,7 +63,10 @@ class RecordIntake:
         return self._oomnitza.values.of_creation(given, _ALLOWED)
 
     def _edited(self, user_id: str, given: Row) -> Row:
-        """Return what a record changes. Oomnitza's connector sends the user name of everybody, so it is no error."""
+        """Return the changes of a record.
+
+        A user name is ignored, because Oomnitza's connector sends it for everyone.
+        """
         if user_id in self._oomnitza.refuse_edit:
             raise ValueError(self._oomnitza.refuse_edit[user_id])
         if self._oomnitza.switches.username_edits != "taken":
@@ -70,7 +76,7 @@ class RecordIntake:
         return {name: value for name, value in values.items() if now[name] != value}
 
     def _match(self, sync_fields: list[str], record: Row) -> str | None:
-        """Return the person that the first sync field with a match names."""
+        """Return the person matched by the first sync field that matches."""
         fields = {field.internal_id: field for field in self._store.fields.values()}
         given = [(fields[name], record[name]) for name in sync_fields if record.get(name) not in (None, "")]
         if not given:
@@ -100,7 +106,10 @@ class RecordIntake:
 
 
 def _read(field: Field, value: Any) -> Any:
-    """Read a value as the field's type: ingest takes texts for numbers and the other way round, but no lists or objects."""
+    """Return a value in the field's type.
+
+    Ingest accepts texts for numbers and numbers for texts, but no lists or objects.
+    """
     if isinstance(value, (list, dict)):
         raise ValueError(f"{field.label} must be a single value")
     if field.kind == "text" and isinstance(value, int) and not isinstance(value, bool):

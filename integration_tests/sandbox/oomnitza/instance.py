@@ -1,4 +1,7 @@
-"""One Oomnitza instance: its people, applications, runs and tokens. Routes and tests use the same object."""
+"""Simulates an Oomnitza instance: people, applications, runs and tokens.
+
+Routes and tests use the same object.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ _SHOWN_OF_SAAS_USERS = (
 
 @dataclass
 class Account:
-    """The owner of a token. `denied` names what the role may not do (see `Oomnitza.issue_token`)."""
+    """Describes the owner of a token.
+
+    `denied` names the areas that the role cannot access (see `Oomnitza.issue_token`).
+    """
 
     user: str
     denied: frozenset[str] = frozenset()
@@ -49,7 +55,7 @@ class Account:
 
 
 class Oomnitza:
-    """An instance. See the package's docstring for what tests use of it."""
+    """Holds an instance. The package's docstring lists what tests use."""
 
     def __init__(self, path: Path | None, seed: int) -> None:
         self.switches = Switches()
@@ -72,7 +78,10 @@ class Oomnitza:
     # Tokens
 
     def issue_token(self, denied: Sequence[str] = (), user: str = "airbyte") -> str:
-        """Issue a token. `denied`: areas ("users", "saas", "ingest", "mappings"), or writing in one ("users:write")."""
+        """Issue a token.
+
+        `denied` names areas ("users", "saas", "ingest", "mappings"), or writing in one ("users:write").
+        """
         number = len(self.accounts) + 1
         digest = hashlib.blake2b(f"{self.seed} {number}".encode(), digest_size=8).hexdigest()
         token = f"sandbox-token-{self.seed}-{digest}"
@@ -80,7 +89,7 @@ class Oomnitza:
         return token
 
     def issue_token_of_password(self, user: str) -> str:
-        """Issue a token to someone who gave the password; the first one may be good for some requests only."""
+        """Issue a token for the password; the first one may expire after some requests."""
         first = all(account.user != user or token == self.token for token, account in self.accounts.items())
         token = self.issue_token(user=user)
         self.accounts[token].requests_left = self.switches.token_requests if first else None
@@ -91,7 +100,7 @@ class Oomnitza:
         self.accounts[token or self.token].revoked = True
 
     def deny(self, *areas: str, token: str | None = None) -> None:
-        """Take access away from a token's role, from now on."""
+        """Deny access to a token's role from now on."""
         account = self.accounts[token or self.token]
         account.denied = account.denied | set(areas)
 
@@ -113,7 +122,8 @@ class Oomnitza:
     ) -> str:
         """Add a custom field, and return its internal id.
 
-        Not editable: needs Oomnitza-Ignore-Meta-Restriction. `choices`: the (key, value) pairs of a drop-down.
+        A field that is not editable needs Oomnitza-Ignore-Meta-Restriction. `choices` are the (key, value) pairs of a
+        drop-down.
         """
         field = Field(
             external_id,
@@ -132,15 +142,17 @@ class Oomnitza:
         return field.internal_id
 
     def set_field(self, external_id: str, **changes: Any) -> None:
-        """Change how a field is described and what it takes: `editable=False`, `unique=False`, `label="..."`, ..."""
+        """Change attributes of a field: `editable=False`, `label="..."`, ..."""
         self.store.fields[external_id] = replace(self.store.fields[external_id], **changes)
 
     # People
 
     def add_person(self, *, twin: bool = False, **values: Any) -> str:
-        """Add somebody, and return the `user_id`. User name, address and role are made up if missing.
+        """Add a person, and return the `user_id`.
 
-        `twin=True` lets them have a unique value that somebody else has, as old data can.
+        Makes up user name, address and role if they are missing.
+
+        `twin=True` allows a unique value that another person has, as in old data.
         """
         number = self.store.value("SELECT count(*) FROM people") + 1
         given = {"username": f"person{number}", "email": f"person{number}@acme.example.com", "role": 25, **values}
@@ -148,32 +160,32 @@ class Oomnitza:
         return str(self.store.create(kept, "sandbox", twin)["user_id"])
 
     def create(self, values: Row, by: str) -> Row:
-        """Create a person by the API; look-ups may miss them for a while. Raises DuplicateValue."""
+        """Create a person by the API; lookups may miss them. Raises DuplicateValue."""
         created = self.store.create(values, by)
         if self.switches.lookup_lag:
             self.store.unseen[created["user_id"]] = self.switches.lookup_lag
         return created
 
     def archive(self, user_id: str) -> None:
-        """Archive somebody, as an administrator does. Their unique values stay taken."""
+        """Archive a person as an administrator does. Their unique values stay taken."""
         self.store.run("UPDATE people SET deleted = '1' WHERE user_id = ?", (user_id,))
 
     def people(self) -> list[Row]:
-        """Return everybody, as the API shows them, in the order of creation."""
+        """Return all people as the API shows them, in the order of creation."""
         return [self.shown(row) for row in self.store.rows("SELECT * FROM people ORDER BY uid")]
 
     def person(self, **having: Any) -> Row | None:
-        """Return the first of them who has these values: `person(email="...")`."""
+        """Return the first person with these values: `person(email="...")`."""
         return next((p for p in self.people() if all(p.get(k) == v for k, v in having.items())), None)
 
     def edit_person(self, user_id: str, **values: Any) -> None:
-        """Change somebody as an administrator does, behind the connector's back."""
+        """Update a person as an administrator does."""
         self.store.update(user_id, self.values.of_administrator(values, new=False), "administrator")
 
     def changes(self) -> list[Row]:
-        """Return every creation and edit: number, at (Unix seconds), user_id, action, fields, before, after.
+        """Return all changes: number, at, user_id, action, fields, before, after.
 
-        `action` is "added" or "updated"; `before` and `after` hold the values of `fields`.
+        `at` is in Unix seconds, `action` is "added" or "updated"; `before` and `after` hold the values of `fields`.
         """
         rows = self.store.rows("SELECT * FROM changes ORDER BY number")
         values = [{name: orjson.loads(row[name]) for name in ("before", "after")} for row in rows]
@@ -199,12 +211,12 @@ class Oomnitza:
         return self.store.rows("SELECT saas_id, saas_name FROM saas ORDER BY saas_id")
 
     def add_application(self, saas_name: str, by: str = "sandbox") -> str:
-        """Add an application, and return its id. Two may have one name: a test sees that one was created twice."""
+        """Add an application, and return its id. Two may have the same name."""
         sql = "INSERT INTO saas (saas_name, created, created_by) VALUES (?, ?, ?)"
         return str(self.store.insert(sql, (saas_name, int(time.time()), by)))
 
     def saas_users(self, saas_name: str) -> list[Row]:
-        """Return the users of the applications of a name.
+        """Return the users of the applications with a name.
 
         user_id, username, email, full_name, user_external_id, saas_user_id, saas_id, last_visit, contract_id, active (a
         boolean), roles (a list of labels).
@@ -231,7 +243,10 @@ class Oomnitza:
         last_visit: int = 0,
         contract_id: str = "",
     ) -> str:
-        """Assign somebody to an application, and return the `saas_user_id`. `last_visit` is in Unix seconds."""
+        """Assign a person to an application, and return the `saas_user_id`.
+
+        `last_visit` is in Unix seconds.
+        """
         saas_user_id = ident("saas user", saas_id, user_id)
         row = (saas_user_id, int(saas_id), user_id, user_external_id, active, last_visit, contract_id)
         names = "saas_user_id, saas_id, user_id, user_external_id, active, last_visit, contract_id"
@@ -239,7 +254,10 @@ class Oomnitza:
         return saas_user_id
 
     def roles(self, saas_name: str) -> list[Row]:
-        """Return the roles of the applications of a name: role_id, role_external_id, role_external_label, users_count."""
+        """Return the roles of the applications with a name.
+
+        A role has role_id, role_external_id, role_external_label and users_count.
+        """
         ids = [a["saas_id"] for a in self.applications() if a["saas_name"] == saas_name]
         return [role for saas_id in ids for role in self.application_roles(saas_id)]
 
@@ -274,7 +292,10 @@ class Oomnitza:
         connector_id: int | None = None,
         saas_sync_key: str | None = None,
     ) -> int:
-        """Configure an integration, and return its id. `mapping`: what an administrator drew (see `Integration`)."""
+        """Configure an integration with a drawn mapping, and return its id.
+
+        See `Integration` for `mapping`.
+        """
         number = connector_id or max(self.connectors, default=0) + 1
         self.connectors[number] = Integration(name, dict(mapping or {}), saas_sync_key)
         return number
@@ -284,15 +305,15 @@ class Oomnitza:
         return list(self.runs_by_portion.values())
 
     def cancel_runs(self, after_batches: int | None = 0) -> None:
-        """Cancel every run, present and coming, after some batches, as an administrator would; None: no more."""
+        """Cancel every run after some batches, as an administrator does; None: stop that."""
         self.cancel_after = after_batches
 
     def begin_run(self, run: Run) -> None:
-        """Take up a new run; its number is the `portion_id`."""
+        """Add a new run; its number is the `portion_id`."""
         self.runs_by_portion[run.portion] = run
         sql = "INSERT INTO runs (portion, connector, started, state) VALUES (?, ?, ?, ?)"
         self.store.run(sql, (run.portion, run.sender, run.started, orjson.dumps(asdict(run))))
 
     def keep_run(self, run: Run) -> None:
-        """Keep what became of a run."""
+        """Save a run."""
         self.store.run("UPDATE runs SET state = ? WHERE portion = ?", (orjson.dumps(asdict(run)), run.portion))

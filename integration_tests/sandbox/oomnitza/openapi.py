@@ -1,20 +1,20 @@
-"""Holds requests and answers of a sync against Oomnitza's OpenAPI document, if it is at hand.
+"""Validates requests and responses against Oomnitza's OpenAPI document.
 
     contract = Contract.find()            # None if the document is not there
     assert contract.problems(sandbox.requests) == []
 
-The document has quirks, and is read as it is meant:
-- properties say `required: true` of themselves (SaaS roles, bodies): taken as the object's own list;
-- `nullable` is OpenAPI's word, not JSON Schema's: null joins the types;
-- the metadata's key is literally `{external_id}`: every key is meant;
-- the answer to `POST /saas` is filed under 200, by a reference to 201: any 2xx takes the first that is described;
-- the body of `POST /saas` is the whole SaaS object, keys of the server itself required: `saas_name` is meant;
-- `DELETE .../roles/users` has no body: it takes that of POST;
-- the `error` of activate and deactivate is a string, its own example has null: null is taken;
-- `roles` of a SaaS user is one object, plural by name: an object or a list is taken;
-- `fields` (help centre), and `limit`, `skip` and `sortby` of SaaS users are not in it: taken;
-- assignments are answered with nothing described: nothing is held against anything.
-Paths that the document lacks (`UNDOCUMENTED`, see docs/oomnitza-api.md) pass, but for the metadata's schema.
+The document has quirks, which are read as intended:
+- properties have `required: true` (SaaS roles, bodies): they count as the object's list of required ones;
+- `nullable` is a keyword of OpenAPI, not of JSON Schema: null is added to the types;
+- the metadata's key is literally `{external_id}`: it stands for every key;
+- the response to `POST /saas` is described under 200, by a reference to 201: any 2xx has the first description;
+- the body of `POST /saas` requires the whole SaaS object, with the server's own keys: only `saas_name` is required;
+- `DELETE .../roles/users` has no body: it accepts that of POST;
+- the `error` of activate and deactivate is a string, but its example has null: null is valid;
+- `roles` of a SaaS user is one object, with a plural name: an object or a list is valid;
+- `fields` (help centre), and `limit`, `skip` and `sortby` of SaaS users are absent: they are valid;
+- responses to assignments have no description: they are not validated.
+Paths that the document lacks (`UNDOCUMENTED`, see docs/oomnitza-api.md) are valid, except for the metadata's schema.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BASE = "urn:oomnitza"
 
 
 class Contract:
-    """Judges exchanges by the document."""
+    """Validates exchanges by the document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = _meant(document)
@@ -56,15 +56,15 @@ class Contract:
 
     @classmethod
     def find(cls) -> Contract | None:
-        """Return the document beside the checkout (`../shared/contracts`); None if it is not there."""
+        """Return the document beside the checkout (`../shared/contracts`); None if absent."""
         path = Path(__file__).parents[4] / "shared" / "contracts" / NAME
         return cls(json.loads(path.read_text())) if path.exists() else None
 
     def problems(self, exchanges: Iterable[Exchange]) -> list[str]:
-        """Return what is wrong with requests to Oomnitza and their answers, a sentence each; empty if nothing is.
+        """Return the violations of requests and responses, a sentence each.
 
-        Answers that a fault forged, or that the log cut, are passed over; so are answers with an error status, which
-        the document does not describe.
+        Skips responses that a fault forged or the log cut, and those with an error status, which the document does not
+        describe.
         """
         found = []
         for exchange in exchanges:
@@ -145,7 +145,7 @@ def _judged(exchange: Exchange) -> bool:
 
 
 def _meant(node: Any) -> Any:
-    """Return a copy in which every schema is JSON Schema."""
+    """Return a copy in which every schema is a JSON schema."""
     if isinstance(node, list):
         return [_meant(entry) for entry in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Checks a person's values as Oomnitza does, and turns them into what it keeps."""
+"""Validates a person's values as Oomnitza does, and converts them to saved ones."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from integration_tests.sandbox.oomnitza.switches import Switches
 
 @dataclass(frozen=True)
 class Allowed:
-    """Fields that a request's headers allow: edit-only ones, and unknown ones (which are left out)."""
+    """Holds the fields that headers allow: edit-only and unknown ones (ignored)."""
 
     restricted: bool = False
     unknown: bool = False
 
 
 class PersonValues:
-    """Checks and keeps values by the fields and the switches of an instance."""
+    """Validates values by the fields and switches of an instance."""
 
     def __init__(self, fields: Mapping[str, Field], switches: Switches) -> None:
         self._fields = fields
         self._switches = switches
 
     def of_creation(self, given: Row, allowed: Allowed) -> Row:
-        """Return the values of a new person. Raises RequestRejected 400 with all that is wrong."""
+        """Return the values of a new person. Raises RequestRejected 400 with all mistakes."""
         defaults = {name: f.default for name, f in self._fields.items() if f.default and given.get(name) in (None, "")}
         given = {**given, **defaults}
         required = [f.name for f in self._fields.values() if not f.optional and f.name not in given]
         return self._kept(given, allowed, [f"{name}: is required" for name in required])
 
     def of_edit(self, given: Row, allowed: Allowed) -> Row:
-        """Return the values of an edit. Raises RequestRejected 400 with all that is wrong."""
+        """Return the values of an update. Raises RequestRejected 400 with all mistakes."""
         if not given:
             raise RequestRejected(400, "nothing to change")
         edits = self._switches.username_edits
@@ -47,7 +47,10 @@ class PersonValues:
         return self._kept(given, allowed, wrong)
 
     def of_administrator(self, given: Row, *, new: bool) -> Row:
-        """Return the values that an administrator sets by hand: of any field but the server's own, user names too."""
+        """Return the values that an administrator sets, user names included.
+
+        Only the server's own fields cannot be set.
+        """
         required = [f.name for f in self._fields.values() if not f.optional and f.name not in given]
         return self._checked(given, Allowed(restricted=True), [f"{name}: is required" for name in required if new])
 

@@ -1,4 +1,4 @@
-"""The log of runs: listed by connector, and read run by run."""
+"""Serves the log of runs: by connector, and run by run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARAMETERS = frozenset({"limit", "skip", "sortby", "filter"})
 
 
 class RunLogRoutes(RouteGroup):
-    """`/api/v3/connector_run_logs`."""
+    """Serves `/api/v3/connector_run_logs`."""
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -98,7 +98,10 @@ class RunLogRoutes(RouteGroup):
         return run.finalized and 0 <= self._oomnitza.switches.run_polls < run.polls
 
     def _run(self, ident: str) -> Run:
-        """Return the run of a `portion_id`, or of a UUID if that is switched on. Raises RequestRejected 404."""
+        """Return the run of a `portion_id` or UUID. Raises RequestRejected 404.
+
+        A switch enables UUIDs.
+        """
         portion = self._store.value("SELECT portion FROM runs WHERE number = ?", (ident,)) if ident.isdigit() else None
         if portion is None and self._oomnitza.switches.run_by_uuid:
             portion = ident

@@ -1,4 +1,4 @@
-"""Integrations configured in Oomnitza, and their runs: what one portion brought, and what became of it."""
+"""Defines integrations and their runs: the batches and the outcomes of a portion."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ FATAL = "Fatal Error"
 
 @dataclass
 class Integration:
-    """One integration. `mapping` is what an administrator drew: `{internal id: {"type": ..., "value": ...}}`.
+    """Describes an integration.
 
-    `saas_sync_key` stands for the application instance; None takes any, "" takes none.
+    `mapping` is what an administrator drew: `{internal id: {"type": ..., "value": ...}}`.
+
+    `saas_sync_key` identifies the application instance; None accepts any, "" accepts none.
     """
 
     name: str
@@ -24,9 +26,11 @@ class Integration:
 
 @dataclass
 class Run:
-    """One portion. `objects` counts records by outcome, `logs` holds a line for each.
+    """Describes a run, with one portion.
 
-    `connector` is the name that is shown, `sender` the integration's id, or "connector_" and the name that was sent.
+    `objects` counts records by outcome, `logs` holds a line for each.
+
+    `connector` is the displayed name, `sender` the integration's id, or "connector_" and the name that was sent.
     """
 
     portion: str
@@ -43,7 +47,7 @@ class Run:
     objects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     logs: dict[str, list[str]] = field(default_factory=lambda: {outcome: [] for outcome in OUTCOMES})
     payload: list[Row] = field(default_factory=list)
-    """The records that a test run would have written."""
+    """Records that a test run would have written."""
 
     def note(self, outcome: str, line: str) -> None:
         """Count one record."""

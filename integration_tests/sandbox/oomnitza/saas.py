@@ -1,7 +1,9 @@
-"""SaaS applications in Oomnitza. Their users are in `saas_users.py`, their roles in `saas_roles.py`.
+"""Serves SaaS applications.
 
-Names of applications are not unique: Oomnitza may let two of a name happen, and so does this, so that a test can see
-that one was created twice.
+Their users are in `saas_users.py`, their roles in `saas_roles.py`.
+
+Names of applications are not unique, because Oomnitza may allow two with the same name. So a test can see that an
+application was created twice.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ COLUMNS = {"saas_id": Column("saas_id", "integer"), "saas_name": Column("saas_na
 
 
 class SaasRoutes(RouteGroup):
-    """`/api/v3/saas`."""
+    """Serves `/api/v3/saas`."""
 
     def routes(self) -> list[BaseRoute]:
         return [

@@ -1,7 +1,6 @@
-"""Roles of SaaS applications in Oomnitza, and who has them.
+"""Serves roles of SaaS applications, and their users.
 
-Two roles may have one name: Oomnitza may let it happen, and so does this, so that a test can see that one was created
-twice.
+Two roles may have the same name, because Oomnitza may allow it. So a test can see that a role was created twice.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from integration_tests.sandbox.oomnitza.store import ident
 
 
 class RoleRoutes(RouteGroup):
-    """`/api/v3/saas/{id}/roles`."""
+    """Serves `/api/v3/saas/{id}/roles`."""
 
     def routes(self) -> list[BaseRoute]:
         one = "/api/v3/saas/{saas_id}"
@@ -57,7 +56,7 @@ class RoleRoutes(RouteGroup):
         return role_id
 
     async def _pairs(self, request: Request) -> list[tuple[str, str]]:
-        """Return the (role id, user id) pairs that a body of users and roles stands for, each known and assigned."""
+        """Return the (role id, user id) pairs of a body, each known and assigned."""
         self._api.admit(request, "saas")
         saas_id = self._api.known_application(request)["saas_id"]
         body = await body_object(request)

@@ -1,4 +1,4 @@
-"""Users of SaaS applications in Oomnitza: who is assigned, under which id there, and who is active."""
+"""Serves users of SaaS applications: assignments, their ids, and activity."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARAMETERS = frozenset({"limit", "skip", "sortby"})
 
 
 class SaasUserRoutes(RouteGroup):
-    """`/api/v3/saas/{id}/users` and `/api/v3/saas_users`."""
+    """Serves `/api/v3/saas/{id}/users` and `/api/v3/saas_users`."""
 
     def routes(self) -> list[BaseRoute]:
         users = "/api/v3/saas/{saas_id}/users"
@@ -158,7 +158,7 @@ class SaasUserRoutes(RouteGroup):
             owner = self._store.value(f"SELECT user_id FROM saas_users WHERE {name} = ?", (one,))
             error = f"There is no SaaS user {one!r}." if owner is None else self._oomnitza.refuse_activity.get(owner)
             if error is None:
-                # A deactivation takes the contracts away: help centre, article 6439418226839.
+                # A deactivation removes the contracts: help centre, article 6439418226839.
                 kept = "contract_id" if active else "''"
                 self._store.run(
                     f"UPDATE saas_users SET active = ?, contract_id = {kept} WHERE {name} = ?", (active, one)

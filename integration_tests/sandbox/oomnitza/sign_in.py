@@ -1,4 +1,7 @@
-"""The ways to a token, and the mappings, whose listing Oomnitza's connector also uses to prove its token."""
+"""Serves tokens and mappings.
+
+Oomnitza's connector also proves its token by listing mappings.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from integration_tests.sandbox.oomnitza.errors import RequestRejected
 
 
 class SignInRoutes(RouteGroup):
-    """`/api/request_token` and `/api/v2/mappings`."""
+    """Serves `/api/request_token` and `/api/v2/mappings`."""
 
     def routes(self) -> list[BaseRoute]:
         return [

@@ -1,4 +1,4 @@
-"""Prepares an instance for Slack, as Oomnitza's guide to its Slack integration asks an administrator to.
+"""Prepares an instance for Slack, as Oomnitza's guide to the integration asks.
 
 https://oomnitza.zendesk.com: "Slack user integration", and the two integrations for last logins and billing.
 """
@@ -12,7 +12,9 @@ CONNECTOR_ID = 268
 
 
 def set_up_slack(oomnitza: Oomnitza) -> int:
-    """Add the custom fields for Slack and an integration with a drawn mapping; return the integration's id.
+    """Add the custom fields for Slack and an integration with a drawn mapping.
+
+    Returns the id of the integration.
 
     The fields: slack_user_id (unique), slack_last_login (a date), slack_billing_active (true or false).
     """

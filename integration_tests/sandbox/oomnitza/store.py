@@ -1,6 +1,6 @@
-"""Keeps an instance in SQLite: people, applications and their users, runs, and every change.
+"""Stores an instance in SQLite: people, applications, runs, and changes.
 
-Every method takes the lock, so that a test may look while requests come in. Rows are plain dicts.
+Every method takes the lock, so that a test can read while requests arrive. Rows are plain dicts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS runs (
 
 
 class Store:
-    """The database: a file, or in memory."""
+    """Stores rows in a database: a file, or in memory."""
 
     def __init__(self, path: Path | None, roles: dict[int, str]) -> None:
         self.lock = threading.RLock()
@@ -56,7 +56,7 @@ class Store:
         self._db.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own is for ASCII only
         self._db.create_function("matches", 2, _matches, deterministic=True)
         self._db.create_function("mixed", 2, _mixed, deterministic=True)
-        # A sandbox may lose its last writes with the machine, and so waits for no disk.
+        # A sandbox may lose its last writes in a crash of the machine, so it does not wait for the disk.
         self._db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {SCHEMA}")
         self.fields: dict[str, Field] = {}
         self.unseen: dict[str, int] = {}
@@ -82,7 +82,7 @@ class Store:
             self._db.execute(f'CREATE INDEX IF NOT EXISTS "people_{field.name}" ON people ({expression})')
 
     def add_field(self, field: Field) -> None:
-        """Add a custom field, set for nobody. Does nothing if it is there."""
+        """Add a custom field without values. Does nothing if it exists."""
         with self.lock:
             if field.name in self.fields:
                 return
@@ -105,13 +105,13 @@ class Store:
         return row[0] if row is not None else None
 
     def run(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Execute a statement, and return how many rows it touched."""
+        """Execute a statement, and return the number of affected rows."""
         with self.lock:
             return self._db.execute(sql, tuple(parameters)).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Execute all within it at once, which is faster."""
+        """Execute the block in one transaction, which is faster."""
         with self.lock:
             self._db.execute("BEGIN")
             try:
@@ -143,14 +143,14 @@ class Store:
         return {name: Column(f'"{name}"', field.kind, name == "user_id") for name, field in self.fields.items()}
 
     def person(self, user_id: str) -> Row | None:
-        """Return one person by the server's key."""
+        """Return a person by user_id."""
         found = self.rows("SELECT * FROM people WHERE user_id = ?", (user_id,))
         return found[0] if found else None
 
     def people(self, where: Where, order: str, limit: int, skip: int) -> tuple[list[Row], int]:
-        """Return a page of those for whom a condition holds, and how many they are in all.
+        """Return a page of the people who match a condition, and the number of matches.
 
-        A look-up misses the people in `unseen` as many times as it holds.
+        A lookup misses a person in `unseen` as many times as its number there.
         """
         with self.lock:
             if self.unseen:
@@ -176,18 +176,18 @@ class Store:
         return Where(f"({where.sql}) AND user_id NOT IN ({', '.join('?' * len(missed))})", (*where.parameters, *missed))
 
     def find(self, name: str, value: Any) -> list[str]:
-        """Return the ids of those who have a value, compared without regard to case."""
+        """Return the ids of people with a value, in any case."""
         column, value = (f'lower("{name}")', value.lower()) if isinstance(value, str) else (f'"{name}"', value)
         return [row["user_id"] for row in self.rows(f"SELECT user_id FROM people WHERE {column} = ?", (value,))]
 
     def create(self, values: Row, by: str, twin: bool = False) -> Row:
-        """Create a person, and return them whole. Raises DuplicateValue, unless they may be a twin."""
+        """Create and return a person. Raises DuplicateValue, unless they may be a twin."""
         with self.lock:
             if not twin:
                 self._reject_duplicates(values, None)
             self._uid += 1
             now = int(time.time())
-            # From the person, not the order of creation: paths, and so the random faults, are the same in every run.
+            # Made from the person, not from the order of creation, so that paths and random faults are the same in every run.
             user_id = ident(str(values["username"]).lower(), str(values["email"]).lower())
             if self.person(user_id) is not None:
                 user_id = ident(user_id, str(self._uid))
@@ -211,7 +211,7 @@ class Store:
         return {**dict.fromkeys(self.fields), **row}
 
     def update(self, user_id: str, values: Row, by: str) -> Row:
-        """Change a person who exists, and return them whole. Raises DuplicateValue."""
+        """Update and return a person. Raises DuplicateValue."""
         with self.lock:
             before = self.person(user_id)
             if before is None:
@@ -245,7 +245,7 @@ class Store:
 
 
 def ident(*parts: object) -> str:
-    """Return an id of 32 digits, made from what it is the id of."""
+    """Return an id of 32 digits, derived from a text."""
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
@@ -258,7 +258,7 @@ def _lower(value: Any) -> Any:
 
 
 def _mixed(number: int, request: int) -> bytes:
-    """Return a key that puts rows into another order at each request."""
+    """Return a sort key that differs at each request."""
     return hashlib.blake2b(f"{request} {number}".encode(), digest_size=8).digest()
 
 

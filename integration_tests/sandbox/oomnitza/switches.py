@@ -1,4 +1,4 @@
-"""Switches for what is not known of Oomnitza, or differs from instance to instance.
+"""Defines switches for behaviour of Oomnitza that is unknown, or differs.
 
 A connector must work with every setting. docs/oomnitza-api.md, "Open points", has a row for each.
 """
@@ -16,7 +16,7 @@ TotalCount = Literal["exact", "absent", "page", "text", "unfiltered"]
 
 @dataclass(slots=True)
 class Switches:
-    """One attribute for each open point.
+    """Holds one switch for each open point.
 
     A name or a word that does not exist raises AttributeError or ValueError.
     """
@@ -24,83 +24,89 @@ class Switches:
     # Filters and listings
 
     case_sensitive: bool = False
-    """Filters compare texts with regard to case. (Unique values never do.)"""
+    """Whether filters compare texts case-sensitively. (Unique values never do.)"""
     backslash_escapes: bool = False
-    """A backslash escapes within a filter's texts."""
+    """Whether a backslash escapes in a filter's texts."""
     unsorted: Literal["created", "shuffled"] = "shuffled"
-    """The order of rows without `sortby`: that of their creation, or another one at each request."""
+    """Order of rows without `sortby`: by creation, or another at each request."""
     max_page: int = 2000
-    """The largest `limit`."""
+    """Largest `limit`."""
     above_max_page: Literal["rejected", "capped"] = "rejected"
-    """A larger `limit` is rejected, or answered with `max_page` rows."""
+    """Whether a larger `limit` is rejected, or returns `max_page` rows."""
     total_count: TotalCount = "exact"
-    """X-Total-Count: exact, absent, the rows of this page, a text, or of all rows whatever the filter."""
+    """Value of X-Total-Count: exact, absent, rows of this page, a text, or unfiltered."""
     archived: Literal["listed", "hidden"] = "listed"
-    """Archived people are in listings, or not."""
+    """Whether archived people are listed."""
     lookup_lag: int = 0
-    """The look-ups that miss a person after the creation, one after the other."""
+    """Number of lookups that miss a created person."""
 
     # People
 
     meta_status: int = 200
-    """403 or 404: the instance does not answer `users/meta`."""
+    """Status of `users/meta`: 200, or 403 or 404 for an instance without it."""
     flags: tuple[str, str] = ("1", "0")
-    """The words for true and false in the metadata; ("true", "false") is the other way."""
+    """Words for true and false in the metadata; ("true", "false") is the other pair."""
     empty: Literal["empty", "null", "absent"] = "empty"
-    """A text that is not set comes as "", as null, or not at all."""
+    """Value of an empty text: "", null, or absent."""
     username_edits: Literal["rejected", "ignored", "taken"] = "rejected"
-    """A user name in the edit of a person is rejected, ignored, or taken."""
+    """Whether a user name in an update is rejected, ignored, or saved."""
     dropdowns: Literal["values", "keys", "either"] = "values"
-    """A drop-down takes the values of its list, or the keys, or either; it keeps what it is given."""
+    """Whether a drop-down accepts its list's values, keys, or both; saved as sent."""
     normalized: frozenset[str] = frozenset()
-    """Values that are kept otherwise than sent: "phone" (digits only), "blanks", "title_case" (position), "cut" (to the length)."""
+    """Values saved otherwise than sent.
+
+    "phone" keeps digits only, "blanks" collapses blanks, "title_case" changes positions, "cut" shortens to the length.
+    """
     creation_answer: Literal["person", "no_user_id", "empty", "nothing"] = "person"
-    """The answer to a creation: the person, the person without `user_id`, {}, or no body."""
+    """Response to a creation: the person, one without `user_id`, {}, or no body."""
     duplicate_status: int = 400
-    """The status with which a value that must be unique is rejected (409 is the other way)."""
+    """Status that rejects a duplicate value (409 is the other one)."""
 
     # Rejections and sign-in
 
     rejections: Rejections = "status"
-    """A rejected write: 4xx with `error`; 200 with `errors`, `error` or `success`; 4xx with a text or with HTML."""
+    """Form of a rejected write.
+
+    4xx with `error`; 200 with `errors`, `error` or `success`; 4xx with a text or with HTML.
+    """
     csrf: Literal["off", "offered", "demanded"] = "offered"
-    """X-CSRF-Token: none, given (a wrong one is rejected), or needed (writes without it are rejected)."""
+    """X-CSRF-Token: none, offered (a wrong one is rejected), or needed for writes."""
     token_requests: int | None = None
-    """The requests that the first token of a password is good for; the further ones last. None: it lasts, too."""
+    """Requests until the first token of a password expires; None: it does not expire."""
 
     # SaaS applications
 
     saas_created_status: int = 201
-    """The status of a created application (200 is the other way)."""
+    """Status of a created application (200 is the other one)."""
     saas_roles: Literal["object", "list", "without_ids", "names"] = "object"
     """`roles` of an application's user: one role (as in the OpenAPI document), or a list: whole, without `role_id`, or of labels."""
     saas_activity: Literal["deactivated", "active", "is_active", "status"] | None = "deactivated"
-    """The field that shows whether a SaaS user is active."""
+    """Field that reports whether a SaaS user is active."""
     saas_user_id: bool = True
-    """Rows have `saas_user_id`; without it, activation takes the `user_id`."""
+    """Whether rows have `saas_user_id`; without it, activation takes the `user_id`."""
     saas_users_paging: bool = True
-    """`GET /saas/{id}/users` obeys `limit` and `skip`; otherwise every page is the whole list."""
+    """Whether the list of SaaS users respects `limit` and `skip`, or is always whole."""
     assign_answer: bytes = b""
-    """The body with which assignments are answered (the OpenAPI document describes none)."""
+    """Body of the response to assignments (the OpenAPI document describes none)."""
 
     # Ingest
 
     unknown_connector_status: Literal[200, 404] = 200
-    """The answer to the mapping of a `connector_id` that does not exist: {}, or 404."""
+    """Response for the mapping of an unknown `connector_id`: {}, or 404."""
     saas_needs_connector: bool = True
-    """A batch with SAAS needs `connector_id`."""
+    """Whether a batch with SAAS needs `connector_id`."""
     run_by_uuid: bool = False
-    """A run's log is read by the UUID, too, not only by `portion_id`."""
+    """Whether a run's log is found by the UUID, too, not only by `portion_id`."""
     run_polls: int = 2
-    """The times that a finalized run is asked for before it has ended; -1: it never ends."""
+    """Polls of a finalized run before it has ended; -1: it never ends."""
     run_words: tuple[str, str, str] = ("Processing", "Completed", "Completed with errors")
-    """The status of a run before its end, after it, and after one with failed records."""
+    """Status of a run before its end, after it, and after failed records."""
     run_objects: Literal["nonzero", "all"] = "nonzero"
-    """The counts and lines of a run's log: those that are not 0, or all."""
+    """Whether a run's log has all counts and lines, or only those that are not 0."""
 
     @contextmanager
     def temporarily(self, **values: Any) -> Iterator[None]:
-        """Set switches within it, and set them back afterwards."""
+        """Set switches within the block, and restore them afterwards."""
         before = {name: getattr(self, name) for name in values}
         for name, value in values.items():
             setattr(self, name, value)
@@ -118,7 +124,7 @@ class Switches:
 
 
 def _words() -> dict[str, tuple[Any, ...]]:
-    """Return the words of each switch that has words; of a union, those of its parts."""
+    """Return the possible words of each switch that has words."""
     words = {}
     for name, kind in get_type_hints(Switches).items():
         parts = [kind] if get_origin(kind) is Literal else get_args(kind)

@@ -1,4 +1,4 @@
-"""People in Oomnitza: `/api/v3/users`, their metadata and their applications."""
+"""Serves people: `/api/v3/users`, their metadata and their applications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from integration_tests.sandbox.oomnitza.store import Row
 
 
 class UserRoutes(RouteGroup):
-    """`/api/v3/users` and what lies below it."""
+    """Serves `/api/v3/users` and its subpaths."""
 
     def routes(self) -> list[BaseRoute]:
         return [

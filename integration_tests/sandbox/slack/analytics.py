@@ -1,4 +1,7 @@
-"""The files of Slack's analytics: who did what on a day (https://docs.slack.dev/reference/methods/admin.analytics.getFile)."""
+"""Generates the files of Slack's analytics.
+
+See https://docs.slack.dev/reference/methods/admin.analytics.getFile.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,16 @@ COUNTS = (
 
 
 def today() -> date:
-    """The present day, in UTC."""
+    """Return today's date in UTC."""
     now = time.gmtime()
     return date(now.tm_year, now.tm_mon, now.tm_mday)
 
 
 def day_file(places: Iterable[Workspace], day: date) -> bytes:
-    """The file of a day: gzip, a JSON object a line. Raises SlackError if there is none."""
+    """Return the file of a day: gzip, a JSON object a line.
+
+    Raises SlackError if there is none.
+    """
     if day < FIRST_DAY:
         raise SlackError("data_not_available")
     if day > today() - DELAY:
@@ -47,7 +53,7 @@ def day_file(places: Iterable[Workspace], day: date) -> bytes:
 
 
 def day_activity(places: Iterable[Workspace], day: date) -> Iterator[dict[str, Any]]:
-    """What each person did on a day, once, whatever the number of their workspaces."""
+    """Return each person's activity on a day, once for all their workspaces."""
     people: dict[str, tuple[Workspace, Member]] = {}
     for place in places:
         people |= {member["id"]: (place, member) for member in place.members.values() if not is_bot(member)}

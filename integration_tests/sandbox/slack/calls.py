@@ -1,4 +1,4 @@
-"""The arguments of a call to Slack, its cursors, and what a token may see of a member."""
+"""Parses arguments and cursors of a call, and hides what a token cannot see."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Params = dict[str, str]
 
 
 def seen(member: Member, private: set[str], hidden: set[str]) -> Member:
-    """What a token may see of a member."""
+    """Return the part of a member that a token can see."""
     shown = {name: value for name, value in member.items() if name not in private}
     if hidden:
         shown["profile"] = {name: value for name, value in member["profile"].items() if name not in hidden}
@@ -25,13 +25,13 @@ def seen(member: Member, private: set[str], hidden: set[str]) -> Member:
 
 
 def sealed(position: int, listing: str) -> str:
-    """An opaque cursor that is good for one listing only."""
+    """Return an opaque cursor that is valid for one listing only."""
     digest = hashlib.blake2b(f"{listing} {position}".encode(), digest_size=6).hexdigest()
     return base64.b64encode(f"user:{position}:{digest}".encode()).decode()
 
 
 def opened(cursor: str, listing: str) -> int:
-    """The position in a cursor of this listing. Raises SlackError."""
+    """Return the position in a cursor of this listing. Raises SlackError."""
     if not cursor:
         return 0
     try:
@@ -45,7 +45,7 @@ def opened(cursor: str, listing: str) -> int:
 
 
 def whole(params: Params, name: str, default: int) -> int:
-    """A positive integer. `limit=0` is taken as none given, as Slack does."""
+    """Return a positive integer; `limit=0` counts as absent, as with Slack."""
     text = params.get(name, "")
     if text in ("", "0"):
         return default
@@ -55,12 +55,12 @@ def whole(params: Params, name: str, default: int) -> int:
 
 
 def boolean(params: Params, name: str) -> bool:
-    """A flag; absent is false."""
+    """Return a flag; False if absent."""
     return params.get(name, "false").lower() in ("true", "1")
 
 
 async def arguments(request: Request) -> Params:
-    """The arguments of a call: the query's, a form's, or a JSON body's."""
+    """Return the arguments of a call: from the query, a form, or a JSON body."""
     params = dict(request.query_params)
     body = await request.body()
     if not body:

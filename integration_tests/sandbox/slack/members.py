@@ -1,4 +1,4 @@
-"""Kinds of Slack members: what makes a bot, Slackbot, and what Slack forgets of a deactivated account."""
+"""Defines kinds of members: bots, Slackbot, and deactivated accounts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ Member = dict[str, Any]
 
 
 def is_bot(member: Member) -> bool:
-    """Whether a member is no person, by any of the marks that Slack gives bots; Slackbot has none."""
+    """Return whether a member is a bot, by any of Slack's flags, or Slackbot."""
     marks = ("is_bot", "is_workflow_bot", "is_connector_bot", "is_agentforce_bot")
     return member["id"] == "USLACKBOT" or bool(member["profile"].get("bot_id")) or any(map(member.get, marks))
 
 
 def is_billed(member: Member) -> bool:
-    """Whether Slack bills a person: not once deactivated, not before they accept, nor as a guest of one channel."""
+    """Return whether Slack bills a person: active, accepted, more than one channel."""
     return not (member["deleted"] or member.get("is_ultra_restricted") or member.get("is_invited_user"))
 
 
 def slackbot(team_id: str) -> Member:
-    """Slack's own assistant: no bot by its flag, never updated, no e-mail address."""
+    """Return Slackbot: not flagged as a bot, never updated, without e-mail address."""
     profile = {
         "title": "",
         "phone": "",
@@ -79,7 +79,7 @@ LOST_WHEN_DEACTIVATED = (
 
 
 def deactivated(member: Member, keep_email: bool = False) -> Member:
-    """The same member as Slack lists a deactivated one: admin family, time zone, colour, often the address gone."""
+    """Return the member as Slack lists a deactivated one, without many fields."""
     kept = {name: value for name, value in member.items() if name not in LOST_WHEN_DEACTIVATED}
     profile = dict(member["profile"])
     if not keep_email:

@@ -1,4 +1,6 @@
-"""The methods of Slack's Web API that read: their scopes, plans, kinds of tokens, pages and pace.
+"""Serves the reading methods of Slack's Web API.
+
+They have scopes, plans, types of tokens, pages and rate limits.
 
 Facts: Slack's method pages (https://docs.slack.dev/reference/methods).
 """
@@ -39,7 +41,7 @@ PACE = {
 
 
 class Methods:
-    """Answers the methods over the workspaces of a `Slack`."""
+    """Serves the methods over the workspaces of a `Slack`."""
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
@@ -56,7 +58,7 @@ class Methods:
         }
 
     def call(self, method: str, token: Token, params: Params) -> Answer:
-        """Answer a method for a token, if it has the scope. Raises SlackError."""
+        """Run a method for a token, if it has the scope. Raises SlackError."""
         scope, handler = self.table[method]
         if scope is not None and scope not in token.scopes:
             raise SlackError("missing_scope", needed=scope, provided=",".join(token.scopes))
@@ -87,7 +89,7 @@ class Methods:
         return next((p.members[user_id]["name"] for p in places if user_id in p.members), "airbyte")
 
     def _place_of(self, token: Token, params: Params) -> Workspace:
-        """The workspace that a call is about. `team_id` counts, and is needed, with an organization's token only."""
+        """Return the workspace of a call; an organization's token needs `team_id`."""
         team_id = token.team_id
         if team_id is None:
             if not params.get("team_id"):
@@ -197,7 +199,7 @@ class Methods:
     def _page(
         self, method: str, token: Token, params: Params, rows: Collection[Any], place: Workspace | None = None
     ) -> tuple[list[Any], str]:
-        """The page that `cursor` and `limit` ask for, and the cursor of the next ("" at the end)."""
+        """Return the page of `cursor` and `limit`, and the next cursor ("" at the end)."""
         # Not of the token: with rotation, a listing goes on with the next one.
         listing = f"{method} {place.id if place else token.team_id} {self._slack.listing_epoch}"
         start = opened(params.get("cursor", ""), listing)

@@ -1,6 +1,6 @@
-"""Makes Slack members as `users.list` gives them: made up by Faker from a seed.
+"""Generates Slack members as `users.list` returns them, by Faker from a seed.
 
-What a token may not see (e-mail address, `has_2fa`, `locale`) is in here all the same; `calls.seen` takes it out.
+They include what a token may not see (e-mail address, `has_2fa`, `locale`), which `calls.seen` removes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ EMPTY_PROFILE: dict[str, Any] = {
     **dict.fromkeys(("title", "phone", "skype", "pronouns", "display_name", "status_text", "status_emoji"), ""),
     "fields": None,
 }
-"""What somebody who has just joined has not filled in yet."""
+"""Fields that are empty for a person who has just joined."""
 EPOCH = 1_700_000_000
-"""The time of the made-up past: nobody of the first workspace was changed after it."""
+"""Latest change in the first workspace before the tests begin."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What people are made of."""
+    """Holds the words for names and profiles."""
 
     first_names: list[str]
     last_names: list[str]
@@ -48,7 +48,10 @@ class Words:
 
 @lru_cache(maxsize=8)
 def words(seed: int) -> Words:
-    """Faker's words of a seed. Drawn once: Faker takes 0.3 ms a person, too long for a workspace of 50,000."""
+    """Return Faker's words of a seed.
+
+    They are drawn once: Faker takes 0.3 ms a person, too long for a workspace of 50,000.
+    """
     faker = Faker("en_US")
     faker.seed_instance(seed)
 
@@ -66,7 +69,7 @@ def words(seed: int) -> Words:
 
 
 class Cast:
-    """Makes members of one seed. The same calls in the same order give the same people."""
+    """Generates the members of one seed; the same calls give the same people."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -74,11 +77,11 @@ class Cast:
         self._taken: set[str] = set()
 
     def id(self, prefix: str) -> str:
-        """An id such as Slack's: a letter, then ten letters or digits."""
+        """Return an id such as Slack's: a letter, then ten letters or digits."""
         return prefix + "".join(self.dice.choices(string.ascii_uppercase + string.digits, k=10))
 
     def handle(self, name: str) -> str:
-        """A user name that nobody has: lower case, no blanks, from the letters of the name."""
+        """Return a new user name: lower case, no blanks, from the letters of the name."""
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
         base = ".".join("".join(c if c.isalnum() else " " for c in plain).split()) or "user"
         handle, number = base, 2
@@ -88,7 +91,10 @@ class Cast:
         return handle
 
     def person(self, team_id: str, real_name: str | None = None, email: str | None = None, **changes: Any) -> Member:
-        """A full member; `changes` replace top-level keys, those in `profile` are laid over the profile."""
+        """Return a full member.
+
+        `changes` replace top-level keys, those in `profile` are merged into the profile.
+        """
         dice, given = self.dice, real_name
         first, last = dice.choice(self.words.first_names), dice.choice(self.words.last_names)
         real_name = given if given is not None else f"{first} {last}"
@@ -161,7 +167,7 @@ class Cast:
         }
 
     def bot(self, team_id: str, real_name: str, **changes: Any) -> Member:
-        """An app's user: no e-mail address, `bot_id` and `api_app_id` in the profile."""
+        """Return an app's user: no e-mail address, `bot_id` and `api_app_id`."""
         member = self.person(team_id, real_name, is_bot=True, is_email_confirmed=False, has_2fa=False, **changes)
         for name in ("email", "pronouns", "display_name", "display_name_normalized", "last_name", "skype", "phone"):
             member["profile"].pop(name, None)

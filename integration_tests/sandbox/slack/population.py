@@ -1,4 +1,4 @@
-"""The members of a workspace: one of each oddity that Slack's answers hold, then ordinary people."""
+"""Generates the members of a workspace: special cases, then ordinary people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from integration_tests.sandbox.slack.people import Cast
 
 
 def workspace_members(cast: Cast, team_id: str, size: int) -> list[Member]:
-    """The members of a workspace: the oddities, then the shares of each kind, then ordinary members."""
+    """Return the members of a workspace: special cases, then the shares of each kind."""
     members = special_members(cast, team_id)[:size]
     kinds = _kinds(size)
     while len(members) < size:
@@ -20,7 +20,10 @@ def workspace_members(cast: Cast, team_id: str, size: int) -> list[Member]:
 
 
 def _kinds(size: int) -> Any:
-    """Of ordinary people: 3 % admins, 4 % guests of each kind, 3 % invited, 12 % deactivated, 4 % bots."""
+    """Return the kinds of ordinary people in their shares.
+
+    3 % are admins, 4 % guests of each kind, 3 % invited, 12 % deactivated, 4 % bots.
+    """
     shares = {"admin": 3, "guest": 4, "single": 4, "invited": 3, "deactivated": 12, "bot": 4}
     return iter([kind for kind, share in shares.items() for _ in range(size * share // 100)])
 
@@ -40,7 +43,7 @@ def _ordinary(cast: Cast, team_id: str, kind: str) -> Member:
 
 
 def special_members(cast: Cast, team_id: str) -> list[Member]:
-    """Make one of each oddity."""
+    """Return one member of each special case."""
     made = cast.person
     owner: dict[str, Any] = {"is_admin": True, "is_owner": True}
     members = [
@@ -52,7 +55,7 @@ def special_members(cast: Cast, team_id: str) -> list[Member]:
         cast.bot(team_id, "Approvals", is_workflow_bot=True),
         cast.bot(team_id, "CRM Bridge", is_connector_bot=True),
         cast.bot(team_id, "Build Robot", is_app_user=False),
-        made(team_id, "Margaret Hamilton", is_app_user=True),  # a person who authorized the asking app
+        made(team_id, "Margaret Hamilton", is_app_user=True),  # a person who authorized the calling app
         without(made(team_id, "Egon Spengler"), "first_name", "last_name"),
         made(team_id, "Janine Melnitz", profile={"first_name": "", "last_name": ""}),
         made(team_id, "Suharto", profile={"first_name": "Suharto", "last_name": ""}),  # a mononym
@@ -87,7 +90,7 @@ def special_members(cast: Cast, team_id: str) -> list[Member]:
         deactivated(cast.bot(team_id, "Retired Robot")),
         made(team_id, "", email="nameless@acme.example.com", name="nameless"),
         *_loosely_typed(cast, team_id),
-        {**cast.bot(team_id, "Silent Robot"), "is_bot": False},  # a bot by nothing but its bot_id
+        {**cast.bot(team_id, "Silent Robot"), "is_bot": False},  # a bot by its bot_id only
         {**without(cast.bot(team_id, "Helpful Agent"), "bot_id"), "is_bot": False, "is_agentforce_bot": True},
         made(cast.id("T"), "Nora Neighbour", is_stranger=False),  # of another workspace, by Slack Connect
         made(
@@ -107,7 +110,7 @@ def special_members(cast: Cast, team_id: str) -> list[Member]:
 
 
 def _loosely_typed(cast: Cast, team_id: str) -> list[Member]:
-    """Members as they were recorded: numbers as text, flags as 1 and 0, a name that is no text."""
+    """Return members as recorded: numbers as text, flags as 1 and 0, odd names."""
     number = without(cast.person(team_id, "Number Name"), "real_name", "first_name", "last_name")
     return [
         cast.person(team_id, "Tess Typed", tz_offset="-25200", updated="1500000003", is_admin=1, deleted=0),

@@ -1,4 +1,4 @@
-"""Slack's tokens: what each may do, when it ends, and how one is exchanged for the next."""
+"""Manages Slack's tokens: their rights, expiry, and rotation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ USER_SCOPES = ("users:read", "users:read.email")
 
 
 class SlackError(Exception):
-    """An answer `{"ok": false, "error": code}`, with further fields."""
+    """Returns `{"ok": false, "error": code}`, with further fields."""
 
     def __init__(self, code: str, **more: str) -> None:
         super().__init__(code)
@@ -19,9 +19,9 @@ class SlackError(Exception):
 
 @dataclass
 class Token:
-    """A token. `state` is None while it is good, else the code that Slack refuses it with.
+    """Describes a token. `state` is the error code that rejects it; None if valid.
 
-    `team_id` is the workspace it belongs to; None for one that is good for a whole organization.
+    `team_id` is the token's workspace; None if it is valid for a whole organization.
     """
 
     text: str
@@ -35,10 +35,10 @@ class Token:
 
 @dataclass
 class Tokens:
-    """All tokens that were issued, and the app that rotates its own.
+    """Holds all tokens, and the app that rotates its own.
 
-    `client_id`, `client_secret` and `code` are the app's, `refresh_token` is the one that is good for the next
-    exchange, `rotating_token` the access token that belongs to it.
+    `client_id`, `client_secret` and `code` are the app's, `refresh_token` is valid for the next exchange, and
+    `rotating_token` is its access token.
     """
 
     seed: int
@@ -66,7 +66,7 @@ class Tokens:
         organization: bool = False,
         prefix: str = "",
     ) -> str:
-        """A new token: of a bot or a user, of a workspace (the first, by default) or of the organization."""
+        """Issue a token: of a bot or user, of a workspace (the first) or organization."""
         self._number += 1
         text = f"{prefix}{'xoxb' if kind == 'bot' else 'xoxp'}-sandbox-{self.seed}-{self._number}"
         home = None if organization else team_id or self.team_id
@@ -74,17 +74,17 @@ class Tokens:
         return text
 
     def rotate(self) -> None:
-        """A new pair for the rotating app. The old access token stays good until it expires, as Slack's does."""
+        """Issue a new pair for the rotating app. The old access token expires later."""
         self.exchanges += 1
         self.rotating_token = self.issue(prefix="xoxe.")
         self.refresh_token = f"xoxe-sandbox-refresh-{self.seed}-{self.exchanges}"
 
     def set_state(self, text: str | None, state: str | None) -> None:
-        """Make a token (the rotating one by default) one that is refused with `state`."""
+        """Make a token rejected with `state`; the rotating one by default."""
         self.issued[text or self.rotating_token].state = state
 
     def authenticate(self, header: str | None) -> Token:
-        """The token of an Authorization header, if it is good."""
+        """Return the token of an Authorization header, if it is valid."""
         if not header:
             raise SlackError("not_authed")
         scheme, _, text = header.partition(" ")
@@ -96,7 +96,7 @@ class Tokens:
         return token
 
     def exchange(self, form: dict[str, str]) -> dict[str, object]:
-        """`oauth.v2.access`: a code or a refresh token for an access token."""
+        """Exchange a code or a refresh token (Slack: oauth.v2.access)."""
         if form.get("client_id") != self.client_id:
             raise SlackError("invalid_client_id")
         if form.get("client_secret") != self.client_secret:

@@ -1,7 +1,7 @@
-"""Slack's Web API over the workspaces: the methods, their scopes, cursors, limits and refusals.
+"""Serves Slack's Web API: methods, scopes, cursors, limits and errors.
 
 Facts: Slack's method pages (https://docs.slack.dev/reference/methods). Every error is HTTP 200 with
-`{"ok": false, "error": code}`, but for rate limits.
+`{"ok": false, "error": code}`, except for rate limits.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ ADMIN_SCOPES = (*USER_SCOPES, "users.profile:read", "usergroups:read", "admin", 
 
 @dataclass
 class SlackSwitches:
-    """What may differ from workspace to workspace.
+    """Holds switches for what differs between workspaces.
 
-    `short_pages`: now and then a page is shorter than the limit, before the end. `largest_page`: larger limits are
-    refused with `limit_required`. `scopes_header`: whether answers name the token's scopes. `being_moved`: workspaces
-    that answer `team_added_to_org`. `fields_listed`: whether `users.list` brings custom fields. `numbered_logs`: whether
-    `team.accessLogs` pages by number; if not, it has cursors and no `paging`. `calls`: calls that a method may take before a
-    429; the virtual minute ends with the 429, so that nobody waits for a clock. `pace`: the same for every method, as many as
-    Slack documents. `retry_after`: seconds in the header of a 429.
+    Attributes:
+        short_pages: Whether some pages before the last are shorter than the limit.
+        largest_page: The limit above which requests are rejected with `limit_required`.
+        scopes_header: Whether responses name the token's scopes.
+        being_moved: The workspaces that return `team_added_to_org`.
+        fields_listed: Whether `users.list` returns custom fields.
+        numbered_logs: Whether `team.accessLogs` has page numbers; if not, it has cursors and no `paging`.
+        calls: The calls of a method before a 429, which ends the virtual minute, so that no test waits.
+        pace: Whether every method has the limit that Slack documents.
+        retry_after: The seconds in the header of a 429.
     """
 
     short_pages: bool = True
@@ -52,7 +56,7 @@ class SlackSwitches:
 
 
 class Slack:
-    """The service. See the package's docstring for what tests use of it."""
+    """Simulates Slack. The package's docstring lists what tests use."""
 
     def __init__(self, people: int, seed: int, grid_people: int = 40) -> None:
         cast = Cast(seed)
@@ -60,7 +64,7 @@ class Slack:
         self.seed = seed
         self.workspace = standalone(cast, people)
         self.grid = grid(cast, grid_people)
-        self.unseen = self.grid.pop()  # a workspace of the organization into which the app was not let
+        self.unseen = self.grid.pop()  # a workspace of the organization in which the app is not installed
         self.enterprise_id = self.grid[0].enterprise_id
         self.switches = SlackSwitches()
         bot = next((m["id"] for m in self.workspace.members.values() if m.get("is_bot")), "U0SANDBOXBOT")
@@ -93,91 +97,94 @@ class Slack:
 
     @property
     def refresh_token(self) -> str:
-        """The refresh token that is good for the next exchange; those used are spent."""
+        """Refresh token that is valid for the next exchange."""
         return self.tokens.refresh_token
 
     @property
     def rotating_token(self) -> str:
-        """The access token that belongs to it."""
+        """Access token that belongs to the refresh token."""
         return self.tokens.rotating_token
 
     @property
     def team_id(self) -> str:
-        """The first workspace's id."""
+        """Id of the first workspace."""
         return self.workspace.id
 
     @property
     def team_ids(self) -> list[str]:
-        """The workspaces that the organization's token can see."""
+        """Ids of the workspaces that the organization's token can see."""
         return [place.id for place in self.grid]
 
     def issue_token(self, scopes: Sequence[str] = USER_SCOPES, **more: Any) -> str:
-        """A further token; `more`: `team_id`, `user_id`, `kind`, `admin`, `organization` (see `Tokens.issue`)."""
+        """Issue a further token; `more` as for `Tokens.issue`."""
         return self.tokens.issue(scopes, **more)
 
     def expire_token(self, token: str | None = None) -> None:
-        """Make a token (the rotating one by default) one that is refused as `token_expired`."""
+        """Make a token rejected as `token_expired`; the rotating one by default."""
         self.tokens.set_state(token, "token_expired")
 
     def refuse_token(self, token: str, code: str | None) -> None:
-        """Refuse a token with a code: `token_revoked`, `account_inactive`, ...; None makes it good again."""
+        """Reject a token with a code such as `token_revoked`; None makes it valid again."""
         self.tokens.set_state(token, code)
 
     def expire_cursors(self) -> None:
-        """All cursors given so far become `invalid_cursor`."""
+        """Make all cursors issued so far `invalid_cursor`."""
         self.listing_epoch += 1
 
     def place(self, team_id: str | None = None) -> Workspace:
-        """A workspace; the first by default."""
+        """Return a workspace; the first by default."""
         places = [self.workspace, *self.grid, self.unseen]
         return next(place for place in places if team_id in (None, place.id))
 
     def members(self, team_id: str | None = None) -> list[Member]:
-        """The members of a workspace, with all that any token could see."""
+        """Return the members of a workspace, with all that any token could see."""
         return list(self.place(team_id).members.values())
 
     def set_title(self, user_id: str, title: str, team_id: str | None = None) -> None:
-        """Change somebody's title."""
+        """Change a person's title."""
         self.place(team_id).change(user_id, {"title": title})
 
     def set_profile(self, user_id: str, team_id: str | None = None, **profile: Any) -> None:
-        """Change somebody's profile."""
+        """Change a person's profile."""
         self.place(team_id).change(user_id, profile)
 
     def set_flags(self, user_id: str, team_id: str | None = None, **flags: Any) -> None:
-        """Change top-level keys of somebody: `is_admin=True`, `name="..."`, ..."""
+        """Change top-level keys of a person: `is_admin=True`, `name="..."`, ..."""
         self.place(team_id).change(user_id, **flags)
 
     def touch(self, user_id: str, at: int | None = None, team_id: str | None = None) -> None:
-        """Nothing changes but `updated`."""
+        """Change only a person's `updated`."""
         self.place(team_id).change(user_id, at=at)
 
     def deactivate(self, user_id: str, team_id: str | None = None, keep_email: bool = False) -> None:
-        """Close somebody's account."""
+        """Deactivate a person's account."""
         self.place(team_id).deactivate(user_id, keep_email)
 
     def reactivate(self, user_id: str, email: str, team_id: str | None = None) -> None:
-        """Open it again."""
+        """Reactivate a person's account."""
         self.place(team_id).reactivate(user_id, email)
 
     def invite(self, real_name: str, email: str, team_id: str | None = None) -> str:
-        """Invite somebody who has not accepted yet; the new id."""
+        """Invite a person who has not accepted yet, and return the id."""
         return self.join(real_name, email, team_id, is_invited_user=True, is_email_confirmed=False)
 
     def join(self, real_name: str, email: str, team_id: str | None = None, **changes: Any) -> str:
-        """Somebody joins as a full member, with an empty profile; the new id."""
+        """Add a full member with an empty profile, and return the id."""
         place = self.place(team_id)
         changes = {"updated": int(time.time()), **changes, "profile": {**EMPTY_PROFILE, **changes.get("profile", {})}}
         return place.add(self._cast.person(place.id, real_name, email, **changes))
 
     def log_in(self, user_id: str, at: int | None = None, team_id: str | None = None, **changes: Any) -> None:
-        """Somebody comes in: the newest entry of the access log. `changes`: `ip`, `country`, `user_agent`, ..."""
+        """Add the newest entry of the access log.
+
+        `changes` are `ip`, `country`, `user_agent`, ...
+        """
         self.place(team_id).log_in(user_id, at if at is not None else int(time.time()), **changes)
 
     # HTTP
 
     def app(self, pages: Sequence[BaseRoute] = ()) -> Starlette:
-        """The ASGI application."""
+        """Return the ASGI application."""
         return Starlette(routes=[Route("/api/{method:path}", self._handle, methods=["GET", "POST"]), *pages])
 
     async def _handle(self, request: Request) -> Response:
@@ -205,7 +212,7 @@ class Slack:
         return Response(orjson.dumps(content), media_type="application/json", headers=headers)
 
     def _authenticate(self, request: Request, params: Params) -> Token:
-        if "token" in params:  # Slack accepts it in a body, too; the connector sends it in the header alone
+        if "token" in params:  # Slack accepts it in a body, too; the connector must send it in the header
             raise SlackError("not_authed")
         return self.tokens.authenticate(request.headers.get("authorization"))
 

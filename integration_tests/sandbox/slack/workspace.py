@@ -1,4 +1,4 @@
-"""Slack's workspaces: who is in them, and what can change there."""
+"""Manages workspaces: their members, and changes of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEVICE = ("ip", "user_agent", "isp", "country", "region")
 
 @dataclass
 class Workspace:
-    """One workspace. Members keep the order in which they joined; nobody is ever removed from it."""
+    """Holds a workspace. Members keep their order, and none is ever removed."""
 
     id: str
     name: str
@@ -35,16 +35,19 @@ class Workspace:
     logins: list[dict[str, Any]] = field(default_factory=list)
     groups: list[dict[str, Any]] = field(default_factory=list)
     profile_fields: list[dict[str, Any]] = field(default_factory=lambda: [dict(each) for each in PROFILE_FIELDS])
-    idle_since: dict[str, date] = field(default_factory=dict)  # from when on somebody does nothing
+    idle_since: dict[str, date] = field(default_factory=dict)  # the first day without activity, by person
 
     def humans(self) -> Iterator[Member]:
-        """Everyone who is no bot."""
+        """Members that are not bots."""
         return (m for m in self.members.values() if not is_bot(m))
 
     def change(
         self, user_id: str, profile: dict[str, Any] | None = None, at: int | None = None, **changes: Any
     ) -> None:
-        """Change a member; `updated` becomes `at`, or now. A new dict takes the old one's place: pages are not torn."""
+        """Change a member, and set `updated` to `at` or now.
+
+        A new dict replaces the old one, so that a page in progress does not change.
+        """
         old = self.members[user_id]
         new = {**old, **changes, "updated": at if at is not None else int(time.time())}
         if profile is not None:
@@ -52,23 +55,26 @@ class Workspace:
         self.members[user_id] = new
 
     def deactivate(self, user_id: str, keep_email: bool = False, at: int | None = None) -> None:
-        """The account is closed; Slack forgets much of it."""
+        """Deactivate an account; Slack drops much of it."""
         self.members[user_id] = deactivated(self.members[user_id], keep_email)
         self.change(user_id, at=at)
 
     def reactivate(self, user_id: str, email: str, at: int | None = None) -> None:
-        """The account is opened again, as an ordinary member."""
+        """Reactivate an account as an ordinary member."""
         flags = dict.fromkeys(ADMIN_FAMILY, False)
         real_name = self.members[user_id]["profile"].get("real_name", "")
         self.change(user_id, {"email": email}, at, deleted=False, real_name=real_name, is_email_confirmed=True, **flags)
 
     def add(self, member: Member) -> str:
-        """Let someone in; their id. A new dict, so that a page that is being made is not disturbed."""
+        """Add a member, and return the id.
+
+        A new dict replaces the old one, so that a page in progress does not change.
+        """
         self.members = {**self.members, member["id"]: member}
         return str(member["id"])
 
     def log_in(self, user_id: str, at: int, **changes: Any) -> None:
-        """Somebody comes in with the device they used last, or with one of the first kind: newest in the log."""
+        """Log a person in with their last device, or a first one: the newest log entry."""
         name = self.members[user_id]["name"]
         first = {"user_id": user_id, "username": name, "date_first": at, "count": 0, **dict.fromkeys(DEVICE, "")}
         entry = next((login for login in self.logins if login["user_id"] == user_id), first)
@@ -78,7 +84,7 @@ class Workspace:
 
 
 def logins(workspace: Workspace, cast: Cast) -> list[dict[str, Any]]:
-    """The workspace's access log, newest first: an entry a person and device."""
+    """Return the access log, newest first: an entry per person and device."""
     agents = (
         "Mozilla/5.0 (Macintosh) AppleWebKit SlackMac/4.41",
         "Slack/24.11 (iPhone; iOS 18.1)",
@@ -108,7 +114,7 @@ def logins(workspace: Workspace, cast: Cast) -> list[dict[str, Any]]:
 
 
 def groups(workspace: Workspace) -> list[dict[str, Any]]:
-    """The user groups: one that Slack keeps up itself, one of a team, one that was disabled."""
+    """Return the user groups: one of Slack's own, one of a team, one disabled."""
     people = [member["id"] for member in workspace.humans() if not member["deleted"]]
     kinds = (
         ("Workspace Admins", "admins", "admin", people[:3], 0),
@@ -141,7 +147,7 @@ def groups(workspace: Workspace) -> list[dict[str, Any]]:
 
 
 def standalone(cast: Cast, size: int) -> Workspace:
-    """A workspace of its own."""
+    """Return a workspace outside of a Grid."""
     team_id = cast.id("T")
     members = {m["id"]: m for m in workspace_members(cast, team_id, size)}
     workspace = Workspace(team_id, "Acme", "acme", members)
@@ -151,7 +157,9 @@ def standalone(cast: Cast, size: int) -> Workspace:
 
 
 def grid(cast: Cast, size: int) -> list[Workspace]:
-    """An Enterprise Grid of three workspaces; `size` people in all, each in one, two or three of them, with one id.
+    """Return an Enterprise Grid of three workspaces with `size` people in all.
+
+    Each person is in one, two or three of them, with one id.
 
     The first person is deactivated in the first workspace and active in the second; the second person the other way
     round; the third is deactivated in all.

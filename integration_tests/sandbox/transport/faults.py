@@ -1,6 +1,6 @@
-"""Faults to inject: which request they strike, and what the client then sees.
+"""Injects faults into requests.
 
-A fault acts before the service sees the request, or after it has acted on it: `AFTER` names the kinds of that sort.
+A fault acts before the service receives the request, or after it has processed it: `AFTER` names the latter kinds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ HTML_PAGE = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><b
 
 @dataclass
 class Fault:
-    """One fault. It strikes the `nth` matching request (from 1) and the `times - 1` after it; `times=None`: all.
+    """Describes a fault of some matching requests.
+
+    It affects the `nth` matching request (from 1) and the `times - 1` after it; `times=None`: all.
 
     `service` is "slack" or "oomnitza"; `path`, `query` and `request_body` are regular expressions searched for.
     `retry_after` becomes the header; `headers` and `body` are sent as given. `seen` and `fired` count.
@@ -68,11 +70,11 @@ class Fault:
 
     @property
     def after(self) -> bool:
-        """Return whether the service acts on the request all the same."""
+        """Return whether the service still processes the request."""
         return self.processed or self.kind in AFTER
 
     def matches(self, service: str, method: str, path: str, query: str, body: bytes) -> bool:
-        """Return whether it is about this request."""
+        """Return whether the fault matches this request."""
         return (
             self.service in (None, service)
             and self.method in (None, method)
@@ -82,7 +84,7 @@ class Fault:
         )
 
     def due(self) -> bool:
-        """Count one more matching request, and return whether it is struck."""
+        """Count a matching request, and return whether the fault affects it."""
         self.seen += 1
         struck = self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
         self.fired += struck
@@ -102,7 +104,7 @@ PASSING = (
     Fault("html", service="slack"),
     Fault("slack_error", service="slack", code="internal_error"),
 )
-"""Transient faults: the kinds that the random mode draws from, of those for the service."""
+"""Transient faults by service, which the random mode draws from."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,10 @@ class _Random:
 
 
 class Faults:
-    """The faults in force. `history` lists those that struck, as (service, method, path, kind)."""
+    """Holds the active faults.
+
+    `history` lists those that occurred, as (service, method, path, kind).
+    """
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -124,23 +129,23 @@ class Faults:
         self.history: list[tuple[str, str, str, str]] = []
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in force, and return the same object, which counts."""
+        """Add a fault, and return the same object, which counts its requests."""
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def random(self, seed: int, rate: float, service: str | None = None, kinds: Sequence[Fault] | None = None) -> None:
-        """Strike a share `rate` of all requests with passing faults (or `kinds`: faults as patterns).
+        """Inject transient faults (or `kinds`) into a share `rate` of all requests.
 
-        Drawn from the seed, the request and how often it came, so that the order in which workers happen to ask does
-        not matter.
+        They are drawn from the seed, the request and its repetitions, so the order of concurrent requests does not
+        matter.
         """
         with self._lock:
             self._random = _Random(seed, rate, service, tuple(kinds or PASSING))
             self._occurrences.clear()
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
             self._random = None
@@ -148,7 +153,10 @@ class Faults:
             self.history.clear()
 
     def strike(self, service: str, method: str, path: str, query: str, body: bytes) -> Fault | None:
-        """Return the fault that this request meets, if any. Every matching one counts it; the first that is due strikes."""
+        """Return the fault of this request, if any.
+
+        Every matching fault counts the request; the first one that is due applies.
+        """
         if not self._faults and self._random is None:
             return None
         with self._lock:

@@ -1,4 +1,4 @@
-"""Logs requests to the sandbox and their answers, in the order of arrival."""
+"""Logs requests to the sandbox and their responses, in the order of arrival."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import orjson
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer.
+    """Holds one request and its response.
 
     `body` and `answer` are bytes, cut at the log's limit (`truncated` is set); `query` holds the last value of each
-    parameter. `status` is None if no answer was sent (reset, time-out). `processed`: whether the service acted
-    on the request, whatever the client saw of it. `fault` is the kind of the fault that struck, or None. `started` is
-    `time.monotonic()` at the arrival, `seconds` how long the answer took.
+    parameter. `status` is None if no response was sent (reset, time-out). `processed`: whether the service processed
+    the request, even if the client received no response. `fault` is the kind of its fault, or None. `started` is
+    `time.monotonic()` at the arrival, `seconds` the time until the response.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Exchange:
 
     @property
     def query(self) -> dict[str, str]:
-        """Return the query's parameters, decoded."""
+        """Parameters of the query, decoded."""
         return dict(parse_qsl(self.raw_query, keep_blank_values=True))
 
     @property
@@ -56,12 +56,15 @@ class Exchange:
 
     @property
     def answer_json(self) -> Any:
-        """Return the answer's body, parsed; None if there was none."""
+        """JSON of the response's body; None if there was none."""
         return orjson.loads(self.answer) if self.answer else None
 
 
 class RequestLog:
-    """The exchanges of both services; iterable, with a length, and safe to read while requests come in."""
+    """Holds the exchanges of both services.
+
+    It is iterable, has a length, and can be read while requests arrive.
+    """
 
     def __init__(self, body_limit: int) -> None:
         self.body_limit = body_limit
@@ -70,7 +73,7 @@ class RequestLog:
         self._lock = threading.Lock()
 
     def open(self, **what: Any) -> Exchange:
-        """Note the arrival of a request."""
+        """Log the arrival of a request."""
         with self._lock:
             self._numbers += 1
             exchange = Exchange(number=self._numbers, started=what.pop("started"), **what)
@@ -80,7 +83,7 @@ class RequestLog:
         return exchange
 
     def close(self, exchange: Exchange, status: int | None, headers: dict[str, str], answer: bytes, now: float) -> None:
-        """Note what was answered."""
+        """Log the response."""
         exchange.truncated = exchange.truncated or len(answer) > self.body_limit
         exchange.answer_headers = headers
         exchange.answer = answer[: self.body_limit]
@@ -90,7 +93,7 @@ class RequestLog:
     def matching(
         self, service: str | None = None, method: str | None = None, path: str | None = None, **having: Any
     ) -> list[Exchange]:
-        """Return the exchanges of a service and a method, whose path matches the regular expression `path`.
+        """Return the exchanges of a service, a method, and paths that match a pattern.
 
         Further names are compared with attributes of the exchange: `status=200`, `fault=None`, `processed=True`.
         """
@@ -109,18 +112,18 @@ class RequestLog:
     def count(
         self, service: str | None = None, method: str | None = None, path: str | None = None, **having: Any
     ) -> int:
-        """Return how many exchanges match (see `matching`)."""
+        """Return the number of exchanges that match (see `matching`)."""
         return len(self.matching(service, method, path, **having))
 
     def most_at_once(self, service: str | None = None, method: str | None = None, path: str | None = None) -> int:
-        """Return how many of the matching exchanges were under way at the same time, at most."""
+        """Return the largest number of matching exchanges at the same time."""
         steps = []
         for exchange in self.matching(service, method, path):
             steps += [(exchange.started, 1), (exchange.started + exchange.seconds, -1)]
         return max(accumulate(step for _, step in sorted(steps)), default=0)
 
     def clear(self) -> None:
-        """Forget all exchanges."""
+        """Remove all exchanges."""
         with self._lock:
             self._exchanges.clear()
 

@@ -1,4 +1,7 @@
-"""A service on a loopback port: uvicorn in a thread, behind a gate that logs, delays and injects faults."""
+"""Runs a service on a loopback port: uvicorn in a thread, behind a gate.
+
+The gate logs, delays, and injects faults.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ JSON = b"application/json"
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP, with the connection within reach of the application, which has no other way to reset it."""
+    """Gives the application access to uvicorn's connection, which it may reset."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -40,7 +43,7 @@ class _Protocol(HttpToolsProtocol):
 
 
 class Gate:
-    """Everything under `/api/` goes through here: log, latency, faults; then the service's application answers."""
+    """Logs and delays requests under `/api/`, and injects faults."""
 
     def __init__(self, service: str, app: App, log: RequestLog, faults: Faults, latency: float) -> None:
         self.service = service
@@ -51,7 +54,7 @@ class Gate:
         self.crashes: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Serve an ASGI request."""
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self.app(scope, receive, send)
             return
@@ -74,7 +77,7 @@ class Gate:
         fault = self.faults.strike(*request)
         exchange.fault = fault.kind if fault else None
         answer = await self._answer(scope, receive, body, exchange, fault)
-        # The selector wakes up to a millisecond late, half of one in the mean: taken off, so that latency is true.
+        # The selector wakes up to a millisecond late, half of one on average, which is subtracted.
         if (rest := started + self.latency - time.monotonic() - 0.0005) > 0:
             await asyncio.sleep(rest)
         await self._send(scope, send, exchange, answer)
@@ -82,7 +85,7 @@ class Gate:
     async def _answer(
         self, scope: Scope, receive: Receive, body: bytes, exchange: Exchange, fault: Fault | None
     ) -> Answer | None:
-        """Return what to send; None for nothing."""
+        """Return the response to send; None for nothing."""
         kind = fault.kind if fault else ""
         if fault and kind == "timeout_before" and await _client_left(receive, fault.seconds):
             return None
@@ -97,7 +100,7 @@ class Gate:
         return None if kind in ("reset_before", "reset_after") else forged(fault, exchange)
 
     async def _process(self, scope: Scope, body: bytes) -> Answer:
-        """Let the application answer, into memory. An error of the sandbox's own is kept in `crashes`, and loud."""
+        """Collect the application's response in memory; errors go into `crashes`."""
         status, headers, chunks = 500, [], []
 
         async def replay() -> MutableMapping[str, Any]:
@@ -137,7 +140,7 @@ class Gate:
 
 
 def forged(fault: Fault, exchange: Exchange) -> Answer:
-    """Return the answer that a fault puts in the place of the service's."""
+    """Return the response that a fault sends in place of the service's."""
     headers = dict(fault.headers)
     if fault.retry_after is not None:
         headers["Retry-After"] = str(fault.retry_after)
@@ -161,7 +164,7 @@ def forged(fault: Fault, exchange: Exchange) -> Answer:
 
 
 def _echo(exchange: Exchange) -> bytes:
-    """Return an error that repeats the caller's secrets in every spelling: plain, JSON-escaped, URL-encoded."""
+    """Return an error that repeats the caller's secrets: plain, JSON, URL-encoded."""
     header = exchange.headers.get("authorization2") or exchange.headers.get("authorization", "").removeprefix("Bearer ")
     form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
     secrets = [header, *(form[name] for name in ("password", "client_secret", "refresh_token") if name in form)]
@@ -173,7 +176,7 @@ def _echo(exchange: Exchange) -> bytes:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the body; None if the client left before it was sent."""
+    """Return the body; None if the client left before its end."""
     chunks = []
     while True:
         message = await receive()
@@ -185,7 +188,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 async def _client_left(receive: Receive, seconds: float) -> bool:
-    """Wait; true as soon as the client closes the connection."""
+    """Wait until the client closes the connection; return True."""
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(receive(), seconds)
         return True
@@ -193,21 +196,21 @@ async def _client_left(receive: Receive, seconds: float) -> bool:
 
 
 async def _reset(scope: Scope) -> None:
-    """Cut the connection so that the client sees a reset (RST), not an end."""
+    """Close the connection with a reset (RST)."""
     transport = scope["sandbox.transport"]
     raw = transport.get_extra_info("socket")
     with suppress(OSError):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-    await asyncio.sleep(0)  # lets uvicorn notice, so that it does not try to answer
+    await asyncio.sleep(0)  # lets uvicorn detect it, so that it does not try to respond
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, but it ends at once and not at the next tenth of a second, and waits for nobody."""
+    """Runs a uvicorn that stops at once, without waiting for requests."""
 
     async def main_loop(self) -> None:
         self.loop, self.ended = asyncio.get_running_loop(), asyncio.Event()
-        while not await self.on_tick(0):  # 0: the time in the Date header is renewed
+        while not await self.on_tick(0):  # 0 renews the time in the Date header
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.ended.wait(), 1)
 
@@ -218,17 +221,17 @@ class _Uvicorn(uvicorn.Server):
             connection.transport.abort()
 
     def end(self) -> None:
-        """Begin to stop; from any thread."""
+        """Begin to stop; can be called from any thread."""
         self.should_exit = True
         with suppress(RuntimeError):  # the loop has ended already
             self.loop.call_soon_threadsafe(self.ended.set)
 
 
 class Server:
-    """An ASGI application on an ephemeral loopback port, in a thread."""
+    """Serves an ASGI application on an ephemeral loopback port, in a thread."""
 
     def __init__(self, app: App, port: int = 0) -> None:
-        # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms a request.
+        # With a named protocol asyncio switches off Nagle's algorithm, which costs 40 ms a request.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
@@ -252,7 +255,7 @@ class Server:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def start(self) -> None:
-        """Serve. Returns when requests are accepted."""
+        """Start, and return when requests are accepted."""
         self._thread.start()
         while not hasattr(self._server, "ended"):
             if not self._thread.is_alive():
@@ -260,12 +263,12 @@ class Server:
             time.sleep(0.002)
 
     def end(self) -> None:
-        """Begin to stop; `stop` waits for it."""
+        """Begin to stop; `stop` waits for the end."""
         if self._thread.is_alive():
             self._server.end()
 
     def stop(self) -> None:
-        """Stop at once, hanging requests included."""
+        """Stop at once, with requests in progress."""
         self.end()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
