@@ -40,7 +40,8 @@ connectors' code.
     applications(), add_application(name) -> saas_id, saas_users(name), roles(name),
     assign(saas_id, user_id, external_id, active, last_visit=, contract_id=), refuse_activity[user_id] = "reason"
     add_integration(name, mapping, connector_id=, saas_sync_key=) -> id, connectors: {12: Integration("Slack")},
-    due: [integrations that check_managed returns], mappings: {name: {source field: internal id}}, runs() -> list[Run], cancel_runs(after_batches=0)
+    due: [integrations that check_managed returns], mappings: {name: {source field: internal id}}, runs() -> list[Run],
+    cancel_runs(after_batches=0)
     slack_setup.set_up_slack(oomnitza) -> id: custom fields for Slack, and an integration with a drawn mapping
     switches: one for every open point (`oomnitza/switches.py`); a wrong name or word raises an error
     store: the SQLite database behind it (`store.rows(sql)`)
