@@ -176,7 +176,7 @@ class IngestRuns:
     def _raise_if_cancelled(self, run: IngestRun, number: int) -> None:
         if number != 1 and number % CANCELLATION_EVERY:
             return
-        status = self._client.get_optional(f"{BULK}/{run.id}")  # older instances do not report it
+        status = self._client.get_optional(f"{BULK}/{run.id}")  # None if the instance does not report it
         if isinstance(status, dict) and status.get("canceled"):
             raise config_error(
                 "An administrator cancelled this run in Oomnitza, so the sync ended. "

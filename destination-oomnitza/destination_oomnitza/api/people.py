@@ -57,7 +57,7 @@ class PeopleApi:
         self._client = client
         self._room = MAX_URL - len(f"{origin}{USERS}?limit={PAGE}&skip=00000&sortby=user_id%20asc&filter=")
         self._recent = _RecentPeople()
-        # Names of people whose creation Oomnitza accepted, and whose user_id is unknown: they are not created again.
+        # User names of people whom Oomnitza accepted without returning a user_id; they are not created again.
         self._unlisted: set[tuple[str, str]] = set()
 
     def look_up(self, key: str, values: Sequence[Any]) -> Found:

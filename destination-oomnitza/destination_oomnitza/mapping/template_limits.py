@@ -124,7 +124,7 @@ def _bounded(name: str, function: Function) -> Function:
             result = function(*args[:passed], *given, **named)
         except SecurityError:
             raise
-        except Exception as error:  # whatever the filter raises
+        except Exception as error:  # filters may raise any exception
             raise FilterFailed(name, error) from None
         return _bounded_result(result)
 

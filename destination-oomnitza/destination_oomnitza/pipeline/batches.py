@@ -33,7 +33,7 @@ class OpenBatch:
     inactive: bool = False
     """Whether it has inactive accounts only (Capabilities.separates_inactive_accounts)."""
     accepted: bool = False
-    """Whether it had a record that was skipped, which is not rejected."""
+    """Whether it had a record, skipped or already written, that was not rejected."""
     rejected: int = 0
     """Number of rejected records of its place that it no longer has."""
     owners: dict[Key, int] = field(default_factory=dict)

@@ -46,8 +46,8 @@ Of states that are held to the end of the sync, only the last of each stream is 
 class Checkpoints:
     """Keeps batches and states in order, and sends acknowledged states.
 
-    A state is sent when all batches before it are settled. The reading thread owns this object. No state is sent until one
-    record was accepted: if Oomnitza rejects every record, the next sync must send them again.
+    A state is sent when all batches before it are settled. The reading thread owns this object. While all records so far were
+    rejected, no state is sent, so that the next sync sends them again.
 
     `fail_on_rejected`: hold back every state from the first rejected record on.
 
