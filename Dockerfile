@@ -10,14 +10,14 @@ ARG BASE_IMAGE=airbyte/python-connector-base:4.0.2@sha256:9fdb1888c4264cf6fee473
 FROM ${BASE_IMAGE} AS build
 ARG CONNECTOR
 ARG VERSION=0.1.0
-# The time that wheels and bytecode bear. With the one of the commit, the same commit gives the same files.
+# The time stamp of wheels and bytecode. With that of the commit, the same commit gives the same files.
 ARG SOURCE_DATE_EPOCH=1767225600
 USER 0
 WORKDIR /build
 COPY requirements.txt requirements-build.txt ./
 COPY ${CONNECTOR} ${CONNECTOR}/
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}
-# Every package is the one whose hash stands in the lock, and none is built from source: no foreign code runs here.
+# Packages must match the hashes of the lock, and none is built from source, so no foreign code runs here.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca.pem,target=/run/ca.pem \
     if [ -e /run/ca.pem ]; then export PIP_CERT=/run/ca.pem; fi \
     && export PIP_QUIET=1 PIP_NO_CACHE_DIR=1 \
@@ -25,7 +25,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
     && /build/tools/bin/pip install --require-hashes --only-binary :all: -r requirements-build.txt \
     && /build/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels "./${CONNECTOR}" \
     && /build/tools/bin/pip download --require-hashes --only-binary :all: --no-deps --dest wheels -r requirements.txt
-# The environment that is shipped has no pip of its own: it is filled from outside. Its list of materials (CycloneDX) lies in it.
+# The shipped environment is filled from outside, and has no pip of its own. It holds its list of packages (CycloneDX).
 RUN python3 -m venv --without-pip /opt/connector \
     && /build/tools/bin/pip --python /opt/connector/bin/python install --quiet --no-compile --no-index --find-links wheels "airbyte-${CONNECTOR}==${VERSION}" \
     && /opt/connector/bin/python -m compileall -f -q --invalidation-mode unchecked-hash /opt/connector/lib \

@@ -17,7 +17,7 @@ class Finding:
 
     No field holds personal data or the name of the company.
 
-    `switches` sets the sandbox's switches (integration_tests/sandbox) so that it behaves as the answer says.
+    `switches` sets the sandbox's switches (integration_tests/sandbox) so that it behaves like the answer.
     """
 
     question: str

@@ -127,7 +127,7 @@ _UNIQUE = frozenset({"username", "email", "user_id"})
 # Fields that a new person needs (docs/oomnitza-api.md, "People").
 REQUIRED = ("username", "email", "role")
 NAMES = frozenset({"username", "email", "first_name", "last_name", "full_name"})
-"""Fields that must be text, whatever the metadata says."""
+"""Fields that must be text, whatever their type in the metadata."""
 
 
 def _flag(value: Any, default: bool) -> bool:

@@ -1,5 +1,5 @@
-# The bundle as Terraform: what `make register` does, for whoever keeps Airbyte in Terraform.
-# Attributes as in the documentation of the provider airbytehq/airbyte, 1.0 to 1.3.
+# The bundle as Terraform: creates what `make register` creates.
+# Attributes follow the documentation of the provider airbytehq/airbyte, 1.0 to 1.3.
 
 terraform {
   required_version = ">= 1.5"
@@ -19,7 +19,7 @@ provider "airbyte" {
   token_url     = "${trimsuffix(var.server_url, "/")}/applications/token"
 }
 
-# Names, images, streams and the schedule stand in the bundle and in the connectors' own metadata, once.
+# Names, images, streams and schedules come from the bundle and the connectors' own metadata.
 locals {
   bundle      = yamldecode(file("${path.module}/../../metadata.yaml"))
   connectors  = local.bundle.connectors
@@ -75,7 +75,7 @@ resource "airbyte_destination" "oomnitza" {
   })
 }
 
-# One for each connection of the bundle. One that is not enabled there is created, and does not run.
+# One for each connection of the bundle. Those that are not enabled there are created switched off.
 resource "airbyte_connection" "this" {
   for_each = local.connections
 

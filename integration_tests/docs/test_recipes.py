@@ -56,7 +56,7 @@ def checked(sandbox: Sandbox, title: str) -> dict[str, Any]:
 def sync(
     sandbox: Sandbox, title: str, *streams: str, token: str | None = None, team_ids: list[str] | None = None
 ) -> SyncResult:
-    """Sync streams from Slack to Oomnitza, with both connectors as the recipe says."""
+    """Sync streams from Slack to Oomnitza, with both connectors as in the recipe."""
     source = with_token(recipe(title)["Source"], token or sandbox.slack.token, api_url=sandbox.slack_url)
     if "team_ids" in source:
         source["team_ids"] = team_ids

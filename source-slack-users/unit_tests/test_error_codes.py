@@ -28,7 +28,7 @@ def test_rule_that_fails_has_advice_and_failure_type(code: str) -> None:
     rule = RULES[code]
     assert bool(rule.advice) == bool(rule.failure_type) == (rule.action in FAILS)
     if rule.failure_type is FailureType.config_error and code != "missing_scope":  # its advice names the scope
-        assert rule.advice.count(". ") >= 1, "says what is wrong, and what to do"
+        assert rule.advice.count(". ") >= 1, "names the cause and the fix"
 
 
 SHARED = [{"invalid_team", "invalid_team_id"}, {"is_bot", "user_is_bot"}, {"paid_only", "paid_teams_only"}]
