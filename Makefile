@@ -67,6 +67,9 @@ format: $(DEV) ## let ruff fix and format
 docs: $(DEV) ## docs/error-messages.md, from the messages of the code
 	@$(BIN)/python -m integration_tests.tools.error_messages
 
+mutate: $(DEV) ## change each line of some pure modules, and list the changes that no test notices (mutmut; half an hour)
+	@for each in $(CONNECTORS); do (cd $$each && ../$(BIN)/mutmut run && ../$(BIN)/mutmut results) || exit 1; done
+
 bench: $(DEV) ## speed and memory, as ratios in one run
 	@$(BIN)/python -m integration_tests.tools.bench
 
@@ -104,4 +107,4 @@ image-test: $(DEV) ## build both images with buildah, look into them, sync from 
 	@$(BIN)/python -m integration_tests.tools.images
 
 clean: ## remove what make made; never a user's configurations, state or tokens
-	@rm -rf $(VENV) .cache .sandbox
+	@rm -rf $(VENV) .cache .sandbox $(CONNECTORS:%=%/mutants)

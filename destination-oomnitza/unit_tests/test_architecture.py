@@ -68,3 +68,19 @@ def test_module_imports_only_allowed_rooms(module: str) -> None:
 
 def test_requests_is_imported_by_api_alone() -> None:
     assert {name.partition(".")[0] for name, path in modules() if "requests" in imported(path)} == {"api"}
+
+
+def test_module_is_short() -> None:
+    """Two may be long: the form of the configuration, and the list of what templates may call."""
+    long = {name for name, path in modules() if len(path.read_text(encoding="utf-8").splitlines()) > 320}
+    assert long <= {"config.models", "mapping.template_limits"}
+
+
+def test_function_is_short() -> None:
+    functions = [
+        (f"{name}.{node.name}", (node.end_lineno or 0) - node.lineno + 1)
+        for name, path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert [name for name, lines in functions if lines > 50] == []

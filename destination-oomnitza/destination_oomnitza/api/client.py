@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import orjson
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -15,19 +14,17 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api.responses import RequestRejected, Response, TransientFailure, read_response
 from destination_oomnitza.api.retries import RetryPolicy, RetryState
 from destination_oomnitza.api.sign_in import CsrfToken, SignIn
-from destination_oomnitza.api.transport import RawResponse, Request, Transport
+from destination_oomnitza.api.transport import RawResponse, Request, Transport, redirect_target
 from destination_oomnitza.api.write_access import WriteAccess
 from destination_oomnitza.cancellation import Cancellation
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.errors import config_error, transient_error
-from destination_oomnitza.masking import masked
 
 logger = logging.getLogger("airbyte")
 
 _PROBE = "/api/v2/mappings?name=AuthTest"
 _TOKENS = "/api/request_token"
 _NO_SUCH_PLACE = frozenset({404, 405, 410})
-_LONGEST_ADDRESS = 300
 _LOOK_UPS = 3
 _MAX_RETRY_LOGS = 20
 
@@ -270,7 +267,7 @@ class Client:
             self._sign_in.accept(token)
         if 300 <= raw.status < 400:
             raise config_error(
-                f"{self._origin} redirects to {self._target(raw.headers)}. "
+                f"{self._origin} redirects to {redirect_target(self._origin, raw.headers)}. "
                 "Redirects are not followed, because the token would be sent along. "
                 "If this is your Oomnitza, enter the new address in Oomnitza address (instance_url).",
                 f"HTTP {raw.status} for {request.place}",
@@ -314,15 +311,6 @@ class Client:
             "Check its status, and whether Airbyte can reach this address.",
             f"{request.place}: {fault}",
         )
-
-    def _target(self, headers: Mapping[str, str]) -> str:
-        """Return the address that a redirect names, without its path and query."""
-        try:
-            target = urlsplit(urljoin(self._origin, headers.get("Location", "")))
-            address = f"{target.scheme}://{target.hostname}" + (f":{target.port}" if target.port else "")
-        except ValueError:
-            return "another address"
-        return masked(address)[:_LONGEST_ADDRESS]
 
     def _not_oomnitza(self, internal: str) -> AirbyteTracedException:
         return config_error(

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -29,6 +29,7 @@ from destination_oomnitza.api.responses import TransientFailure
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.instance_url import is_loopback
 from destination_oomnitza.errors import config_error
+from destination_oomnitza.masking import masked
 
 # Its warnings quote whole URLs, and those of look-ups contain e-mail addresses.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -39,6 +40,7 @@ MAX_ANSWER = 16 << 20
 
 _CHUNK = 1 << 16
 _MAX_COOKIES = 50
+_LONGEST_ADDRESS = 300
 _deadline: ContextVar[float] = ContextVar("deadline")
 
 
@@ -219,6 +221,16 @@ class Transport:
         if isinstance(reason, NewConnectionError):
             return TransientFailure("no connection", sent=False)
         return TransientFailure("the connection was cut", sent=True)
+
+
+def redirect_target(origin: str, headers: Mapping[str, str]) -> str:
+    """Return the address to which a response of `origin` redirects, without its path and query."""
+    try:
+        target = urlsplit(urljoin(origin, headers.get("Location", "")))
+        address = f"{target.scheme}://{target.hostname}" + (f":{target.port}" if target.port else "")
+    except ValueError:
+        return "another address"
+    return masked(address)[:_LONGEST_ADDRESS]
 
 
 def _is_cut(ssl_error: str) -> bool:
