@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from destination_oomnitza.config.models import Config, StreamSettings
 from destination_oomnitza.mapping.expressions import paths_read
@@ -59,13 +60,24 @@ def _lacking_fields(plan: StreamPlan, config: Config) -> Iterator[str]:
             yield f"The mapping of {rule.field.id} ({rule.origin}) reads {missing}, which the stream {stream} lacks."
     if plan.stream.object_name:  # its records are mapped already
         return
-    for title, text in (
-        ("Record filter (record_filter)", config.record_filter),
-        (_INACTIVE_WHEN, config.inactive_when),
-    ):
+    for title, text, default in _expressions(config):
         missing = _missing(text, plan)
-        if missing and text != _DEFAULT_CONDITION:
+        if missing and text != default:
             yield f"{title} reads {missing}, which the stream {stream} lacks."
+
+
+def _expressions(config: Config) -> Iterator[tuple[str, str | None, Any]]:
+    """Yield the title, the value and the default of each setting that reads the record, but for the field mapping."""
+    yield "Record filter (record_filter)", config.record_filter, None
+    yield _INACTIVE_WHEN, config.inactive_when, _DEFAULT_CONDITION
+    if config.saas is not None:
+        defaults = type(config.saas).model_fields
+        yield (
+            "Id in the application (record_type.external_id)",
+            config.saas.external_id,
+            defaults["external_id"].default,
+        )
+        yield "Role in the application (record_type.role)", config.saas.role, defaults["role"].default
 
 
 def _missing(text: str | None, plan: StreamPlan) -> str:

@@ -48,6 +48,17 @@ DEACTIVATE = {"write_method": {"method": "rest", "deactivate_missing": True}}
                 "Account is inactive when (inactive_when) reads gone, which the stream users lacks.",
             ],
         ),
+        (
+            {
+                "field_mapping": [{"field": "email", "value": "mail"}],
+                "record_type": {**SAAS["record_type"], "external_id": "idd", "role": "{{ profile.x or rank }}"},
+            },
+            [
+                "Id in the application (record_type.external_id) reads idd, which the stream users lacks.",
+                "Role in the application (record_type.role) reads rank, which the stream users lacks.",
+            ],
+        ),
+        ({"field_mapping": [{"field": "email", "value": "mail"}], **SAAS}, []),
     ],
 )
 def test_path_that_the_stream_lacks_is_warned_of(plan: Plan, settings: dict[str, Any], sentences: list[str]) -> None:
