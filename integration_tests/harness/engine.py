@@ -14,6 +14,7 @@ from bundle.engine import load_runner
 from bundle.errors import SyncFailed
 from bundle.listener import Listener
 from bundle.private_folder import private_folder, temporary_folder
+from bundle.sync import settings_for
 from integration_tests.harness.example import destination_configuration, source_configuration
 from integration_tests.harness.sync_result import SyncResult
 from integration_tests.sandbox import Sandbox
@@ -54,7 +55,7 @@ class Engine:
             bundle.connectors,
             connection=bundle.connections[connection],
             source=source_configuration(sandbox),
-            destination=destination_configuration(sandbox),
+            destination=settings_for(bundle.connections[connection], bundle, destination_configuration(sandbox)),
             listener=self._listener,
             keep_configuration=lambda _: None,
         )
