@@ -71,7 +71,7 @@ def test_requests_is_imported_by_api_alone() -> None:
 
 
 def test_module_is_short() -> None:
-    """Two may be long: the form of the configuration, and the list of what templates may call."""
+    """Two may be long: the configuration form, and what templates may call."""
     long = {name for name, path in modules() if len(path.read_text(encoding="utf-8").splitlines()) > 320}
     assert long <= {"config.models", "mapping.template_limits"}
 

@@ -127,7 +127,7 @@ class RotatingToken(AuthBase):
 
 
 def _token(value: Any) -> str:
-    """Return a token of a response. Raises config_error if it is none that can be sent."""
+    """Return a token of a response. Raises config_error if it cannot be sent."""
     # Longer ones are not masked: their forms would take a hundred times their size.
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,16384}", value):
         raise config_error("Slack's oauth.v2.access sent no new access token. Authenticate again.")

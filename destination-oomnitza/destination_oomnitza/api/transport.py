@@ -224,7 +224,7 @@ class Transport:
 
 
 def redirect_target(origin: str, headers: Mapping[str, str]) -> str:
-    """Return the address to which a response of `origin` redirects, without its path and query."""
+    """Return the origin to which a response of `origin` redirects."""
     try:
         target = urlsplit(urljoin(origin, headers.get("Location", "")))
         address = f"{target.scheme}://{target.hostname}" + (f":{target.port}" if target.port else "")

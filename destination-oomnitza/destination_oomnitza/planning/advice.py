@@ -67,7 +67,7 @@ def _lacking_fields(plan: StreamPlan, config: Config) -> Iterator[str]:
 
 
 def _expressions(config: Config) -> Iterator[tuple[str, str | None, Any]]:
-    """Yield the title, the value and the default of each setting that reads the record, but for the field mapping."""
+    """Yield title, value and default of each setting that reads the record."""
     yield "Record filter (record_filter)", config.record_filter, None
     yield _INACTIVE_WHEN, config.inactive_when, _DEFAULT_CONDITION
     if config.saas is not None:
