@@ -92,7 +92,7 @@ def test_leaving_a_field_saves_it(page: Page, address: str) -> None:
     expect(page.get_by_role("row").filter(has_text="Katherine Johnson")).to_contain_text("Navigator")
 
 
-def test_another_rows_button_saves_it_too(page: Page, address: str) -> None:
+def test_button_of_another_row_saves_a_field(page: Page, address: str) -> None:
     page.goto(f"{address}/slack?q=Johnson")
     page.get_by_role("link", name="Edit Katherine Johnson", exact=True).click()
     page.get_by_label("Title of Katherine Johnson", exact=True).fill("Computer")
@@ -196,14 +196,14 @@ def test_sync_now_saves_and_its_page_is_accessible(page: Page) -> None:
 
 
 @pages
-def test_nothing_is_wider_than_a_phone(page: Page, address: str, path: str) -> None:
+def test_page_is_no_wider_than_a_phone(page: Page, address: str, path: str) -> None:
     page.set_viewport_size(PHONE)
     page.goto(address + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 @pages
-def test_light_and_dark_are_the_readers_own(page: Page, address: str, path: str) -> None:
+def test_scheme_is_the_readers_own(page: Page, address: str, path: str) -> None:
     grounds = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -63,7 +63,7 @@ def test_page_without_data_responds(playground: Playground, path: str) -> None:
     assert "<h1>" in page and "Sync now" in page
 
 
-def test_run_tells_who_was_changed_and_how(playground: Playground) -> None:
+def test_run_lists_who_was_changed_and_how(playground: Playground) -> None:
     furnish(playground.sandbox)
     post(playground, "/sync")
     playground.runs.wait(240)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -36,6 +37,9 @@ _SAAS_WORK = {
 }
 """What a sync does to a SaaS user, by the value that it changes."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Test runs of two pages at once would read each other's log."""
+
 Row = Mapping[str, Any]
 
 
@@ -64,7 +68,8 @@ class Forecast:
 def forecast(configuration: dict[str, Any], records: Row) -> Forecast:
     """Let the destination make a test run with the records of one member, by stream, and return what it says."""
     messages = [record(each, name) for name, each in records.items()]
-    written = write({**configuration, "test_run": True}, messages, *map(stream, records))
+    with _ONE_AT_A_TIME:
+        written = write({**configuration, "test_run": True}, messages, *map(stream, records))
     if written.error:
         return Forecast("failed", written.error, {}, set())
     counts, text = written.counts(), written.logs()

@@ -32,7 +32,7 @@ KINDS = {
     "is_owner": "Owner",
     "is_admin": "Admin",
     "is_ultra_restricted": "Single-channel guest",
-    "is_restricted": "Guest",
+    "is_restricted": "Multi-channel guest",
 }
 
 

@@ -69,12 +69,11 @@ def sync(what: str, engine: Engine) -> SyncResult:
 
 def show_changes(sandbox: Sandbox) -> None:
     """Print the people with a new title, before and after."""
-    people = {person["user_id"]: person["full_name"] for person in sandbox.oomnitza.people()}
+    names = {person["user_id"]: person["full_name"] for person in sandbox.oomnitza.people()}
     changes = [each for each in sandbox.oomnitza.changes() if each["after"].get("position") == TITLE]
     print("\nFive people in Oomnitza, before -> after:")
-    for change in changes:
-        before = change["before"].get("position") or "(empty)"
-        print(f"   {people[change['user_id']]:20}{before} -> {change['after']['position']}")
+    for name, before in sorted((names[each["user_id"]], each["before"]["position"]) for each in changes):
+        print(f"   {name:20}{before} -> {TITLE}")
 
 
 def show_rejected(syncs: list[SyncResult]) -> None:

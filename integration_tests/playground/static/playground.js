@@ -20,7 +20,8 @@ if (saved) {
 const progress = document.getElementById("progress");
 if (progress) {
   const look = async () => {
-    const text = await (await fetch(location.href)).text();
+    const text = await fetch(location.href).then((answer) => answer.text(), () => "");
+    if (!text) return; // the playground has ended
     const now = new DOMParser().parseFromString(text, "text/html").getElementById("progress");
     if (!now) return location.reload();
     progress.querySelector(".figures").replaceWith(now.querySelector(".figures"));
