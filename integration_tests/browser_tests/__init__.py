@@ -1,1 +1,1 @@
-"""The playground in a real browser: `make test-browser` and `make screenshots`. Not part of `make test`."""
+"""Opens the playground in a browser: `make test-browser`, `make screenshots`."""

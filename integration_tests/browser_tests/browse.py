@@ -1,4 +1,4 @@
-"""The pages in headless Chromium: a person is changed, synced and seen; no errors, accessible, on a phone, by day and night.
+"""Tests the pages in headless Chromium: clicks, keyboard, axe-core, a phone.
 
 `make test-browser` names this file; its own name keeps it out of `make test`, which needs no browser.
 """
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address(browser: Browser) -> Iterator[str]:
-    """A playground after two syncs: the first brings everybody, the second one new title; then one more is changed."""
+    """Yield a playground after two syncs, with one member changed since."""
     with playground(people=120) as at:
         page = browser.new_page()
         page.goto(at)
@@ -45,7 +45,7 @@ def address(browser: Browser) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page on which the browser has nothing to complain of, as is seen at the end."""
+    """Yield a page; fail at the end if the browser complained about anything."""
     page = browser.new_page(viewport=DESK)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
@@ -58,7 +58,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def _is_failed(request: Request) -> bool:
-    """Whether it did not just end with its page, as looking at a sync does when somebody goes on."""
+    """Return whether a request failed, and did not just end with its page."""
     return request.failure != "net::ERR_ABORTED"
 
 
@@ -179,7 +179,7 @@ def test_axe_finds_nothing_on_a_persons_page(page: Page, address: str, size: dic
 
 
 def test_sync_now_saves_and_its_page_is_accessible(page: Page) -> None:
-    """What is typed is saved by "Sync now"; axe finds nothing while the sync runs; "Cancel" ends it."""
+    """Cancels the sync at the end, so that the title is not written."""
     with playground(people=60, latency=0.5) as at:
         edit(page, at, "Grace Hopper").fill("Rear Admiral")
         page.get_by_role("button", name="Sync now").click()

@@ -1,4 +1,4 @@
-"""Debian's Chromium, without a head, driven by Playwright; and a playground for it."""
+"""Drives Debian's Chromium with Playwright, and serves a playground for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FLAGS = [
 
 
 def missing() -> str:
-    """What to do where there is no browser; "" where there is one."""
+    """Return what to do if there is no browser; "" if there is one."""
     if shutil.which("chromium"):
         return ""
     return "There is no chromium on the path: `apt-get install chromium` (Debian, as root) brings it."
@@ -45,7 +45,7 @@ def missing() -> str:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser. Ends the process with a sentence where there is none."""
+    """Yield the browser. Ends the process with a sentence if there is none."""
     if reason := missing():
         raise SystemExit(reason)
     executable = shutil.which("chromium")
@@ -59,7 +59,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def playground(people: int, latency: float = 0) -> Iterator[str]:
-    """The address of a playground as `make playground` has it, with its state in a directory that goes with it."""
+    """Yield the address of a playground, with its state in a temporary directory."""
     with tempfile.TemporaryDirectory() as home:
         pages = Playground(Path(home))
         with Sandbox(people, latency=latency, pages=pages.pages) as sandbox:
@@ -80,6 +80,6 @@ def change(page: Page, address: str, name: str, title: str) -> None:
 
 
 def sync(page: Page, number: int) -> None:
-    """Press "Sync now", and wait until the page shows that this sync, by its number, is done."""
+    """Press "Sync now", and wait until the page shows the end of this sync."""
     page.get_by_role("button", name="Sync now").click()
     page.get_by_role("heading", name=re.compile(rf"^Sync {number} (succeeded|partly|failed)")).wait_for(timeout=240_000)

@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the documentation, of the pages as they are now."""
+"""Takes the pictures of the documentation: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def take(page: Page, name: str, address: str = "") -> None:
 
 
 def main() -> None:
-    """Run two syncs with some changes between, and take pictures. Ends the process if one is too large."""
+    """Run two syncs with changes between, and take pictures.
+
+    Ends the process if one is too large.
+    """
     PICTURES.mkdir(parents=True, exist_ok=True)
     with chromium() as browser, playground(people=250, latency=0.1) as address:
         page = browser.new_page(viewport={"width": 1200, "height": 620})

@@ -1,4 +1,4 @@
-"""The pages over the sandbox, without a browser: each answers, and a change in Slack shows after a sync."""
+"""Tests the pages without a browser: requests, and the syncs that they start."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_person_page_shows_every_rule_and_the_next_sync(playground: Playground) 
 
 
 def test_new_name_is_new_first_and_last_name(playground: Playground) -> None:
-    """Slack takes both from the full name, and so does the next sync."""
+    """Takes both from the full name, as Slack does."""
     grace = member(playground, "Grace Hopper")
     post(playground, "/slack/edits", editing=grace, real_name="Amazing Grace")
     profile = playground.sandbox.slack.workspace.members[grace]["profile"]
@@ -232,7 +232,7 @@ def test_form_of_another_site_is_rejected(playground: Playground) -> None:
 
 
 def test_page_at_another_host_is_rejected(playground: Playground) -> None:
-    """As DNS rebinding would have it: https://en.wikipedia.org/wiki/DNS_rebinding."""
+    """Rejects what DNS rebinding sends: https://en.wikipedia.org/wiki/DNS_rebinding."""
     address, port = playground.sandbox.oomnitza_url, playground.sandbox.oomnitza_url.rpartition(":")[2]
     other = {"Host": f"elsewhere.example:{port}", "Origin": f"http://elsewhere.example:{port}"}
     for path in ("/people", "/people.json", "/runs/1/log", "/style.css"):

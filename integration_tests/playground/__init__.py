@@ -1,5 +1,7 @@
-"""Pages over the sandbox, for people to look at: the people of Oomnitza, its SaaS users of Slack, the syncs, and the Slack
-workspace, in which somebody can be changed before the next sync.
+"""Shows the sandbox as web pages, and syncs it.
+
+The pages: the Slack workspace, in which somebody can be changed before the next sync; Oomnitza's people and its SaaS users of
+Slack; the syncs.
 
     playground = Playground(home)
     with Sandbox(people=250, pages=playground.pages) as sandbox:

@@ -1,4 +1,4 @@
-"""`make playground`: the sandbox with its pages, until Ctrl-C."""
+"""Serves the sandbox with its pages until Ctrl-C: `make playground`."""
 
 from __future__ import annotations
 

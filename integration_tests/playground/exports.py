@@ -1,4 +1,4 @@
-"""A listing as a file: all rows that were found, in their order, as CSV or JSON."""
+"""Exports a listing as CSV or JSON: all rows that were found, in their order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d ()./-]*$)")
 
 
 def export(listing: Listing, kind: str, name: str) -> Response:
-    """Return the rows of a listing as a download called `name`; `kind` is `csv` or `json`."""
+    """Return the rows of a listing as a download; `kind` is `csv` or `json`."""
     rows = [{column.title: row[column.key] for column in listing.columns} for row in listing.found]
     text, media = (_csv(listing, rows), "text/csv") if kind == "csv" else (_json(rows), "application/json")
     return Response(text, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'})

@@ -1,4 +1,7 @@
-"""Compares one member of Slack with Oomnitza, and forecasts their next sync: the destination's own plan, and its test run."""
+"""Compares one member of Slack with Oomnitza, and forecasts their next sync.
+
+The rules are those of the destination's plan, the forecast is its test run.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """One value of a person, in words: the rule that joins both sides, and what the next sync would write, if it would."""
+    """Holds one value of a person in words, on both sides, and its rule.
+
+    `next` is the value that the next sync writes, None if it writes none.
+    """
 
     label: str
     slack: str
@@ -57,7 +63,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the next sync would do with a member: the outcome and its reason, new values by field, and work on the SaaS user."""
+    """Holds what the next sync does with a member.
+
+    `values` are the new values by field, `saas` the counts of the sync report that the SaaS user adds to.
+    """
 
     outcome: str
     reason: str
@@ -66,7 +75,7 @@ class Forecast:
 
 
 def forecast(configuration: dict[str, Any], records: Row) -> Forecast:
-    """Let the destination make a test run with the records of one member, by stream, and return what it says."""
+    """Return the outcome of a test run with the records of one member, by stream."""
     messages = [record(each, name) for name, each in records.items()]
     with _ONE_AT_A_TIME:
         written = write({**configuration, "test_run": True}, messages, *map(stream, records))
@@ -99,7 +108,10 @@ def records_of(member: Member, sandbox: Sandbox) -> dict[str, Any]:
 
 
 class Comparison:
-    """The lines of one person: `records` of Slack and the person and SaaS user of Oomnitza, each of which may be missing."""
+    """Compares the records of one member with a person and a SaaS user of Oomnitza.
+
+    Each of the three may be missing.
+    """
 
     def __init__(
         self, configuration: dict[str, Any], fields: Mapping[str, Field], records: Row, ahead: Forecast | None
@@ -135,7 +147,7 @@ class Comparison:
             yield Line(label, value or "", rules[name], "", saas_value(user, name), after if is_written else None)
 
     def _values(self, plan: StreamPlan) -> Iterator[tuple[str, str, str, Any]]:
-        """Yield each field that a plan writes, with its rule, the rule's origin, and its value in Slack."""
+        """Yield each field of a plan, its rule, the rule's origin, its value in Slack."""
         source = self._records.get(plan.stream.name)
         for name, rule in plan.mapping.rules.items():
             yield name, rule.expression or "", rule.origin, rule.value(source) if rule.value and source else None

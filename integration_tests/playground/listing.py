@@ -1,4 +1,4 @@
-"""A table of a page: filtered, searched, sorted and cut into pages by the parameters of its address. Pure."""
+"""Filters, searches, sorts and pages the rows of a table. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the key of its value in a row, and its title. A facet is offered as a filter with counts."""
+    """Names a column: the key of its value in a row, and its title.
+
+    A facet is offered as a filter with counts.
+    """
 
     key: str
     title: str
@@ -26,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Choice:
-    """One value of a facet: how many rows have it, whether it is chosen, and the address that chooses or leaves it."""
+    """Holds one value of a facet, its count, and the address that (un)chooses it."""
 
     value: str
     count: int
@@ -36,14 +39,14 @@ class Choice:
 
 @dataclass
 class Facet:
-    """The values of one column among the rows that the search and the other facets leave."""
+    """Holds the values of a column among the rows that all other filters leave."""
 
     title: str
     choices: list[Choice] = field(default_factory=list)
 
 
 class Listing:
-    """The rows to show, and the addresses that sort, search, filter and turn pages.
+    """Holds the rows to show, and the addresses that sort, search, filter and page.
 
     Parameters of the address: `q` (words that all have to be in a row), `sort` (a column's key), `order` (`desc`), `page`, and
     the key of each facet. Rows without a value in the sorted column come last. Other parameters are kept in every address. What makes no
@@ -71,7 +74,7 @@ class Listing:
 
     @property
     def narrowed(self) -> bool:
-        """Whether a search or a facet leaves rows out."""
+        """Return whether a search or a facet leaves rows out."""
         return bool(self.q) or any(self.query.get(column.key) for column in self.columns if column.facet)
 
     def address(self, **changes: Any) -> str:

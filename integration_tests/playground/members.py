@@ -1,4 +1,4 @@
-"""The page of the Slack workspace: its members, and the buttons and fields that change them."""
+"""Serves the page of the Slack workspace, on which members are changed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KINDS = {
 
 
 class Members:
-    """The routes below /slack. `changed` holds, by member, what was done since the last run."""
+    """Serves /slack. `changed`: by member, what was done since the last sync."""
 
     def __init__(self, sandbox: Sandbox, view: View) -> None:
         self._sandbox = sandbox
@@ -56,9 +56,9 @@ class Members:
         ]
 
     def save(self, form: dict[str, str]) -> str | None:
-        """Save what was typed into the fields of a member, which every button of the page sends along.
+        """Save the fields of a member, which every button of the page sends.
 
-        Returns what is wrong with it, None if nothing is.
+        Returns a sentence on what is wrong with them, None if nothing is.
         """
         member = self._sandbox.slack.workspace.members.get(form.get("editing", ""))
         if member is None or is_bot(member) or member["deleted"]:
@@ -168,7 +168,7 @@ class Members:
 
 
 def _parts(real_name: str) -> dict[str, str]:
-    """Return first and last name, which Slack takes from a full name that somebody changes; nothing without one."""
+    """Return first and last name as Slack takes them from a full name, if any."""
     first, _, last = real_name.partition(" ")
     return {"first_name": first, "last_name": last} if real_name else {}
 

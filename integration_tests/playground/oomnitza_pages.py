@@ -1,4 +1,4 @@
-"""The pages of the Oomnitza instance: its people, and the SaaS users of Slack, each with the run that changed them last."""
+"""Serves the pages of the Oomnitza instance: people, and SaaS users of Slack."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Query = Mapping[str, str]
 
 
 class OomnitzaPages:
-    """The routes of both listings, and their downloads."""
+    """Serves both listings and their downloads."""
 
     def __init__(self, sandbox: Sandbox, runs: Runs, view: View) -> None:
         self._sandbox = sandbox
@@ -111,7 +111,7 @@ def _touched(touch: Touch | None) -> Row:
 
 
 def _ago(value: Any) -> str:
-    """Return how long ago a login was, as an administrator asks for it."""
+    """Return how long ago a login was, in steps that an administrator asks for."""
     if value in (None, "", 0):
         return ""
     days = (datetime.now(timezone.utc) - moment(value)) // timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The pages of one sandbox, put together."""
+"""Puts the pages of one sandbox together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN_NAMES = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "local
 
 
 class Playground:
-    """The pages of one sandbox. `home` is the folder for configurations and logs."""
+    """Serves one sandbox. `home` is the folder for configurations and logs."""
 
     def __init__(self, home: Path) -> None:
         self._home = home

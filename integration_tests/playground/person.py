@@ -1,4 +1,4 @@
-"""The page of one person: Slack beside Oomnitza, what the next sync would do, and their history."""
+"""Serves the page of one person: both sides, the next sync, the history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Person = Mapping[str, Any]
 
 
 class PersonPages:
-    """The routes of a person, by the member's or the person's id."""
+    """Serves a person by their id in Slack or in Oomnitza."""
 
     def __init__(self, sandbox: Sandbox, runs: Runs, view: View) -> None:
         self._sandbox = sandbox
@@ -66,7 +66,7 @@ class PersonPages:
         )
 
     def _person_of(self, member: Member) -> Person | None:
-        """Return the person of a member: whose SaaS user has the member's id, else whose address is the member's."""
+        """Return the person of a member, by the SaaS user's id, else by the address."""
         users = self._sandbox.oomnitza.saas_users(SAAS_NAME)
         wanted = next((user["user_id"] for user in users if user["user_external_id"] == member["id"]), None)
         email = (member["profile"].get("email") or "").lower()

@@ -1,4 +1,4 @@
-"""Reads the log of a run: how many records had each outcome, and who was skipped or rejected, and why. Pure."""
+"""Reads the log of a run: the sync report, and the records that it names. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED = re.compile(r" (?:Rejected|Skipped \((?P<reason>\w+)\)): (?P<stream>\w+)
 
 @dataclass(frozen=True)
 class NamedRecord:
-    """A record that the log names: its stream, why it was left out, and the member of Slack it is of, "" if unknown.
+    """Holds a skipped or rejected record, and the member it is of, "" if unknown.
 
     `reason` is the sync report's word for why it was skipped, "" for a rejected record.
     """
@@ -38,7 +38,7 @@ def read_report(log: str) -> dict[str, Any]:
 
 
 def named_records(log: str, members: Iterable[Member]) -> list[NamedRecord]:
-    """Return the skipped and rejected records that the log names: the first ten of each reason, in its order."""
+    """Return the skipped and rejected records that the log names, in its order."""
     by_key: dict[str, Member] = {}
     for member in members:
         by_key[(member["profile"].get("email") or member["id"]).lower()] = by_key[member["id"].lower()] = member

@@ -1,4 +1,4 @@
-"""The pages of the runs: their list, what each did to whom, their logs and downloads, and the buttons that start and cancel one."""
+"""Serves the runs, their logs and downloads, and starts and cancels them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STORY_COLUMNS = tuple(
 
 
 class RunPages:
-    """The routes below /runs, and that of "Sync now"."""
+    """Serves /runs, and the button "Sync now"."""
 
     def __init__(self, runs: Runs, members: Members, view: View) -> None:
         self._runs = runs
@@ -115,7 +115,7 @@ def _counts(run: Run) -> list[dict[str, Any]]:
 
 
 def _changes(run: Run) -> list[dict[str, Any]]:
-    """Return a row for each changed value, and one for each record that was rejected or skipped and that the log names."""
+    """Return a row for each changed value, and for each record that the log names."""
     stories = [(story.action, story) for story in run.stories]
     stories += [(f"SaaS user {story.action}", story) for story in run.saas_stories]
     rows = [

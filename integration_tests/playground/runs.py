@@ -1,4 +1,4 @@
-"""Runs of the sync in the background, one at a time, by the command that users run: `python -m bundle sync`.
+"""Runs syncs in the background, one at a time, with `python -m bundle sync`.
 
 A run is a process of its own, so that it can be cancelled. What became of the records is read from its log; what it changed is read
 from the sandbox, before and after.
@@ -34,7 +34,7 @@ PHASES = ("starting", "reading", "writing", "last logins and billing")
 
 @dataclass
 class Run:
-    """One run of the sync, through both connections.
+    """Holds one run of the sync, through both connections.
 
     `first` and `last` number its changes in the instance (the sandbox's `changes()`).
     """
@@ -57,12 +57,12 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it took, or has taken."""
+        """Return the seconds that it took, or has taken."""
         return ((self.finished or datetime.now(timezone.utc)) - self.started).total_seconds()
 
     @property
     def total(self) -> int:
-        """How many records it took."""
+        """Return the number of its records."""
         return sum(map(self.count, OUTCOMES))
 
     def records(self, stream: str) -> int:
@@ -76,7 +76,7 @@ class Run:
 
 @dataclass
 class Touch:
-    """The last change of somebody by a run: its number, "added" or "updated", and the names of the fields."""
+    """Holds the last change of somebody by a run: "added" or "updated", and fields."""
 
     run: int
     action: str
@@ -84,7 +84,7 @@ class Touch:
 
 
 class Runs:
-    """All runs since the start, the newest last.
+    """Starts and cancels runs, and keeps them all, the newest last.
 
     `configurations` are the files of the source and the destination; `home` is the folder for the logs.
     """
@@ -101,12 +101,12 @@ class Runs:
 
     @cached_property
     def configurations(self) -> tuple[Path, Path]:
-        """The two configuration files, written when they are first needed: as an administrator would fill the forms in."""
+        """Return the paths of both configurations, written when they are first needed."""
         return write_configurations(self._sandbox, self._home)
 
     @property
     def running(self) -> Run | None:
-        """The run that is under way."""
+        """Return the run that is under way, if one is."""
         return self.all[-1] if self.all and self.all[-1].finished is None else None
 
     def start(self) -> bool:
@@ -154,7 +154,7 @@ class Runs:
             self._thread.join(60)
 
     def progress(self) -> dict[str, Any]:
-        """Return how far the latest run is: its phase, requests to both services, people read and written."""
+        """Return how far the latest run is: its phase, and counts."""
         run, requests = self.all[-1], self._sandbox.requests
         slack, written = requests.count(service="slack"), self._changes() - run.first + 1
         phase = 3 if run.connection != CONNECTIONS[0] else 2 if written else 1 if slack else 0
@@ -189,7 +189,7 @@ class Runs:
         return found
 
     def of_person(self, user_id: str, member: str) -> list[tuple[Run, list[Story], list[NamedRecord]]]:
-        """Return the history of one person, the newest run first, by their ids in Oomnitza and in Slack."""
+        """Return the history of one person by both of their ids, the newest run first."""
         history = [
             (
                 run,
@@ -213,7 +213,7 @@ class Runs:
         run.finished = datetime.now(timezone.utc)
 
     def _sync(self, run: Run, connection: str) -> int:
-        """Run one connection, and return the exit status of its command; a run that failed has its status and problem."""
+        """Run one connection, note how it ended, and return its exit status."""
         run.connection = connection
         command = [sys.executable, "-m", "bundle", "sync", *map(str, self.configurations)]
         with subprocess.Popen(
@@ -259,12 +259,12 @@ class Runs:
         return {user["user_id"]: dict(user) for user in self._sandbox.oomnitza.saas_users(SAAS_NAME)}
 
     def _of(self, change: int) -> Run | None:
-        """Return the run that made a change, by the change's number; None if somebody else did."""
+        """Return the run that made a change, None if no run did."""
         return next((run for run in self.all if run.first <= change and (not run.finished or change <= run.last)), None)
 
 
 def write_configurations(sandbox: Sandbox, home: Path) -> tuple[Path, Path]:
-    """Write the configurations of both connectors into `home`, readable by their owner alone, and return their paths."""
+    """Write both configurations into `home`, with mode 0600, and return their paths."""
     paths = home / "slack.json", home / "oomnitza.json"
     configurations = source_configuration(sandbox), destination_configuration(sandbox)
     for path, configuration in zip(paths, configurations, strict=True):

@@ -1,4 +1,4 @@
-"""What happened to whom: the changes of one run, each with the old and the new value of every field. Pure."""
+"""Groups the changes of one run by person, with old and new values. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNTOLD = {"full_name", "version", "change_date", "changed_by", "creation_date", 
 
 @dataclass
 class Change:
-    """One field of a story: its id, its label, and the two values in words."""
+    """Holds one field of a story: its id, its label, and both values in words."""
 
     field: str
     label: str
@@ -28,7 +28,7 @@ class Change:
 
 @dataclass
 class Story:
-    """What one run did to one person, or to their account in the application."""
+    """Holds what one run did to a person, or to their SaaS user."""
 
     user_id: str
     name: str
@@ -37,9 +37,9 @@ class Story:
 
 
 def person_stories(changes: Iterable[Row], people: Mapping[str, Row], fields: Mapping[str, Field]) -> list[Story]:
-    """Return one story a person from the instance's own record of changes; added and edited in one run is added.
+    """Return one story a person; who was added and edited in one run was added.
 
-    `changes` are those of the run, in order; `people` everybody by id; `fields` those of a person, by id.
+    `changes` are those that the instance recorded in the run, in order; `people` everybody by id; `fields` those of a person, by id.
     """
     stories: dict[str, Story] = {}
     for change in changes:
@@ -61,7 +61,7 @@ def person_stories(changes: Iterable[Row], people: Mapping[str, Row], fields: Ma
 
 
 def saas_stories(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[Story]:
-    """Return one story for each SaaS user that differs; both maps are by the person's id."""
+    """Return one story a SaaS user that differs; both maps are by the person's id."""
     stories = []
     for user_id, now in after.items():
         then = before.get(user_id)

@@ -1,4 +1,4 @@
-"""Values in words: a role by its name, a day as people write it, yes or no. Pure."""
+"""Puts values into words: a role by its name, a day, yes or no. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every page shares: templates, forms, and who may send them."""
+"""Renders templates, and reads forms of our own pages only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from integration_tests.playground.runs import Runs
 
 
 class View:
-    """Renders templates, with what the frame of every page shows: the run that is under way, and how many members changed."""
+    """Renders templates, with the run under way and the number of changed members."""
 
     def __init__(self, runs: Runs, pending: Callable[[], int]) -> None:
         self._runs = runs
@@ -41,7 +41,7 @@ class View:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """Return the fields of a form. Raises HTTPException if another site's page sent it, as a browser says in `Origin`."""
+    """Return the fields of a form. Raises HTTPException if another site sent it."""
     if request.headers.get("origin") not in (None, f"http://{request.headers.get('host')}"):
         raise HTTPException(403, "This form belongs to another site.")
     body = (await request.body()).decode("utf-8", "replace")
