@@ -11,9 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from integration_tests.harness.example import furnish
-from integration_tests.playground import Playground
-from integration_tests.sandbox import Sandbox
+from integration_tests.playground import serve
 
 PAGES = {
     "people": "/people",
@@ -60,12 +58,8 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def playground(people: int, latency: float = 0) -> Iterator[str]:
     """Yield the address of a playground, with its state in a temporary directory."""
-    with tempfile.TemporaryDirectory() as home:
-        pages = Playground(Path(home))
-        with Sandbox(people, latency=latency, pages=pages.pages) as sandbox:
-            furnish(sandbox)
-            yield sandbox.oomnitza_url
-            pages.runs.wait(240)
+    with tempfile.TemporaryDirectory() as home, serve(Path(home), people, latency=latency) as running:
+        yield running.sandbox.oomnitza_url
 
 
 def change(page: Page, address: str, name: str, title: str) -> None:

@@ -6,11 +6,11 @@ import argparse
 import shutil
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
-from integration_tests.harness.example import PEOPLE, furnish
-from integration_tests.playground import Playground
-from integration_tests.sandbox import Sandbox
+from integration_tests.harness.example import PEOPLE
+from integration_tests.playground import serve
 
 HOME = Path(".sandbox/playground")
 
@@ -25,23 +25,20 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    try:
-        playground = Playground(HOME)
-        sandbox = Sandbox(PEOPLE, port=port, body_limit=2048, pages=playground.pages)
-    except OSError as error:
-        raise SystemExit(
-            f"Port {port} cannot be had ({error.strerror}). Name another: make playground PORT=8766"
-        ) from error
-    with sandbox:
-        furnish(sandbox)
+    with ExitStack() as stack:
+        try:
+            playground = stack.enter_context(serve(HOME, port=port))
+        except OSError as error:
+            raise SystemExit(
+                f"Port {port} cannot be had ({error.strerror}). Name another: make playground PORT=8766"
+            ) from error
         print(
             f"A Slack workspace of {PEOPLE} members and an Oomnitza instance, both only on this machine:\n\n"
-            f"    {sandbox.oomnitza_url}\n\n"
+            f"    {playground.sandbox.oomnitza_url}\n\n"
             'Change somebody in Slack, press "Sync now", and see what becomes of it. Ctrl-C ends it.',
             flush=True,
         )
         stopped.wait()
-        playground.runs.end()
     print("\nThe playground has ended.")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import FileResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from integration_tests.harness.example import PEOPLE, furnish
 from integration_tests.playground.members import SLACK, Members
 from integration_tests.playground.oomnitza_pages import OomnitzaPages
 from integration_tests.playground.person import PersonPages
@@ -46,6 +48,26 @@ class Playground:
             Route("/{rest:path}", lambda _: self.view.unknown()),
         ]
         return [Mount("", routes=routes, middleware=[OWN_NAMES])]
+
+
+@contextmanager
+def serve(home: Path, people: int = PEOPLE, port: int = 0, latency: float = 0) -> Iterator[Playground]:
+    """Serve the example in a sandbox of its own, and end its sync at the end.
+
+    Args:
+        home: The folder for configurations and logs, which is there.
+        people: Members of the Slack workspace.
+        port: The port of the pages; 0 takes any free one.
+        latency: Seconds that every request to Slack and Oomnitza takes longer.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    playground = Playground(home)
+    with Sandbox(people, port=port, latency=latency, pages=playground.pages) as sandbox:
+        furnish(sandbox)
+        yield playground
+        playground.runs.end()
 
 
 def _static(name: str) -> Any:

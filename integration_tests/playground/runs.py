@@ -253,7 +253,7 @@ class Runs:
 
     def _read(self) -> int:
         pages = self._sandbox.requests.matching(service="slack", path=r".*/users\.list")
-        return sum(len((page.answer_json or {}).get("members", ())) for page in pages)
+        return len({member["id"] for page in pages for member in (page.answer_json or {}).get("members", ())})
 
     def _saas_users(self) -> dict[str, dict[str, Any]]:
         return {user["user_id"]: dict(user) for user in self._sandbox.oomnitza.saas_users(SAAS_NAME)}
