@@ -56,7 +56,7 @@ def compared_text(value: Any) -> str:
 
 
 def folded(value: Any) -> str:
-    """Return a sync key's value for comparison and look-ups: lower case as well."""
+    """Return a sync key's value for comparison and lookups: lower case as well."""
     if value.__class__ is str and value.isascii():  # the usual case
         return " ".join(value.lower().split())
     return unicodedata.normalize("NFC", compared_text(value).lower())

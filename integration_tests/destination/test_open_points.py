@@ -47,7 +47,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "created, no body": {"creation_answer": "nothing"},
     "user names taken": {"username_edits": "taken"},
     "user names ignored": {"username_edits": "ignored"},
-    "look-ups lag": {"lookup_lag": 2},
+    "lookups lag": {"lookup_lag": 2},
     "token expires at once": {"token_requests": 1},
     "token expires in the middle": {"token_requests": 20},
 }

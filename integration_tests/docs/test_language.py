@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # Each has a plainer word: batch, again, fix, limit, acknowledgement, no duplicates; software reports and returns.
 GONE = re.compile(
     r"\b(?:lots?|anew|mend(?:s|ed|ing)?|goodwill|glance|bear with|brakes?|receipts?|nobody twice|told|tells|knows|speaks|minds)\b"
-    r"|\bheight (?=of\b|where\b|\|)",
+    r"|\blook-ups?\b|\bheight (?=of\b|where\b|\|)",
     re.IGNORECASE,
 )
 ALLOWED = re.compile(r"\ba lot of\b|\blots of\b", re.IGNORECASE)

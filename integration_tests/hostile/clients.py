@@ -68,7 +68,7 @@ class Destination:
     reads_errors = True
     steps: Mapping[str, Callable[[Heard], bool]] = {
         "sign-in": lambda heard: heard.path == "/api/request_token",
-        "look-up": lambda heard: heard.method == "GET" and heard.path == "/api/v3/users",
+        "lookup": lambda heard: heard.method == "GET" and heard.path == "/api/v3/users",
         "list": lambda heard: heard.method == "GET" and heard.path == "/api/v3/saas/7/users",
         "create": lambda heard: heard.method == "POST" and heard.path == "/api/v3/users",
         "edit": lambda heard: heard.method == "PATCH" and heard.path == "/api/v3/users/1",

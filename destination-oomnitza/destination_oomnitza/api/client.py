@@ -31,7 +31,7 @@ _MAX_RETRY_LOGS = 20
 
 @dataclass(frozen=True)
 class Creation:
-    """Result of `Client.create`: `json` of the response, or `found` by a look-up.
+    """Result of `Client.create`: `json` of the response, or `found` by a lookup.
 
     `ours` is true if this client created it, and false if another one was faster.
     """
@@ -156,7 +156,7 @@ class Client:
     ) -> Creation:
         """Create an object that must not be created twice.
 
-        After a time-out, a cut connection or a 5xx the server may have created the object, and a look-up may not return it yet.
+        After a time-out, a cut connection or a 5xx the server may have created the object, and a lookup may not return it yet.
         So `find` is called several times before the create is repeated. After a rejection it is called once, because another
         client may have created the object. `find` returns the object, or None.
         """

@@ -1,4 +1,4 @@
-"""Filter expressions of Oomnitza's API, as look-ups need them. Pure functions.
+"""Filter expressions of Oomnitza's API, as lookups need them. Pure functions.
 
 Grammar (docs/oomnitza-api.md, "Listing and filtering"): `field IN ["a", "b"]`, strings in single or double quotes. How a
 quote inside a value is escaped is not documented, so values that could end their own quotes are rejected, never escaped.
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 MAX_URL = 6000
-"""Longest URL of a look-up, in characters."""
+"""Longest URL of a lookup, in characters."""
 
 MAX_VALUE = 2500
 """Longest URL-encoded value that is looked up; the value and its lower case fit into one URL."""

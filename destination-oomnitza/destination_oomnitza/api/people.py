@@ -1,4 +1,4 @@
-"""People over HTTP: look-ups by a field, creates and edits."""
+"""People over HTTP: lookups by a field, creates and edits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNIQUE_NAMES = ("username", "email")
 
 @dataclass
 class Found:
-    """Result of a look-up, by the folded value of the field."""
+    """Result of a lookup, by the folded value of the field."""
 
     people: dict[str, list[Person]] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
@@ -43,14 +43,14 @@ class Created:
 
     person: Person
     found: bool
-    """Whether a look-up returned the person, whose fields may then differ from those sent."""
+    """Whether a lookup returned the person, whose fields may then differ from those sent."""
     ours: bool
 
 
 class PeopleApi:
     """People of an instance. Thread-safe; every method raises as Client does.
 
-    Remembers the people created last, because a look-up may not return them yet.
+    Remembers the people created last, because a lookup may not return them yet.
     """
 
     def __init__(self, client: Client, origin: str) -> None:

@@ -31,7 +31,7 @@ from destination_oomnitza.config.instance_url import is_loopback
 from destination_oomnitza.errors import config_error
 from destination_oomnitza.masking import masked
 
-# Its warnings quote whole URLs, and those of look-ups contain e-mail addresses.
+# Its warnings quote whole URLs, and those of lookups contain e-mail addresses.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 USER_AGENT = "airbyte-destination-oomnitza"

@@ -153,7 +153,7 @@ class RecordMapping:
             value = fields.get(key)
             if value.__class__ is str and not value.isascii() and (invisible := format_character(value)):
                 raise RecordRejected(
-                    f"{key}: contains an invisible character ({invisible}), so no look-up would find it"
+                    f"{key}: contains an invisible character ({invisible}), so no lookup would find it"
                 )
             keys.append(None if value == "" else value)  # the only empty text here is that which empties a field
         return tuple(keys)

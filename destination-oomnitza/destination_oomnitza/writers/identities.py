@@ -110,7 +110,7 @@ class Identities:
     def _leave(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
         """Remember the further keys that a person gave up.
 
-        A look-up may still return the old values, and always does in a test run.
+        A lookup may still return the old values, and always does in a test run.
         """
         if plan.people is None or not plan.people.update_sync_keys:
             return
@@ -120,7 +120,7 @@ class Identities:
                     self._left.add(_mark(name, person.get(name), user_id_of(person)))
 
     def _has_left(self, plan: StreamPlan, write: RecordWrite, person: Person) -> bool:
-        """Return whether a person gave up every key by which the look-up found it."""
+        """Return whether a person gave up every key by which the lookup found it."""
         by = [
             _mark(name, value, user_id_of(person))
             for name, value in zip(plan.mapping.sync_keys, write.record.keys, strict=True)

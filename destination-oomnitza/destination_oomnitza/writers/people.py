@@ -141,7 +141,7 @@ class People:
         write.end(Outcome.ADDED)
 
     def _write_found(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
-        """Write a record whose person was added by others since the look-up."""
+        """Write a record whose person was added by others since the lookup."""
         write.person = person
         changes = self.decide(plan, write)
         if changes:
@@ -167,7 +167,7 @@ def _take_found(write: RecordWrite, key: str, value: str, found: Found) -> None:
     elif people:
         write.fail(f"{len(people)} people in Oomnitza have this {key}; it must be one")
     elif value in found.rejected:
-        write.fail(f"Oomnitza rejected the look-up of this {key}: {found.rejected[value]}")
+        write.fail(f"Oomnitza rejected the lookup of this {key}: {found.rejected[value]}")
 
 
 def _held_by(plan: StreamPlan, key: str, value: Any, holder: Person) -> str:

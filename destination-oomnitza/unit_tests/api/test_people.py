@@ -1,4 +1,4 @@
-"""Tests of people over HTTP: look-ups, incomplete lists and creates."""
+"""Tests of people over HTTP: lookups, incomplete lists and creates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nobody() -> Person | None:
 
 
 class Listed:
-    """Answers look-ups from the given people."""
+    """Answers lookups from the given people."""
 
     def __init__(self, http: Mocker, *people: dict[str, Any], **how: Any) -> None:
         self.people = list(people)

@@ -40,7 +40,7 @@ STREAM = Stream("users", properties={name: {} for name in ("id", "name", "email"
 class Oomnitza:
     """Replaces the server: people with unique user names, addresses and Slack ids.
 
-    Takes one look-up per request.
+    Takes one lookup per request.
     """
 
     def __init__(self, *people: dict[str, Any]) -> None:

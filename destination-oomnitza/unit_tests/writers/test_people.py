@@ -1,4 +1,4 @@
-"""Tests of people over REST: look-ups, writes and rejections."""
+"""Tests of people over REST: lookups, writes and rejections."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def test_create_in_doubt_updates_the_person_that_is_found() -> None:
     ],
 )
 def test_create_of_person_added_meanwhile_is_an_update(title: str, outcome: Outcome, mode: str) -> None:
-    """Another sync was faster: the create is rejected, and a look-up finds the person."""
+    """Another sync was faster: the create is rejected, and a lookup finds the person."""
     instance = Instance()
     instance.doubt, instance.ours = [known("eve", position="Clerk")], False
     (result,) = write(instance, {"name": "eve", "title": title}, write_mode=mode)

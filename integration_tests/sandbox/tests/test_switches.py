@@ -82,7 +82,7 @@ def test_archived_people_are_listed_or_hidden(api: Caller) -> None:
 
 
 def test_lookup_lag_hides_a_created_person(api: Caller) -> None:
-    """The first two look-ups that would find the person miss; others do not count."""
+    """The first two lookups that would find the person miss; others do not count."""
     api.sandbox.oomnitza.switches.lookup_lag = 2
     user_id = api("POST", "v3/users", json=ADA).json()["user_id"]
     ada, bob = ({"filter": f'username eq "{name}"'} for name in ("ada", "bob"))
