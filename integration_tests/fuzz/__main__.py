@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import HypothesisWarning
 
 from integration_tests.fuzz.inputs import STRATEGIES
 from integration_tests.fuzz.targets import TARGETS, run
@@ -94,6 +96,7 @@ def with_atheris(target: str, seconds: float) -> None:
 
 def main() -> None:
     """Fuzz each target for its share of the time."""
+    warnings.filterwarnings("ignore", category=HypothesisWarning)  # of large inputs
     parser = argparse.ArgumentParser(prog="python -m integration_tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="for all targets together")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="of the first random inputs")

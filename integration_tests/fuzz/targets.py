@@ -55,7 +55,7 @@ def masking(data: bytes) -> None:
     if len(secret) < 4 or "*" in secret or "…" in secret:  # a mask, or the mark of a cut, could complete it
         return
     forms = {outer(inner(secret)) for inner in ENCODERS for outer in ENCODERS}
-    text = f"{text}<{text.join(sorted(forms))}>{text}"[: 2 * LONGEST]
+    text = f"{text}<{text[:200].join(sorted(forms))}>"
     SECRETS.clear()
     mask(secret)
     clean = masked(text)
