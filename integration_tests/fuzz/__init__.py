@@ -1,7 +1,7 @@
-"""Fuzzing: inputs that a generator makes up, each held against what is promised of any input.
+"""Generate inputs, and check each against what holds for any input.
 
-`targets.py` has one function per kind of input; it takes bytes and raises if a promise is broken. `inputs.py` makes inputs with
-hypothesis. `corpus/` keeps inputs, one a file, in a folder per target: plain examples, and whatever once broke a promise.
-`test_fuzz.py` replays the corpus and adds fixed examples (`make test`); `make fuzz SECONDS=600` goes on with random ones, and with
-atheris, if it is installed, along the code's branches.
+`targets.py` and `syncs.py` have one function per kind of input, which takes bytes and raises if a promise is broken. `inputs.py`
+generates inputs with hypothesis. `corpus/` keeps inputs, one per file, in a folder per target: examples, and every input that once
+broke a promise. `make test` replays the corpus and adds the same generated inputs in each run. `make fuzz` adds random ones, and
+with atheris, if it is installed, inputs guided by the coverage of the code.
 """

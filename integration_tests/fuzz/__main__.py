@@ -1,4 +1,7 @@
-"""`make fuzz SECONDS=...`: random inputs, until a promise breaks or time is up. Whatever breaks one becomes a file of the corpus."""
+"""Generate random inputs until a promise breaks or time is up (`make fuzz SECONDS=600`).
+
+An input that breaks a promise becomes a file of the corpus.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from integration_tests.fuzz.targets import TARGETS, run
 
 CORPUS = Path(__file__).parent / "corpus"
 FOUND = Path(__file__).parents[2] / ".cache" / "fuzz"
-"""What atheris finds of new branches: kept between runs, and no part of the tree."""
+"""Inputs of atheris that reach new branches, kept between runs."""
 _EXAMPLES = 500
 
 
@@ -33,7 +36,7 @@ def keep(target: str, data: bytes) -> Path:
 
 
 def with_hypothesis(target: str, seconds: float, number: int) -> int:
-    """Try inputs of the target's strategy, and return how many. Exits if one breaks a promise."""
+    """Try inputs of the target's strategy; return their number, or exit on a finding."""
     ends = time.monotonic() + seconds
     tried = 0
     while time.monotonic() < ends:
@@ -68,7 +71,7 @@ def with_hypothesis(target: str, seconds: float, number: int) -> int:
 
 
 def with_atheris(target: str, seconds: float) -> None:
-    """Try inputs along the branches of the code, in a process of its own. Exits if one breaks a promise."""
+    """Try inputs guided by coverage, in a process of its own; exit on a finding."""
     found = FOUND / target
     found.mkdir(parents=True, exist_ok=True)
     module = "integration_tests.fuzz.guided"

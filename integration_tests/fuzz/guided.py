@@ -1,4 +1,4 @@
-"""One target along the branches of the code: `python -m integration_tests.fuzz.guided TARGET [libFuzzer's options]`."""
+"""Fuzz one target, guided by coverage: TARGET [options of libFuzzer]."""
 
 import sys
 

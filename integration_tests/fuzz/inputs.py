@@ -1,4 +1,4 @@
-"""Inputs for the targets, as strategies of hypothesis: what services and people write, with a part of it changed."""
+"""Generate inputs for the targets: valid documents with some parts changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def changed(draw: st.DrawFn, documents: list[Any]) -> Any:
-    """Draw one of some documents, in which up to three values are others, left out, or named otherwise."""
+    """Draw a document with up to three values replaced, removed, renamed or repeated."""
     document = copy.deepcopy(draw(st.sampled_from(documents)))
     for _ in range(draw(st.integers(0, 3))):
         *way, last = draw(st.sampled_from(_places(document))) or (None,)
@@ -59,7 +59,7 @@ def changed(draw: st.DrawFn, documents: list[Any]) -> Any:
 
 @st.composite
 def broken(draw: st.DrawFn, texts: st.SearchStrategy[bytes]) -> bytes:
-    """Draw bytes, of which a piece is cut out, doubled or replaced now and then."""
+    """Draw bytes; in one of eight, a piece is cut out or replaced."""
     data = draw(texts)
     if data and draw(st.integers(0, 7)) == 0:
         start = draw(st.integers(0, len(data) - 1))

@@ -1,4 +1,4 @@
-"""What is promised of any input: it ends in time, and with a typed error or none."""
+"""Check what holds for any input: it ends in time, and with a typed error or none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bounded() -> Iterator[None]:
 
 @contextmanager
 def typed_errors(*kinds: FailureType) -> Iterator[None]:
-    """Let errors of these types pass; every other exception is a broken promise."""
+    """Accept errors of these types; every other exception is a broken promise."""
     try:
         yield
     except AirbyteTracedException as error:
@@ -37,7 +37,7 @@ def typed_errors(*kinds: FailureType) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Log nothing, and warn of nothing in the Python that Jinja makes of `{{ 1[0] }}`."""
+    """Suppress logs, and warnings about the Python that Jinja generates."""
     logging.disable()
     try:
         with warnings.catch_warnings():

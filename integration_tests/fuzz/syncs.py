@@ -1,4 +1,4 @@
-"""Targets that run a whole sync, with services inside the process: what the destination reads, and what services respond."""
+"""Run whole syncs with services inside the process, on any input and any response."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CONFIG = Config.parse(
 )
 STREAMS = [destination_catalog.Stream("users"), destination_catalog.Stream("logins", namespace="slack")]
 NEXT = b"\n===\n"
-"""Stands between the responses of one input."""
+"""Separates the responses of one input."""
 AT_ONCE = RetryPolicy(faults=0)
 MOST_REQUESTS = 2_000
 HONEST: dict[tuple[str, str], bytes] = {
@@ -58,7 +58,7 @@ HONEST: dict[tuple[str, str], bytes] = {
 
 
 def _synced(lines: Iterator[list[bytes]], respond: Callable[[str, str], tuple[int, dict[str, str], bytes]]) -> Any:
-    """Return the counts of each stream, the states that were sent, and whether the sync succeeded."""
+    """Return the counts per stream, the states sent, and whether the sync succeeded."""
     requests_sent = 0
 
     def send(_: Transport, request: Any, headers: Any) -> RawResponse:
@@ -82,7 +82,7 @@ def _synced(lines: Iterator[list[bytes]], respond: Callable[[str, str], tuple[in
 
 
 def lines(data: bytes) -> None:
-    """Standard input: every record is counted once, and states come back as they came, in order."""
+    """Check standard input: every record is counted, and no state is invented."""
     descriptor = os.memfd_create("stdin")
     try:
         os.write(descriptor, data)
@@ -116,7 +116,10 @@ def _loaded(line: bytes) -> Any:
 
 
 def _responses(data: bytes) -> Iterator[tuple[int, dict[str, str], bytes]]:
-    """Yield responses for ever: the input's, each a line of status and headers, then the body; `-` is an honest one."""
+    """Yield the input's responses again and again.
+
+    Each is a line with status and headers, then the body; `-` stands for an honest response.
+    """
     parts = data.split(NEXT)
     while True:
         for part in parts:
@@ -138,7 +141,7 @@ INPUT = [
 
 
 def oomnitza(data: bytes) -> None:
-    """Oomnitza's responses: the sync ends, with a typed error or none, and has counted every record."""
+    """Check Oomnitza's responses: the sync ends, and has counted every record."""
     responses = _responses(data)
 
     def respond(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -175,7 +178,7 @@ _VALIDATORS: dict[str, Any] = {}
 
 
 class _Clock:
-    """Passes when somebody sleeps."""
+    """Simulates a clock that moves when somebody sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -190,7 +193,7 @@ class _Clock:
 def read_streams(
     bodies: dict[str, Iterator[tuple[int, dict[str, str], bytes]]], state: Any = None
 ) -> list[AirbyteMessage]:
-    """Read all streams. Raises AssertionError if one fails by what the source calls a fault of its own."""
+    """Read all streams. Raises AssertionError if one fails with an unexpected exception."""
     clock = _Clock()
     sent = 0
 
@@ -235,7 +238,7 @@ def read_streams(
 
 
 def slack(data: bytes) -> None:
-    """Slack's responses: each stream fails with a typed error, or its records have the types of the schema."""
+    """Check Slack's responses: each stream fails, or its records fit the schema."""
     messages = read_streams({"all": _responses(data)})
     for message in messages:
         if message.type is Type.RECORD and message.record is not None:

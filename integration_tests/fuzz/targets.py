@@ -1,4 +1,4 @@
-"""Targets of the fuzzer: each takes an input as bytes, and raises if a promise about any input is broken."""
+"""Check inputs of one kind each; every target raises if a promise is broken."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ ENCODERS: tuple[Callable[[str], str], ...] = (
 
 
 def masking(data: bytes) -> None:
-    """The first line is a secret, and the rest a text: no form of the secret leaves, of two encodings at most."""
+    """Check that no form of a secret leaves, up to two encodings deep.
+
+    The first line of the input is the secret, the rest is text around it.
+    """
     secret, _, text = data.decode(errors="replace").partition("\n")
     secret = secret.strip()
     if len(secret) < 4 or "*" in secret or "…" in secret:  # a mask, or the mark of a cut, could complete it
@@ -92,7 +95,7 @@ FILTERS = frozenset(BoundedEnvironment({}, {}).filters) - {" weighed", " joined"
 
 
 def templates(data: bytes) -> None:
-    """A template or path: it does not compile, or fails on a record, with a reason; or it is a value of bounded size."""
+    """Check a template or path: it is rejected with a reason, or its value is bounded."""
     text = data.decode(errors="replace")
     record = copy.deepcopy(RECORD)
     for compiled in (compile_value, compile_native):
@@ -110,7 +113,7 @@ def templates(data: bytes) -> None:
 
 
 def configurations(data: bytes) -> None:
-    """A configuration of either connector: a sentence for the administrator, or it is valid and can be planned."""
+    """Check a configuration: both connectors reject it with config_error, or use it."""
     with file_of(data) as path:
         with typed_errors(FailureType.config_error):
             document = _read_config(path)
@@ -126,7 +129,7 @@ def configurations(data: bytes) -> None:
 
 
 def catalogs(data: bytes) -> None:
-    """A configured catalog: a sentence for the administrator, or it can be planned."""
+    """Check a configured catalog: it is rejected with config_error, or planned."""
     with file_of(data) as path:
         with typed_errors(FailureType.config_error):
             plan_streams(CONFIG, PersonSchema.unknown(), destination_catalog.read_catalog(path))
@@ -135,7 +138,7 @@ def catalogs(data: bytes) -> None:
 
 
 def states(data: bytes) -> None:
-    """A state file of the source: a sentence for the administrator, or the people are read with it."""
+    """Check a state: it is rejected with config_error, or the streams are read with it."""
     with file_of(data) as path, typed_errors(FailureType.config_error):
         read_streams({}, read_states(path))
 
@@ -146,6 +149,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def run(name: str, data: bytes) -> None:
-    """Hold one input against the promises of a target."""
+    """Check one input against a target."""
     with quiet(), bounded():
         TARGETS[name](data[:LONGEST])

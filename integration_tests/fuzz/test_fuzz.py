@@ -1,4 +1,4 @@
-"""The fuzzer's targets with every input of the corpus, and with the same made-up ones in each run."""
+"""Tests all targets with the corpus, and with the same generated inputs in each run."""
 
 from __future__ import annotations
 
