@@ -44,7 +44,7 @@ def run() -> None:
         sys.exit(2)
     logging.raiseExceptions = False  # logging prints a traceback if a line cannot be written
     PRINT_BUFFER.flush_interval = FLUSH_SECONDS
-    gc.freeze()  # or each collection would go through all that the imports made: a fifth of the time of a read
+    gc.freeze()  # so that no collection, nor the last one at the exit, scans the objects of all imports
     try:
         _require_folder_and_output()
         launch(SourceSlackUsers(), arguments)

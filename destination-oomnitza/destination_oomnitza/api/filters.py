@@ -76,8 +76,10 @@ def one_of(field: str, values: Iterable[Any]) -> str:
 
 
 def _forms(value: Any) -> str:
-    forms = [value, value.lower()] if isinstance(value, str) and value != value.lower() else [value]
-    return "%2C".join(map(_encoded, forms))
+    encoded = _encoded(value)
+    if isinstance(value, str) and value != (lower := value.lower()):
+        return f"{encoded}%2C{_encoded(lower)}"
+    return encoded
 
 
 def _encoded(value: Any) -> str:

@@ -96,6 +96,9 @@ def read_response(
     return Response(document, headers)
 
 
+_VERDICTS = ("error", "errors", "success")
+
+
 def error_in(document: Any, keyed: bool = False, items: bool = False) -> str | None:
     """Return the reason if a 2xx response is a rejection, else None.
 
@@ -103,7 +106,7 @@ def error_in(document: Any, keyed: bool = False, items: bool = False) -> str | N
     """
     if isinstance(document, list):
         return None if items else next(filter(None, map(error_in, document)), None)
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or document.keys().isdisjoint(_VERDICTS):
         return None
     found = [document.get(name) for name in ("error", "errors")]
     failed = str(document.get("success", True)).strip().lower() in ("false", "0")

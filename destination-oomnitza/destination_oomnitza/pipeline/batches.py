@@ -50,7 +50,8 @@ class OpenBatch:
 
     def add(self, write: RecordWrite, keys: list[Key]) -> None:
         """Add a record."""
-        self.owners.update(dict.fromkeys(keys, len(self.keys)))
+        for key in keys:
+            self.owners[key] = len(self.keys)
         self.batch.records.append(write)
         self.keys.append(keys)
 

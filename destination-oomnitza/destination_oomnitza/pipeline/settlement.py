@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -25,15 +24,13 @@ class Settlement:
 
         `written`: whether the batch ended without an error, so that states behind it may be sent.
         """
-        counts: Counter[Outcome] = Counter()
         for write in batch.batch.records:
             if write.outcome is Outcome.FAILED:
                 self._report.reject(batch.stream, write.record.key, write.reason)
             elif write.outcome is Outcome.SKIPPED:
                 self._report.skip(batch.stream, SkipReason(write.reason), partial(_name, write))
-            elif write.outcome is not None:
-                counts[write.outcome] += 1
-        for outcome, number in counts.items():
+        for outcome in (Outcome.ADDED, Outcome.UPDATED, Outcome.UNCHANGED):
+            number = sum(write.outcome is outcome for write in batch.batch.records)
             self._report.count(batch.stream, outcome, number)
         if written:
             self._settle_place(batch)

@@ -37,10 +37,11 @@ class Identities:
 
     def settle(self, batch: Batch) -> None:
         """Reject, skip or defer the records that may not have the person they found."""
+        looks_up_only = batch.plan.existing == "skip"
         for write in batch.records:
             if write.outcome is None and self._latest and self._is_superseded(batch, write):
                 write.skip(SkipReason.SUPERSEDED)
-            if write.person is not None and write.outcome is None and batch.plan.existing != "skip":
+            if write.person is not None and write.outcome is None and not looks_up_only:
                 self._settle(batch, write, write.person)
         _supersede_earlier(batch.records)
 

@@ -45,8 +45,9 @@ class People:
                     except ValueError as error:
                         write.fail(f"{key} {error}")
                     else:
-                        asked.append((write, folded(value)))
-                        wanted[asked[-1][1]] = value
+                        name = folded(value)
+                        asked.append((write, name))
+                        wanted[name] = value
             found = self._api.look_up(key, list(wanted.values()))
             for write, name in asked:
                 _take_found(write, key, name, found)
