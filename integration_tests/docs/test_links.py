@@ -5,6 +5,8 @@ External links are compared with docs/links.md; nothing is requested.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from integration_tests.docs.pages import PAGES, ROOT, headings, links, read, rows
@@ -37,3 +39,9 @@ def test_long_page_begins_with_a_table_of_contents(page: str) -> None:
         sections = [f"#{each.anchor}" for each in headings(read(page)) if each.level == 2]
         beginning = [target for target in links(read(page).split("\n## ")[0]) if target in sections]
         assert beginning[-len(sections) :] == sections
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_table_has_rows_of_equal_length(page: str) -> None:
+    for table in re.findall(r"(?:^ *\|.*\n?)+", read(page), re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
