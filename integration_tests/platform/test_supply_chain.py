@@ -56,6 +56,14 @@ def test_workflows_may_only_read_by_default(workflow: Path) -> None:
     assert yaml.safe_load(workflow.read_text(encoding="utf-8"))["permissions"] == {"contents": "read"}
 
 
+def test_no_code_of_a_build_runs_where_images_are_signed() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    (signing,) = [job for job in jobs.values() if "id-token" in job.get("permissions", {})]
+    assert not [
+        step for step in signing["steps"] if "checkout" in step.get("uses", "") or "build" in step.get("run", "")
+    ]
+
+
 def package(name: str, *vulnerabilities: str) -> dict[str, Any]:
     return {"name": name, "version": "1", "vulns": [{"id": each, "fix_versions": ["2"]} for each in vulnerabilities]}
 
