@@ -63,7 +63,7 @@ def playground(people: int, latency: float = 0) -> Iterator[str]:
 
 
 def change(page: Page, address: str, name: str, title: str) -> None:
-    """Give a member another title, as a person would: search, type, save."""
+    """Change a member's title as a person would: search, type, save."""
     page.goto(f"{address}/slack")
     page.get_by_label("Search members").fill(name)
     page.get_by_role("button", name="Search", exact=True).click()

@@ -10,8 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LONGEST = 80
 QUESTIONS = re.compile(r"(?:What|Who|Where|Whose|How)\b")
-# Folders that keep the form; at the end the whole tree.
-FOLDERS = ("bundle", "destination-oomnitza", "source-slack-users")
+FOLDERS = ("bundle", "destination-oomnitza", "integration_tests", "source-slack-users")
 
 
 def first_lines(path: Path) -> Iterator[tuple[int, str]]:

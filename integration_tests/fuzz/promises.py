@@ -13,12 +13,12 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 SECONDS = 10.0
-"""CPU time of one input: far more than any takes, and far less than what grows as the square of its size."""
+"""Seconds of CPU for one input: enough for all, and too few for quadratic work."""
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Raise AssertionError if the work within takes more than SECONDS of CPU time."""
+    """Raise AssertionError if the block takes more than SECONDS of CPU time."""
     started = time.process_time()
     yield
     seconds = time.process_time() - started

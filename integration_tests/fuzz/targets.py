@@ -55,7 +55,7 @@ def masking(data: bytes) -> None:
     """
     secret, _, text = data.decode(errors="replace").partition("\n")
     secret = secret.strip()
-    if len(secret) < 4 or "*" in secret or "…" in secret:  # a mask, or the mark of a cut, could complete it
+    if len(secret) < 4 or "*" in secret or "…" in secret:  # a mask or an ellipsis could complete it
         return
     forms = {outer(inner(secret)) for inner in ENCODERS for outer in ENCODERS}
     text = f"{text}<{text[:200].join(sorted(forms))}>"

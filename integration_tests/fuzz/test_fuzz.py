@@ -21,7 +21,7 @@ EXAMPLES = {
     "oomnitza": 60,
     "slack": 15,
 }
-"""Together some ten seconds."""
+"""Number of generated inputs by target, about ten seconds in all."""
 
 
 @pytest.mark.parametrize("target", TARGETS)

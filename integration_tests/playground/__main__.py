@@ -16,7 +16,7 @@ HOME = Path(".sandbox/playground")
 
 
 def main() -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal arrives."""
     parser = argparse.ArgumentParser(prog="python -m integration_tests.playground", description=__doc__)
     parser.add_argument("--port", type=int, default=8765, help="the pages' port; 0 takes any free one")
     port = parser.parse_args().port

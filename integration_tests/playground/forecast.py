@@ -38,7 +38,7 @@ _SAAS_WORK = {
     "roles": {"assigned", "roles_changed"},
     "user_external_id": {"assigned"},
 }
-"""What a sync does to a SaaS user, by the value that it changes."""
+"""Work of a sync on a SaaS user, by the value that it changes."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Test runs of two pages at once would read each other's log."""

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 PAGE = 50
 PHONE_PAGE = 20
-"""Rows that a phone shows at a time, of those of a page."""
+"""Rows of a page that a phone shows at a time."""
 
 Row = dict[str, Any]
 
@@ -48,9 +48,8 @@ class Facet:
 class Listing:
     """Holds the rows to show, and the addresses that sort, search, filter and page.
 
-    Parameters of the address: `q` (words that all have to be in a row), `sort` (a column's key), `order` (`desc`), `page`, and
-    the key of each facet. Rows without a value in the sorted column come last. Other parameters are kept in every address. What makes no
-    sense is taken as not given.
+    The URL's parameters are `q` (words that must all be in a row), `sort` (a column's key), `order` (`desc`), `page`, and the key of each
+    facet. Rows without a value in the sorted column come last. Other parameters are kept in every URL. Invalid values are ignored.
     """
 
     def __init__(self, path: str, columns: Sequence[Column], rows: Sequence[Row], query: Mapping[str, str]) -> None:
@@ -78,19 +77,19 @@ class Listing:
         return bool(self.q) or any(self.query.get(column.key) for column in self.columns if column.facet)
 
     def address(self, **changes: Any) -> str:
-        """Return the page's address with some parameters changed; None takes one away."""
+        """Return the page's URL with some parameters changed; None removes one."""
         return self._address(self.path, changes)
 
     def export(self, kind: str) -> str:
-        """Return the address of all rows that were found, as `csv` or `json`."""
+        """Return the URL of all matching rows as `csv` or `json`."""
         return self._address(f"{self.path}.{kind}", {"page": None})
 
     def cleared(self) -> str:
-        """Return the address without a search or a facet."""
+        """Return the URL without a search or a facet."""
         return self.address(q=None, page=None, **{column.key: None for column in self.columns if column.facet})
 
     def sorted_by(self, key: str) -> str:
-        """Return the address that sorts by a column, or reverses its order."""
+        """Return the URL that sorts by a column, or reverses its order."""
         turned = "desc" if self.sort == key and not self.descending else None
         return self.address(sort=key, order=turned, page=None)
 

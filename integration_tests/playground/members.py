@@ -162,7 +162,7 @@ class Members:
         return self._back("", member)
 
     def _back(self, query: str, member: str) -> Response:
-        """Return to the list as it was searched, sorted and turned."""
+        """Redirect to the list with the same search, order and page."""
         query = query if query.startswith("?") else ""
         return RedirectResponse(f"{SLACK}{query}#{quote(member)}", 303)
 
@@ -174,7 +174,7 @@ def _parts(real_name: str) -> dict[str, str]:
 
 
 def kind(member: Member) -> str:
-    """Return what Slack's own list of members calls a member."""
+    """Return the account type of a member, as Slack's own list shows it."""
     if is_bot(member):
         return "Bot"
     return next((word for flag, word in KINDS.items() if member.get(flag)), "Member")

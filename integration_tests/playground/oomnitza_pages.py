@@ -41,7 +41,7 @@ SAAS_COLUMNS = (
 LAST_LOGIN, BILLING_ACTIVE = "slack_last_login", "slack_billing_active"
 LONG_AGO = "over 90 days ago"
 UNUSED = {"paid_seat": "yes", "last_login": LONG_AGO}
-"""The seats that are paid for and not used, as parameters of the page of people."""
+"""Parameters of the page of people for paid, unused seats."""
 
 Query = Mapping[str, str]
 

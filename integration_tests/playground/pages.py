@@ -22,7 +22,7 @@ from integration_tests.playground.view import View
 from integration_tests.sandbox import Sandbox
 
 STATIC = Path(__file__).parent / "static"
-# A page of another site whose name was made to mean this machine (DNS rebinding) neither reads nor posts.
+# Rejects pages of another site whose name was pointed at this machine (DNS rebinding).
 OWN_NAMES = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
 

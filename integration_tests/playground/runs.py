@@ -66,11 +66,11 @@ class Run:
         return sum(map(self.count, OUTCOMES))
 
     def records(self, stream: str) -> int:
-        """Return how many records of a stream it took."""
+        """Return the number of records of a stream."""
         return sum(self.report[stream][outcome] for outcome in OUTCOMES)
 
     def count(self, outcome: str) -> int:
-        """Return how many records of all streams had an outcome."""
+        """Return the number of records of all streams with an outcome."""
         return sum(stream[outcome] for stream in self.report.values())
 
 
@@ -110,7 +110,7 @@ class Runs:
         return self.all[-1] if self.all and self.all[-1].finished is None else None
 
     def start(self) -> bool:
-        """Start a run; false if one is under way."""
+        """Start a run; return False if one is running."""
         with self._lock:
             if self.running or self._ended:
                 return False
@@ -132,21 +132,21 @@ class Runs:
         return True
 
     def cancel(self) -> None:
-        """Ask the run that is under way to end, as Ctrl-C does."""
+        """Cancel the present run, as Ctrl-C does."""
         self._cancelled = True
         process = self._process
         if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
 
     def wait(self, seconds: float) -> None:
-        """Return when no run is under way. Raises TimeoutError."""
+        """Wait until no run is running. Raises TimeoutError."""
         if self._thread is not None:
             self._thread.join(seconds)
             if self._thread.is_alive():
                 raise TimeoutError(f"The sync is still under way after {seconds} seconds.")
 
     def end(self) -> None:
-        """End a run that is under way, and start no more."""
+        """Cancel the present run, and start no more."""
         with self._lock:
             self._ended = True
         self.cancel()
@@ -168,7 +168,7 @@ class Runs:
         }
 
     def people(self) -> dict[str, Touch]:
-        """Return who was added or changed last by which run, by user id."""
+        """Return the last change of each person by a run, by user id."""
         found: dict[str, Touch] = {}
         for change in self._sandbox.oomnitza.changes():
             if run := self._of(change["number"]):
@@ -180,7 +180,7 @@ class Runs:
         return found
 
     def saas_users(self) -> dict[str, Touch]:
-        """Return the same for SaaS users."""
+        """Return the last change of each SaaS user by a run."""
         found: dict[str, Touch] = {}
         for run in self.all:
             for story in run.saas_stories:

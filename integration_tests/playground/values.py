@@ -26,12 +26,12 @@ def shown(field: Field | None, value: Any) -> str:
 
 
 def name_of(member: Member) -> str:
-    """Return the name of a member of Slack; their handle if they have none."""
+    """Return a member's name; the user name if there is none."""
     return str(member["profile"].get("real_name") or member["name"])
 
 
 def moment(value: Any) -> datetime:
-    """Return the time that Unix seconds or an ISO date mean."""
+    """Return the time of Unix seconds or an ISO date."""
     try:
         return datetime.fromtimestamp(float(value), timezone.utc)
     except ValueError:

@@ -36,7 +36,7 @@ class View:
         return HTMLResponse(text, status)
 
     def unknown(self) -> HTMLResponse:
-        """Return the page for an address at which there is nothing."""
+        """Return the page for an unknown address."""
         return self.show("unknown.html", "", 404)
 
 

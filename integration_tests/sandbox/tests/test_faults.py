@@ -1,4 +1,4 @@
-"""Each fault as a client sees it, and what the service did meanwhile."""
+"""Tests each fault: what a client receives, and what the service processed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADA = {"username": "ada", "email": "ada@acme.example", "role": 25}
 
 @pytest.fixture(autouse=True)
 def closed(sandbox: Sandbox) -> Iterator[None]:
-    """No fault of the sandbox's own, whatever was injected."""
+    """Check that the sandbox has no error of its own after each fault."""
     yield
     assert sandbox.crashes == []
 

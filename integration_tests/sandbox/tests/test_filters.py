@@ -1,4 +1,4 @@
-"""The filter grammar of the sandbox's Oomnitza."""
+"""Tests the filter grammar of the sandbox's Oomnitza."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def database() -> sqlite3.Connection:
 
 
 def found(db: sqlite3.Connection, expression: str, **switches: bool) -> str:
-    """The initials of those whom a filter finds."""
+    """Return the initials of the people that a filter finds."""
     where = parse(expression, COLUMNS, **switches)
     rows = db.execute(f"SELECT username FROM people WHERE {where.sql} ORDER BY rowid", where.parameters)
     return "".join(row[0][0] for row in rows)

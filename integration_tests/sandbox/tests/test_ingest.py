@@ -1,4 +1,4 @@
-"""The sandbox's connector ingest: shapes, matching, and a run's log."""
+"""Tests connector ingest: shapes, matching, and a run's log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOB = {"USER": "bob", "EMAIL": "bob@acme.example", "POSITION": "Builder", "PERMI
 
 @pytest.fixture(autouse=True)
 def by_uuid(sandbox: Sandbox) -> None:
-    """A run's log is read by its UUID, and holds all counts, which is simpler here."""
+    """Find a run's log by its UUID, with all counts."""
     sandbox.oomnitza.switches.run_by_uuid, sandbox.oomnitza.switches.run_objects = True, "all"
 
 
@@ -33,7 +33,7 @@ def batch(*records: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def finish(api: Caller) -> dict[str, Any]:
-    """Finalize, and ask for the log until the run has ended."""
+    """Finalize a run, and poll its log until the run has ended."""
     assert api("POST", f"v3/bulk/{PORTION}/finalize", json={}).status_code == 200
     for _ in range(5):
         log: dict[str, Any] = api("GET", LOG).json()
@@ -125,7 +125,7 @@ def test_ingest_saas_without_integration_is_rejected(api: Caller) -> None:
 
 
 def test_ingest_keeps_the_username_of_a_person(api: Caller) -> None:
-    """Oomnitza's connector sends the user name of everybody: ignored, never an error."""
+    """A user name is ignored, because Oomnitza's connector sends it for everyone."""
     api.sandbox.oomnitza.add_person(username="sso.ada", email="ada@acme.example")
     api.sandbox.oomnitza.switches.username_edits = "rejected"
     api("POST", "v3/bulk", json=batch(ADA))
@@ -134,7 +134,7 @@ def test_ingest_keeps_the_username_of_a_person(api: Caller) -> None:
 
 
 def test_ingest_failed_record_may_have_any_names(api: Caller) -> None:
-    """A record that could not be mapped comes as the vendor's API gave it."""
+    """A record that was not mapped may have any names, as its source sent it."""
     raw = {"id": "U1", "profile": {"email": "ada@acme.example"}}
     assert api("POST", "v3/bulk", json=batch(raw, error="no email")).status_code == 200
     assert finish(api)["logs"]["failed"] == ["no sync value: no email"]

@@ -1,4 +1,4 @@
-"""The sandbox's Oomnitza: who is let in, and what it takes and refuses about people."""
+"""Tests authentication, and the values of people that are accepted or rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's answers, held against Oomnitza's OpenAPI document; and the checker itself, against what it must see."""
+"""Tests responses against Oomnitza's OpenAPI document, and the checker itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def contract() -> Contract:
 
 
 def everything(api: Caller) -> None:
-    """Make every documented call, each of which must succeed."""
+    """Make every documented call; each must succeed."""
     portion = batch()["portion"]
 
     def ask(method: str, path: str, **more: Any) -> Any:

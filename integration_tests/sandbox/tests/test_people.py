@@ -1,4 +1,4 @@
-"""The made-up people: the same for the same seed, and every oddity that Slack's answers hold is among them."""
+"""Tests the generated people: the same per seed, with all special cases."""
 
 from __future__ import annotations
 

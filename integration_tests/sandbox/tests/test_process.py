@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own."""
+"""Tests the sandbox as a process."""
 
 from __future__ import annotations
 

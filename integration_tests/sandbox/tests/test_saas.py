@@ -1,4 +1,4 @@
-"""The sandbox's SaaS applications: what they take, what they refuse, and every answer that the contract leaves open."""
+"""Tests SaaS applications, with every switch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def people(sandbox: Sandbox) -> list[str]:
 
 @pytest.fixture
 def slack(sandbox: Sandbox, people: list[str]) -> str:
-    """An application; the first three people are assigned to it, and listed in that order."""
+    """Add an application with the first three people assigned, in this order."""
     sandbox.oomnitza.switches.unsorted = "created"
     saas_id = sandbox.oomnitza.add_application("Slack")
     for number, user_id in enumerate(people[:3]):

@@ -1,4 +1,4 @@
-"""The sandbox's Slack, held against Slack's own SDK and against what Slack refuses."""
+"""Tests Slack with Slack's own SDK, and the requests that Slack rejects."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ EXAMPLE = Path(__file__).parents[4] / "shared" / "contracts" / "slack-users-list
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Sandbox]:
-    """One sandbox for tests that change nothing."""
+    """Start one sandbox for tests that change nothing."""
     with Sandbox(people=250) as running:
         yield running
 
 
 def call(sandbox: Sandbox, method: str, bearer: str | None = None, **params: Any) -> dict[str, Any]:
-    """A method's answer, by plain HTTP."""
+    """Return a method's response by plain HTTP."""
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
     answer = requests.get(f"{sandbox.slack_url}{method}", params=params, headers=headers, timeout=10)
     assert answer.status_code == 200
@@ -38,7 +38,7 @@ def call(sandbox: Sandbox, method: str, bearer: str | None = None, **params: Any
 
 
 def refused(sandbox: Sandbox, method: str, bearer: str | None = None, **params: Any) -> str:
-    """The error of a method that must refuse."""
+    """Return the error of a method that must be rejected."""
     answer = call(sandbox, method, bearer, **params)
     assert answer["ok"] is False, answer
     return str(answer["error"])

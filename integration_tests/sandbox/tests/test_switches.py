@@ -1,4 +1,4 @@
-"""Every switch of the sandbox's Oomnitza that concerns people, listings and rejections."""
+"""Tests every switch for people, listings and rejections."""
 
 from __future__ import annotations
 
