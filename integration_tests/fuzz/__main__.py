@@ -1,4 +1,4 @@
-"""Generate random inputs until a promise breaks or time is up (`make fuzz SECONDS=600`).
+"""Runs random inputs until a promise breaks or time is up: `make fuzz`.
 
 An input that breaks a promise becomes a file of the corpus.
 """

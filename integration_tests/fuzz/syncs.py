@@ -193,7 +193,10 @@ class _Clock:
 def read_streams(
     bodies: dict[str, Iterator[tuple[int, dict[str, str], bytes]]], state: Any = None
 ) -> list[AirbyteMessage]:
-    """Read all streams. Raises AssertionError if one fails with an unexpected exception."""
+    """Read all streams.
+
+    Raises AssertionError if one fails with an unexpected exception.
+    """
     clock = _Clock()
     sent = 0
 

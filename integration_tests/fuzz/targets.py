@@ -138,7 +138,7 @@ def catalogs(data: bytes) -> None:
 
 
 def states(data: bytes) -> None:
-    """Check a state: it is rejected with config_error, or the streams are read with it."""
+    """Check a state: it is rejected with config_error, or the streams are read."""
     with file_of(data) as path, typed_errors(FailureType.config_error):
         read_streams({}, read_states(path))
 

@@ -1,4 +1,4 @@
-"""Tests all targets with the corpus, and with the same generated inputs in each run."""
+"""Tests all targets with the corpus, and with fixed generated inputs."""
 
 from __future__ import annotations
 
