@@ -228,7 +228,7 @@ def second_sync(people: int = 20_000, rounds: int = 5) -> None:
 
 
 def large_responses() -> None:
-    """Measure a check that receives a response as large as a connector reads, or larger."""
+    """Measure a check that receives the largest response that is read, or more."""
     print("Checks against a server that sends one large response")
     for what in ("JSON of 15 MB, empty lists", "gzip of a gigabyte"):
         server = HostileServer(lambda heard: None, lambda heard: True, SIZES[what].behave)
