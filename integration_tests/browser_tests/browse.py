@@ -78,10 +78,13 @@ def test_rejected_record_is_shown_with_its_reason(page: Page, address: str) -> N
     expect(rejected.get_by_role("listitem")).to_contain_text("is in use already")
 
 
-def edit(page: Page, address: str, name: str) -> Locator:
-    page.goto(f"{address}/slack?q={quote(name)}")
+def edit(page: Page, address: str, name: str, search: str = "") -> Locator:
+    """Open a member for editing, and return the field of their title, which has the focus."""
+    page.goto(f"{address}/slack?q={quote(search or name)}")
     page.get_by_role("link", name=f"Edit {name}", exact=True).click()
-    return page.get_by_label(f"Title of {name}", exact=True)
+    title = page.get_by_label(f"Title of {name}", exact=True)
+    expect(title).to_be_focused()
+    return title
 
 
 def test_leaving_a_field_saves_it(page: Page, address: str) -> None:
@@ -93,9 +96,7 @@ def test_leaving_a_field_saves_it(page: Page, address: str) -> None:
 
 
 def test_button_of_another_row_saves_a_field(page: Page, address: str) -> None:
-    page.goto(f"{address}/slack?q=Johnson")
-    page.get_by_role("link", name="Edit Katherine Johnson", exact=True).click()
-    page.get_by_label("Title of Katherine Johnson", exact=True).fill("Computer")
+    edit(page, address, "Katherine Johnson", search="Johnson").fill("Computer")
     page.get_by_role("button", name=re.compile("^Deactivate ")).last.click()
     page.get_by_role("button", name=re.compile("^Reactivate ")).first.wait_for()
     page.goto(f"{address}/slack?q=Katherine")

@@ -138,6 +138,17 @@ def test_person_page_shows_every_rule_and_the_next_sync(playground: Playground) 
     assert "The next sync skips this member: its account is inactive" in gone
 
 
+def test_edit_with_a_mistake_keeps_what_was_typed(playground: Playground) -> None:
+    """Whichever button was pressed, and where the list was searched."""
+    grace, ada = member(playground, "Grace Hopper"), member(playground, "Ada Lovelace")
+    typed = {"editing": grace, "back": "?q=Grace", "real_name": "Grace", "email": "grace@", "title": "Rear Admiral"}
+    for path in ("/slack/edits", f"/slack/{ada}/deactivate", "/sync"):
+        page = post(playground, path, 400, **typed).text
+        assert "Give an e-mail address" in page and 'value="Rear Admiral"' in page and 'value="grace@"' in page
+        assert "1 of 60 members" in page
+    assert not playground.sandbox.slack.workspace.members[ada]["deleted"] and not playground.runs.all
+
+
 def test_new_name_is_new_first_and_last_name(playground: Playground) -> None:
     """Takes both from the full name, as Slack does."""
     grace = member(playground, "Grace Hopper")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -47,7 +48,7 @@ class Members:
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""
         return [
-            Route(SLACK, self.page),
+            Route(SLACK, lambda request: self._page(request.query_params)),
             Route(f"{SLACK}.{{kind}}", self._export),
             Route(f"{SLACK}/edits", self._edit, methods=["POST"]),
             Route(f"{SLACK}/invite", self._invite, methods=["POST"]),
@@ -84,10 +85,10 @@ class Members:
             return f"{given['email']} is a member already."
         return None
 
-    def _listing(self, request: Request) -> Listing:
+    def _listing(self, query: Mapping[str, str]) -> Listing:
         rows = [self._row(member) for member in self._sandbox.slack.members()]
         rows.sort(key=lambda row: row["changed"] is None)  # those who were changed just now come first
-        return Listing(SLACK, COLUMNS, rows, {name: v for name, v in request.query_params.items() if name != "edit"})
+        return Listing(SLACK, COLUMNS, rows, {name: v for name, v in query.items() if name != "edit"})
 
     def _row(self, member: Member) -> Row:
         return {
@@ -102,23 +103,21 @@ class Members:
             "changed": self.changed.get(member["id"]),
         }
 
-    def page(self, request: Request, problem: str = "", status: int = 200, **given: str) -> Response:
-        edit = request.query_params.get("edit", "")
+    def rejected(self, form: dict[str, str], problem: str, status: int = 400) -> Response:
+        """Return the page as it was, with what was typed, and what is wrong with it."""
+        query = dict(parse_qsl(form.get("back", "").removeprefix("?")))
+        return self._page({**query, "edit": form.get("editing", "")}, status, problem=problem, typed=form)
+
+    def _page(self, query: Mapping[str, str], status: int = 200, **what: Any) -> Response:
+        listing, edit = self._listing(query), query.get("edit", "")
         return self._view.show(
-            "slack.html",
-            SLACK,
-            status,
-            listing=self._listing(request),
-            count=count_members(self._sandbox),
-            edit=edit if edit in self._sandbox.slack.workspace.members else "",
-            problem=problem,
-            given=given,
+            "slack.html", SLACK, status, listing=listing, count=count_members(self._sandbox), edit=edit, **what
         )
 
     def _export(self, request: Request) -> Response:
         if request.path_params["kind"] not in ("csv", "json"):
             return self._view.unknown()
-        return export(self._listing(request), request.path_params["kind"], "slack-members")
+        return export(self._listing(request.query_params), request.path_params["kind"], "slack-members")
 
     async def _edit(self, request: Request) -> Response:
         form = await form_of(request)
@@ -126,7 +125,7 @@ class Members:
         if request.headers.get("accept") == "text/plain":  # the page's script: a field was left
             return PlainTextResponse(problem or "Saved.")
         if problem:
-            return self.page(request, problem, 400)
+            return self.rejected(form, problem)
         return self._back(form.get("back", ""), form.get("editing", ""))
 
     async def _deactivate(self, request: Request) -> Response:
@@ -144,9 +143,9 @@ class Members:
         problem = self.save(form)
         member = self._sandbox.slack.workspace.members.get(request.path_params["member"])
         if member is None:
-            return self.page(request, f"There is no member {request.path_params['member']}.", 404)
+            return self.rejected(form, f"There is no member {request.path_params['member']}.", 404)
         if problem:
-            return self.page(request, problem, 400)
+            return self.rejected(form, problem)
         change(self._sandbox.slack, member)
         deleted = self._sandbox.slack.workspace.members[member["id"]]["deleted"]
         self.changed[member["id"]] = "deactivated" if deleted else "reactivated"
@@ -156,7 +155,7 @@ class Members:
         form = await form_of(request)
         given = {"real_name": form.get("real_name", "").strip(), "email": form.get("email", "").strip()}
         if problem := self._problem(given, None):
-            return self.page(request, problem, 400, **given)
+            return self.rejected(form, problem)
         member = self._sandbox.slack.invite(**given)
         self.changed[member] = "invited"
         return self._back("", member)

@@ -86,7 +86,7 @@ class RunPages:
     async def _sync(self, request: Request) -> Response:
         form = await form_of(request)
         if problem := self._members.save(form):
-            return self._members.page(request, problem, 400)
+            return self._members.rejected(form, problem)
         if self._runs.start():
             self._members.changed.clear()
         return RedirectResponse(RUNS, 303)
