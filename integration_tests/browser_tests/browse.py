@@ -79,7 +79,7 @@ def test_rejected_record_is_shown_with_its_reason(page: Page, address: str) -> N
 
 
 def edit(page: Page, address: str, name: str, search: str = "") -> Locator:
-    """Open a member for editing, and return the field of their title, which has the focus."""
+    """Open a member for editing, and return the title field, which has the focus."""
     page.goto(f"{address}/slack?q={quote(search or name)}")
     page.get_by_role("link", name=f"Edit {name}", exact=True).click()
     title = page.get_by_label(f"Title of {name}", exact=True)
