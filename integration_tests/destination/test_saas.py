@@ -118,7 +118,7 @@ def test_many_people_in_few_requests_and_nothing_the_second_time(sandbox: Sandbo
     assert writes(sandbox) == []
     both = len(sandbox.requests)
     sync(sandbox, crowd, record_type={"type": "user"})
-    assert both - len(sandbox.requests) <= 4  # the application, its users, and a page to see that these were all
+    assert both - len(sandbox.requests) <= 4  # the application, its users, and a last page
 
 
 @pytest.mark.parametrize("kind", ["truncated", "reset_after", "status"])
@@ -236,7 +236,7 @@ def test_faults_leave_no_duplicates_and_no_gaps(sandbox: Sandbox) -> None:
     assert writes(sandbox) == []
 
 
-# Who is missing
+# Missing users
 
 
 def overwrite(sandbox: Sandbox, records: list[dict[str, Any]], *end: dict[str, Any], **more: Any) -> SyncResult:

@@ -79,7 +79,7 @@ def write(
         except AirbyteTracedException as error:
             printed.append(orjson.dumps(AirbyteMessageSerializer.dump(error.as_airbyte_message())))
             status = 1
-        for thread in threading.enumerate():  # a process would end here with them
+        for thread in threading.enumerate():  # a process would end here, with its threads
             # A thread that is not started yet belongs to another sync that runs at the same time.
             if thread.name.startswith(("batch", "person")) and thread.is_alive():
                 thread.join(10)

@@ -66,7 +66,7 @@ class StateChecksum:
 
 
 def _stream_of_record(message: Any) -> Any:
-    if isinstance(message, bytes):  # a record that no JSON parser takes: only its stream can be read
+    if isinstance(message, bytes):  # a record that is not JSON: only its stream can be read
         return json.loads(b'"' + message.partition(b'"stream": "')[2].partition(b'"')[0] + b'"')
     return message["record"]["stream"]
 

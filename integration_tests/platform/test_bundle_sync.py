@@ -161,7 +161,7 @@ def test_incremental_connection_goes_on_from_its_state(command: Command, sandbox
     assert [each["stream"] for each in json.loads(file.read_text())] == [each["stream"] for each in first]
     again = command.run("--connection", "activity", "--full-refresh", "--log", "/proc/nowhere/log")
     assert again.status == 1
-    assert file.exists()  # a command that cannot begin forgets nothing
+    assert file.exists()  # a command that cannot start does not remove the state
 
 
 def test_state_is_kept_and_forgotten(tmp_path: Path) -> None:

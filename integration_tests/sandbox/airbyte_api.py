@@ -331,7 +331,7 @@ def _streams(body: StreamConfigurations) -> dict[str, Any]:
             raise Problem(400, "bad-request", f"Invalid stream found: {stream.name}")
         if stream.sync_mode not in SYNC_MODES:
             raise Problem(400, "bad-request", f"Cannot set sync mode to {stream.sync_mode}")
-    # The source's own cursor and key are filled in; the server adds the rest of a stream.
+    # The server fills in the source's cursor and key, and the rest of a stream.
     own = {"cursorField": ["updated"], "primaryKey": [["id"]], "mappers": [], "includeFiles": False}
     return {"streams": [{"name": stream.name, "syncMode": stream.sync_mode, **own} for stream in body.streams]}
 

@@ -69,7 +69,7 @@ def iso(seconds: int) -> str:
 Coercion = Callable[[Any], Any]
 
 EXACT_TYPES: Mapping[Coercion, type] = {text: str, flag: bool, mapping: dict}
-"""The type whose values, if not empty, need no call of the function."""
+"""Type whose values, unless empty, need no call of the coercion."""
 
 _BY_TYPE: Mapping[str, Coercion] = {
     "string": text,

@@ -47,9 +47,7 @@ class Renewable(Protocol):
     """Authenticates, and can renew its token."""
 
     def renew_after(self, code: str) -> bool:
-        """Renew the token if that may help; return whether it was renewed.
-
-        `code` is Slack's error code.
+        """Renew the token if that may help after the error `code`; return whether it was.
 
         Raises AirbyteTracedException if the renewal fails.
         """
@@ -170,7 +168,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
                 "traffic, give its certificate to this connector (REQUESTS_CA_BUNDLE)."
             )
         if isinstance(error, ResponseTooSlow):
-            # It took longer than a request is retried.
+            # The response took longer than the time for retries.
             raise self._given_up("sent no complete response", self._retry_policy.response)
         return self._fault(f"is unreachable at {self._host}: {_cause(error)}")
 
@@ -222,7 +220,7 @@ def _cause(error: Exception | None) -> str:
 def _parse(response: requests.Response) -> Any:
     """Return the body's JSON; None if it is not JSON, or has too many values."""
     content = response.content
-    # Small values such as [[],[],[]] take 30 times their size in memory. None is shorter than a byte.
+    # Small values such as [[],[],[]] take 30 times their size in memory. Every value has at least one byte.
     if len(content) > MAX_VALUES and sum(map(content.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:
         return None
     try:

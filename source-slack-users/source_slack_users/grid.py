@@ -18,10 +18,7 @@ class Membership:
     """
 
     def __init__(self, team_ids: Sequence[str], since: int) -> None:
-        """Let a record be due if it changed at or after `since` (Unix seconds).
-
-        Every record is due if `since` is 0.
-        """
+        """Treat records changed at or after `since` (Unix seconds) as due; all if it is 0."""
         self._team_ids = list(team_ids)
         self._since = since
         self._width = len(team_ids)

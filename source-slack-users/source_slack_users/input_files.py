@@ -48,7 +48,7 @@ def read_catalog(path: str) -> ConfiguredAirbyteCatalog:
     content = read_json(path, CATALOG)
     try:
         return ConfiguredAirbyteCatalogSerializer.load(content)
-    except Exception:  # what the serializer raises is not documented, and quotes the content
+    except Exception:  # the exceptions of the serializer are undocumented, and quote the content
         raise config_error(
             f"The {CATALOG} {path} does not have Airbyte's format. It lists each stream as an object with stream, sync_mode "
             "and destination_sync_mode."
@@ -75,7 +75,7 @@ def _states(entry: Any, path: str | None) -> list[AirbyteStateMessage]:
         state = AirbyteStateMessageSerializer.load(entry)
         if state.type is AirbyteStateType.LEGACY:
             return [_stream_state(name, blob) for name, blob in entry["data"].items()]
-    except Exception:  # what the serializer raises is not documented, and quotes the content
+    except Exception:  # the exceptions of the serializer are undocumented, and quote the content
         raise _no_states(path) from None
     if state.type not in (None, AirbyteStateType.STREAM) or state.stream is None:
         raise config_error(

@@ -16,7 +16,7 @@ from source_slack_users.slack_api import SlackApi
 
 # Returns the key of an item (None to skip it) and its version; a further copy is emitted only if its version is newer.
 Versioned = Callable[[Any], tuple[Hashable, int]]
-Item = tuple[Any, int, Any]  # key, version, and what Slack sent
+Item = tuple[Any, int, Any]  # key, version, and the item as Slack sent it
 Paging = Callable[[int, Payload | None], Payload | None]
 
 MOST_RESTARTS = 5
@@ -139,7 +139,7 @@ class Progress:
                 f"Slack's {self._method} returned {nameless} {self._key} without an ID on one page: skipped."
             )
         self._listed += len(items)
-        # After a restart the known items come again: pages without a new item count only once all of those have come.
+        # After a restart the known items come again, so a page without a new item counts only after all of those.
         repeats = bool(items) and self._listed <= known
         self._stalled = 0 if len(self._versions) > known or repeats else self._stalled + 1
         if self._stalled == STALLED_PAGES:

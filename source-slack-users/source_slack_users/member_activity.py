@@ -39,9 +39,8 @@ class MemberActivity(SlackStream):
     def records(self, state: State) -> Iterator[Record]:
         """Read the files of the days since the state, newest first.
 
-        Without a state, reads the last 30 days.
-
-        Slack publishes the file of a day after about two days, so the first file found is the newest.
+        Without a state, reads the last 30 days. Slack publishes the file of a day after about two days, so the first
+        file found is the newest.
         """
         self.identify()
         since = self.since(state)

@@ -53,9 +53,7 @@ def mask_secrets(credentials: ApiToken | OAuth) -> None:
 class RotatingToken(AuthBase):
     """Signs requests with an access token, and renews it with a refresh token.
 
-    A refresh token can be used once.
-
-    Without an expiry date, the access token is used until Slack rejects it.
+    A refresh token can be used once. Without an expiry date, the access token is used until Slack rejects it.
     """
 
     def __init__(self, credentials: OAuth, raw: Mapping[str, Any], api_url: str, retry_policy: RetryPolicy) -> None:

@@ -42,7 +42,7 @@ CHECK_SECONDS = 20
 
 STREAMS: tuple[type[SlackStream], ...] = (Users, LastLogins, BillableInfo, UserGroups, MemberActivity)
 
-_INVALID = "__refused"
+_INVALID = "__invalid"
 _PLACEHOLDER = "xoxb-none"  # fits the spec, which the CDK checks
 
 

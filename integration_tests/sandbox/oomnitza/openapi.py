@@ -49,7 +49,7 @@ class Contract:
         self._registry: Any = Registry().with_resource(BASE, resource)
         self._paths = [
             (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path)
-            # The more literal first: /users/savedsearches is no user.
+            # Literal paths first: /users/savedsearches is not a user.
             for path in sorted(self._document["paths"], key=lambda path: (path.count("{"), path))
         ]
         self._validators: dict[str, Draft202012Validator] = {}

@@ -61,7 +61,7 @@ class PersonValues:
         return {name: self._normalized(name, value) for name, value in kept.items()}
 
     def _checked(self, given: Row, allowed: Allowed, wrong: list[str]) -> Row:
-        if allowed.unknown:  # but no objects: help centre, article 16431284650391
+        if allowed.unknown:  # objects are rejected: help centre, article 16431284650391
             given = {n: value for n, value in given.items() if n in self._fields or isinstance(value, dict)}
         reasons = {name: self._wrong(name, value, allowed.restricted) for name, value in given.items()}
         wrong = [*(f"{name}: {reason}" for name, reason in reasons.items() if reason), *wrong]

@@ -200,7 +200,7 @@ class Methods:
         self, method: str, token: Token, params: Params, rows: Collection[Any], place: Workspace | None = None
     ) -> tuple[list[Any], str]:
         """Return the page of `cursor` and `limit`, and the next cursor ("" at the end)."""
-        # Not of the token: with rotation, a listing goes on with the next one.
+        # A cursor does not depend on the token: with rotation, a listing continues with the next one.
         listing = f"{method} {place.id if place else token.team_id} {self._slack.listing_epoch}"
         start = opened(params.get("cursor", ""), listing)
         total = len(rows)
