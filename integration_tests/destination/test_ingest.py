@@ -108,8 +108,8 @@ def test_rejected_record_is_in_oomnitzas_log_and_counted_once(sandbox: Sandbox) 
     (run,) = sandbox.oomnitza.runs()
     assert run.objects["failed"] == 2
     assert any("email=bad@acme.example: username" in line for line in run.logs["failed"])
-    refused = [line for line in synced.log_lines() if line.startswith("Rejected: ")]
-    assert len(refused) == 2
+    logged = [line for line in synced.log_lines() if line.startswith("Rejected: ")]
+    assert len(logged) == 2
     assert synced.acknowledged() == [{"updated": 1}]
 
 

@@ -37,7 +37,7 @@ def only_reads(sandbox: Sandbox) -> bool:
 # -- check -------------------------------------------------------------------------------------------------------------
 
 
-def refused(sandbox: Sandbox, **more: Any) -> str:
+def failed_check(sandbox: Sandbox, **more: Any) -> str:
     """Return the message of a check that fails."""
     status = DestinationOomnitza().check(logging.getLogger("airbyte"), config(sandbox, **more))
     assert status.status is Status.FAILED
@@ -63,7 +63,7 @@ def test_check_names_the_entry_and_what_is_wrong_with_it(sandbox: Sandbox) -> No
         ({"credentials": {"auth_type": "api_token", "token": "x"}}, "(credentials.api_token) is missing"),
     ]  # fmt: skip
     for more, logged in cases:
-        assert logged in refused(sandbox, **more)
+        assert logged in failed_check(sandbox, **more)
     assert only_reads(sandbox)
 
 

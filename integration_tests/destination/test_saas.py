@@ -262,11 +262,11 @@ def test_missing_users_alone_are_deactivated_once(sandbox: Sandbox, activity: st
     assert len(users(sandbox)) == 20, "somebody was unassigned"
 
 
-@pytest.mark.parametrize("why", ["increment", "refused", "empty", "append", "off"])
+@pytest.mark.parametrize("why", ["increment", "rejected", "empty", "append", "off"])
 def test_missing_users_are_left_active(sandbox: Sandbox, why: str) -> None:
     overwrite(sandbox, people(20))
     records = people(0 if why == "empty" else 18)
-    if why == "refused":
+    if why == "rejected":
         records[0] = person("p000", email=["a", "list"])
     modes = {"increment": {"sync_mode": "incremental"}, "append": {"destination_sync_mode": "append"}}.get(why, {})
     synced = overwrite(

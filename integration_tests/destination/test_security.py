@@ -181,11 +181,11 @@ def test_redirect_receives_no_token(sandbox: Sandbox) -> None:
 
 def test_log_names_only_people_rejected_or_skipped(sandbox: Sandbox) -> None:
     messages = [record(person(f"p{n}")) for n in range(20)]
-    messages += [record(person("refused", first_name=["a", "list"])), record(person("gone", deleted=True))]
+    messages += [record(person("rejected", first_name=["a", "list"])), record(person("gone", deleted=True))]
     sandbox.faults.random(5, 0.05)
     output = write(config(sandbox, batch_size=3), [*messages, state({"n": 1})])
     assert output.status == 0
-    assert set(re.findall(r"\w+@acme", output.text)) == {"refused@acme", "gone@acme"}
+    assert set(re.findall(r"\w+@acme", output.text)) == {"rejected@acme", "gone@acme"}
 
 
 def test_unknown_certificate_is_rejected(tmp_path: Path) -> None:

@@ -92,9 +92,9 @@ def test_value_stored_differently_is_reported_once_a_field(sandbox: Sandbox) -> 
     for outcome in ("added", "updated"):
         counts, log = sync(sandbox, *records)
         assert counts == {outcome: 3}
-        (said,) = [line for line in log.splitlines() if "Oomnitza stores another" in line]
-        assert "stores another position than was sent, for 3 people of users, for example email=p" in said
-        assert "sent head of it, kept Head Of It" in said
+        (logged,) = [line for line in log.splitlines() if "Oomnitza stores another" in line]
+        assert "stores another position than was sent, for 3 people of users, for example email=p" in logged
+        assert "sent head of it, kept Head Of It" in logged
 
 
 @pytest.mark.parametrize("given", ["Boston", "boston", " BOSTON ", "bos"])

@@ -114,7 +114,7 @@ class Registration:
         assert self.airbyte.faults == []
         return out
 
-    def refused(self, *flags: str) -> str:
+    def failure(self, *flags: str) -> str:
         """Run it, and return the one line with which it fails."""
         status, _, err = self.run(*flags)
         assert status == 1
@@ -294,7 +294,7 @@ def test_register_finds_its_own_among_many(registration: Registration, airbyte: 
 
 def test_register_continues_after_a_failure(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.answer("POST", "/destinations", JSONResponse({"title": "unexpected-problem"}, 500))
-    assert "Cannot create the destination: Airbyte returned HTTP 500: unexpected-problem" in registration.refused()
+    assert "Cannot create the destination: Airbyte returned HTTP 500: unexpected-problem" in registration.failure()
     airbyte.answers.clear()
 
     out = registration.ok()
@@ -311,7 +311,7 @@ def test_name_of_another_connector_is_left_alone(
     other = airbyte.add_definition(kind, "Other", "airbyte/other")
     airbyte.add_actor(kind, name, other, {"theirs": True})
 
-    assert f"The {kind} named '{name}' belongs to another connector" in registration.refused()
+    assert f"The {kind} named '{name}' belongs to another connector" in registration.failure()
     assert only(airbyte.actors[kind], name)["configuration"] == {"theirs": True}
 
 
@@ -319,18 +319,18 @@ def test_ambiguous_name_is_an_error(registration: Registration, airbyte: Airbyte
     registration.ok()
     source = only(airbyte.actors["source"], "Slack users")
     airbyte.add_actor("source", "Slack users", source["definitionId"], {})
-    assert "There are 2 sources named 'Slack users'" in registration.refused()
+    assert "There are 2 sources named 'Slack users'" in registration.failure()
 
 
 def test_connection_of_others_is_left_alone(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.ok()
     only(airbyte.connections, "Slack users to Oomnitza")["sourceId"] = "another"
-    assert "joins another source and destination" in registration.refused()
+    assert "joins another source and destination" in registration.failure()
 
 
 def test_image_that_cannot_be_pulled_is_named(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.images = set()
-    assert "Could not pull airbyte-oomnitza/source-slack-users:0.1.0" in registration.refused()
+    assert "Could not pull airbyte-oomnitza/source-slack-users:0.1.0" in registration.failure()
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_image_that_cannot_be_pulled_is_named(registration: Registration, airbyt
 )
 def test_wrong_setting_is_named(registration: Registration, variable: str, value: str, sentence: str) -> None:
     registration.environment[variable] = value
-    assert sentence in registration.refused()
+    assert sentence in registration.failure()
     assert registration.airbyte.writes == []
 
 
@@ -396,17 +396,17 @@ def test_unexpected_response_is_a_sentence_without_secrets(
     registration: Registration, airbyte: AirbyteStandIn, response: Any, sentence: str
 ) -> None:
     airbyte.answer("GET" if response.status_code == 200 else "POST", "/sources", response)
-    assert sentence in registration.refused()
+    assert sentence in registration.failure()
 
 
 def test_redirect_of_the_token_is_not_followed(registration: Registration, airbyte: AirbyteStandIn) -> None:
     airbyte.answer("POST", "/applications/token", RedirectResponse("http://127.0.0.1:9/"))
-    assert "no access token" in registration.refused()
+    assert "no access token" in registration.failure()
 
 
 def test_bundle_that_contradicts_a_connector_is_not_sent(registration: Registration, airbyte: AirbyteStandIn) -> None:
     registration.edit("source-slack-users/metadata.yaml", "0.1.0", "0.3.0")
-    assert "make them equal" in registration.refused()
+    assert "make them equal" in registration.failure()
     assert airbyte.writes == []
 
 

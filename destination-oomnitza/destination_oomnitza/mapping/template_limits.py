@@ -41,7 +41,7 @@ _MAX_SQUARE = 10_000
 # Their result or time can grow with the product of their inputs.
 _PRODUCT_FILTERS = frozenset(["batch", "center", "indent", "join", "replace", "slice", "tojson", "trim"])
 _SQUARE_FILTERS = frozenset(["striptags", "wordwrap"])
-_REFUSED_FILTERS = frozenset(["pprint", "urlize"])
+_REJECTED_FILTERS = frozenset(["pprint", "urlize"])
 # Tests that read their values; the others check the type only.
 _WEIGHED_TESTS = frozenset(
     ["in", "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=",
@@ -249,7 +249,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(optimized=False, finalize=_finalize, undefined=ChainableUndefined)
         patterns = {"regex_search": _regex_search, "regex_replace": _regex_replace}
         known = {
-            name: each for name, each in {**self.filters, **filters, **patterns}.items() if name not in _REFUSED_FILTERS
+            name: each
+            for name, each in {**self.filters, **filters, **patterns}.items()
+            if name not in _REJECTED_FILTERS
         }
         self.filters = {name: _bounded(name, cast(Function, function)) for name, function in known.items()}
         self.filters |= {

@@ -27,7 +27,7 @@ _MAX_NAMES = 80
 _MAX_TEMPLATE = 20_000
 _RESULT = "result"
 # Tags that load other code, or that build text outside the bounded operators.
-_REFUSED_TAGS: tuple[type[nodes.Node], ...] = (
+_REJECTED_TAGS: tuple[type[nodes.Node], ...] = (
     nodes.Macro,
     nodes.CallBlock,
     nodes.AssignBlock,
@@ -124,8 +124,8 @@ def _parsed(text: str) -> nodes.Template:
     if len(text) > _MAX_TEMPLATE:
         raise TemplateFailed(f"it is too long; a template may have {_MAX_TEMPLATE} characters")
     tree = _NAMES.parse(text)
-    refused = next(tree.find_all(_REFUSED_TAGS), None)
-    if refused is not None or any(loop.recursive for loop in tree.find_all(nodes.For)):
+    rejected = next(tree.find_all(_REJECTED_TAGS), None)
+    if rejected is not None or any(loop.recursive for loop in tree.find_all(nodes.For)):
         raise TemplateFailed("it uses a tag that is not available here; there are if, for and set")
     strangers = names.unknown_functions(tree, _ENVIRONMENT.globals)
     if strangers:

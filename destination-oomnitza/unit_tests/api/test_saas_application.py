@@ -272,9 +272,9 @@ def test_switch_errors_of_items_are_theirs(requests_mock: Mocker, named: str) ->
     listed(requests_mock, *rows)
 
     def switch(request: Any, _: Any) -> Any:
-        refused = ("s-u1", "u1")
+        rejected = ("s-u1", "u1")
         return [
-            {"saas_user_id": i, "error": "Stays." if i in refused else None} for i in request.json()["saas_user_ids"]
+            {"saas_user_id": i, "error": "Stays." if i in rejected else None} for i in request.json()["saas_user_ids"]
         ]
 
     sent = requests_mock.patch(f"{HOST}/api/v3/saas_users/deactivate", json=switch)

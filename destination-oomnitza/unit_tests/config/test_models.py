@@ -21,7 +21,7 @@ LEAST: dict[str, Any] = {
 SAAS = {"type": "user_and_saas_user", "saas_name": "Slack"}
 
 
-def refusal(raw: dict[str, Any]) -> str:
+def failure(raw: dict[str, Any]) -> str:
     with pytest.raises(AirbyteTracedException) as caught:
         Config.parse(raw)
     assert caught.value.failure_type is FailureType.config_error
@@ -111,7 +111,7 @@ def refusal(raw: dict[str, Any]) -> str:
     ],
 )  # fmt: skip
 def test_mistake_has_its_sentence(more: dict[str, Any], sentence: str) -> None:
-    assert re.search(sentence, refusal({**LEAST, **more}))
+    assert re.search(sentence, failure({**LEAST, **more}))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_mistake_has_its_sentence(more: dict[str, Any], sentence: str) -> None:
     ],
 )
 def test_misspelt_setting_fails_at_every_depth(more: dict[str, Any], sentence: str) -> None:
-    assert sentence in refusal({**LEAST, **more})
+    assert sentence in failure({**LEAST, **more})
 
 
 def test_unknown_setting_that_resembles_none_is_listed() -> None:
@@ -166,11 +166,11 @@ def test_setting_with_one_slip_is_never_ignored(name: str, data: st.DataObject) 
     slips = [name[:place] + name[place + 1 :], name[:place] + name[place + 1] + name[place] + name[place + 2 :]]
     slip = data.draw(st.sampled_from([*slips, f"{name}s"]))
     if slip not in Config.model_fields:
-        assert f"{slip}: did you mean " in refusal({**LEAST, slip: True})
+        assert f"{slip}: did you mean " in failure({**LEAST, slip: True})
 
 
 def test_mistakes_are_reported_together_a_sentence_each() -> None:
-    sentence = refusal({"write_mode": "x", "batch_size": 0, "default_role": {}})
+    sentence = failure({"write_mode": "x", "batch_size": 0, "default_role": {}})
     assert sentence.startswith("The configuration is not valid. ")
     assert sentence.count(" (") == 5
     for name in ("instance_url", "credentials", "write_mode", "batch_size", "default_role"):

@@ -290,8 +290,8 @@ def test_mapping_of_any_record_maps_skips_or_rejects(record: dict[str, Any]) -> 
     before = repr(record)
     try:
         row = made(record)
-    except RecordRejected as refused:
-        assert ": is " in str(refused)
+    except RecordRejected as rejected:
+        assert ": is " in str(rejected)
     else:
         email = record.get("email")
         assert (row is None) == (not isinstance(email, str) or not email.strip())

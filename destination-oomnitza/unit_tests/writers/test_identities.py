@@ -278,9 +278,9 @@ def test_user_name_of_existing_people_is_kept_and_logged() -> None:
     oomnitza = Oomnitza(*(person(f"U{n}", f"{n}@x.example", f"sso.{n}") for n in range(5)))
     report = sync(oomnitza, *(ada(f"U{n}", f"{n}@x.example", f"name{n}") for n in range(5)), batch_size=2)
     assert report["unchanged"] == 5
-    said = [line for line in report["logs"].splitlines() if "User names are never changed" in line]
-    assert len(said) == 1 and "5 people keep theirs" in said[0] and said[0].count("in the record") == 3
-    assert "sso.0 (name0 in the record)" in said[0]
+    logged = [line for line in report["logs"].splitlines() if "User names are never changed" in line]
+    assert len(logged) == 1 and "5 people keep theirs" in logged[0] and logged[0].count("in the record") == 3
+    assert "sso.0 (name0 in the record)" in logged[0]
 
 
 def test_user_name_as_first_key_changes_no_identity() -> None:

@@ -32,7 +32,7 @@ class Instance:
         self.people = list(people)
         self.asked: list[str] = []
         self.written: list[tuple[str, str, Any, Any]] = []
-        self.refuses: Callable[[str], bool] = lambda text: False
+        self.rejects: Callable[[str], bool] = lambda text: False
         self.total: Callable[[int], dict[str, str]] = lambda number: {"X-Total-Count": str(number)}
         self.doubt: list[dict[str, Any]] = []
         self.ours = True
@@ -41,7 +41,7 @@ class Instance:
         self.asked.append(path)
         query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
         text = query.get("filter", "")
-        if self.refuses(text):
+        if self.rejects(text):
             raise RequestRejected(400, "bad filter")
         field = text.partition(" ")[0]
         values = {value[1:-1].lower() for value in re.findall(r"\"[^\"]*\"|'[^']*'", text)}
@@ -50,13 +50,13 @@ class Instance:
         return found[skip : skip + int(query["limit"])], self.total(len(found))
 
     def edit(self, method: str, path: str, body: Any, headers: Any = None) -> Response:
-        if self.refuses(str(body)):
+        if self.rejects(str(body)):
             raise RequestRejected(400, "position: is too long")
         self.written.append((method, path, body, headers))
         return Response(None, {})
 
     def create(self, path: str, body: Any, find: Callable[[], Any], headers: Any = None) -> Creation:
-        if self.refuses(str(body)):
+        if self.rejects(str(body)):
             raise RequestRejected(409, "email: is taken")
         self.written.append(("POST", path, body, headers))
         if self.doubt:
@@ -122,7 +122,7 @@ def test_find_of_an_unsafe_value_rejects_its_record_alone(email: str) -> None:
 
 def test_find_with_one_rejected_value_keeps_the_others() -> None:
     instance = Instance(*(known(f"p{n}", str(n)) for n in range(16)))
-    instance.refuses = lambda text: "p5@" in text
+    instance.rejects = lambda text: "p5@" in text
     results = write(instance, *({"name": f"p{n}"} for n in range(16)))
     assert [n for n, each in enumerate(results) if each.outcome is not Outcome.UNCHANGED] == [5]
     assert "bad filter" in results[5].reason
@@ -130,7 +130,7 @@ def test_find_with_one_rejected_value_keeps_the_others() -> None:
 
 def test_rejected_write_has_the_reason() -> None:
     instance = Instance(known("ada"))
-    instance.refuses = lambda text: "position" in text
+    instance.rejects = lambda text: "position" in text
     results = write(instance, {"name": "ada", "title": "Cook"}, {"name": "eve", "title": "Cook"})
     assert [each.outcome for each in results] == [Outcome.FAILED] * 2
     assert "position: is too long" in results[0].reason
