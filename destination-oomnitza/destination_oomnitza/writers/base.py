@@ -63,7 +63,7 @@ class RecordWrite:
 
     def fail(self, reason: str) -> None:
         """Reject the record; append the reason to an earlier one."""
-        both = f"{self.reason}; {reason}" if self.outcome is Outcome.FAILED else reason
+        both = f"{self.reason.rstrip('.')}; {reason}" if self.outcome is Outcome.FAILED else reason
         self.end(Outcome.FAILED, both)
 
 
