@@ -13,6 +13,7 @@ from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, SkipReason
 from destination_oomnitza.writers.base import Batch, Deferral, Person, RecordWrite
 from destination_oomnitza.writers.changes import changes_identity, has_other_user_name
+from destination_oomnitza.writers.claims import Claims
 
 logger = logging.getLogger("airbyte")
 
@@ -27,7 +28,7 @@ class Identities:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._claims: dict[int, int] = {}
+        self._claims = Claims()
         self._left: set[int] = set()
         self._deferred = 0
         self._latest: dict[int, int] = {}
