@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +23,19 @@ def sandbox() -> Iterator[Sandbox]:
 def api(sandbox: Sandbox) -> Caller:
     """Return a plain client of the sandbox's Oomnitza, with its token."""
     return Caller(sandbox)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a self-signed certificate and its key, for localhost and for an unknown host name."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext "
+        f"subjectAltName=DNS:localhost,DNS:oomnitza.test -keyout {key} -out {certificate}".split(),
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("no openssl on this machine")
+    return certificate, key

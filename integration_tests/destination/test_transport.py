@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,22 +21,6 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 PACE = threading.Event()
 """Event that is never set."""
 POLICY = RetryPolicy(connect=5, silence=1, answer=1.5, faults=0, waits=Retry(total=None, backoff_factor=0))
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return a certificate and key for localhost and for an unknown host name."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    made = subprocess.run(
-        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext "
-        f"subjectAltName=DNS:localhost,DNS:oomnitza.test -keyout {key} -out {certificate}".split(),
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip("no openssl on this machine")
-    return certificate, key
 
 
 @contextmanager
