@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import orjson
 import pytest
@@ -17,6 +18,7 @@ from destination_oomnitza.protocol.messages import (
     InvalidMessage,
     read_lines,
     read_message,
+    send,
     send_error,
 )
 from hypothesis import given
@@ -139,6 +141,14 @@ def test_read_lines_in_silence_yields_an_empty_list() -> None:
     os.close(write)
     assert list(lines) == []
     os.close(read)
+
+
+def test_send_holds_the_lock_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log line of another thread comes before or after a message, never within it."""
+    buffer = MagicMock()
+    monkeypatch.setattr(messages, "PRINT_BUFFER", buffer)
+    send({"type": "STATE"})
+    assert [name for name, _, _ in buffer.mock_calls] == ["lock.__enter__", "write", "flush", "lock.__exit__"]
 
 
 def test_send_error_with_any_secret_is_masked_and_a_message(capfd: pytest.CaptureFixture[str]) -> None:
