@@ -27,7 +27,7 @@ def api(sandbox: Sandbox) -> Caller:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return a self-signed certificate and its key, for localhost and for an unknown host name."""
+    """Return a self-signed certificate of localhost and oomnitza.test, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     made = subprocess.run(

@@ -98,7 +98,7 @@ class Destination:
         )
         policy = RetryPolicy(
             connect=1,
-            silence=0.25,
+            silence=seconds / 2,
             answer=seconds,
             faults=0.01,
             waits=Retry(total=None, backoff_factor=0.001, retry_after_max=0),

@@ -74,7 +74,8 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_clean_removes_only_what_make_made() -> None:
     done = make("--dry-run", "clean")
-    assert done.stdout.split() == ["rm", "-rf", ".venv", ".cache", ".sandbox"]
+    mutants = ["source-slack-users/mutants", "destination-oomnitza/mutants"]
+    assert done.stdout.split() == ["rm", "-rf", ".venv", ".cache", ".sandbox", *mutants]
 
 
 @pytest.mark.parametrize("target", ["sync", "probe", "register"])
