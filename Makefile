@@ -1,12 +1,12 @@
-# Each target makes the environment it needs. Packages come from wherever pip is set up to look.
+# Each target creates the environment that it needs. Packages come from the index of pip's own settings.
 VENV := .venv
 BIN := $(VENV)/bin
 CONNECTORS := source-slack-users destination-oomnitza
-# The Python of the environment if there is one, so that `make PYTHON=python3.12 ...` need not be repeated.
+# The environment's Python if there is one, so that `make PYTHON=python3.12 ...` is needed once.
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(or $(shell $(BIN)/python -c 'import sys; print(sys._base_executable)' 2>/dev/null),python3)
 endif
-# Two stamps in it, for running and for developing; another version of Python makes both of them void.
+# Two stamps in it, for syncing and for development; another version of Python invalidates both.
 RUN := $(VENV)/.run
 DEV := $(VENV)/.made
 VERSION := $(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -14,15 +14,15 @@ ifeq ($(wildcard $(VENV)/lib/python$(VERSION)),)
 $(shell rm -f $(RUN) $(DEV))
 endif
 
-# PyAirbyte asks no registry and reports nothing.
+# PyAirbyte uses no registry and no telemetry.
 export AIRBYTE_OFFLINE_MODE := 1
 export DO_NOT_TRACK := 1
-# The tests start a hundred processes, and each would compile both packages again.
+# The tests start a hundred processes, each of which would compile both packages.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench fuzz soak lock clean
 
-help: ## what there is to make
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 INSTALL = command -v "$(PYTHON)" >/dev/null || { echo "'$(PYTHON)' is not to be found. Name a Python 3.10, 3.11 or 3.12: make PYTHON=python3.12 ..." >&2; exit 1; }; "$(PYTHON)" bundle/install.py
@@ -36,48 +36,48 @@ $(RUN): $(NEEDED)
 	@$(INSTALL) run
 	@touch $@
 
-demo: $(DEV) ## sync a Slack workspace into an Oomnitza instance, both on this machine
+demo: $(DEV) ## sync a simulated Slack into a simulated Oomnitza, both on this machine
 	@$(BIN)/python -m integration_tests.tools.demo
 
-playground: $(DEV) ## the same with pages: change somebody in Slack, press "Sync now", and see (PORT=8765)
+playground: $(DEV) ## the same with web pages: change a member of Slack, press "Sync now", see the result (PORT=8765)
 	@exec $(BIN)/python -m integration_tests.playground $(if $(PORT),--port $(PORT))
 
-test-browser: $(DEV) ## the pages in headless Chromium, with axe-core
+test-browser: $(DEV) ## test the web pages in headless Chromium, with axe-core
 	@$(BIN)/python -m pytest integration_tests/browser_tests/browse.py
 
-screenshots: $(DEV) ## the pictures of docs/pictures, from headless Chromium
+screenshots: $(DEV) ## take the pictures of docs/pictures in headless Chromium
 	@$(BIN)/python -m integration_tests.browser_tests.screenshots
 
-test: style ## lint, types and all tests
+test: style ## run ruff, mypy and all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-# Of its own, so that an advisory of last night does not fail the tests of somebody who has just arrived.
-lint: style ## ruff, mypy, and pip-audit of what the images hold
+# Separate, so that a new advisory does not fail `make test`.
+lint: style ## run ruff, mypy, and pip-audit of the images' packages
 	@$(BIN)/python -m integration_tests.tools.audit
 
-style: $(DEV) ## ruff and mypy
+style: $(DEV) ## run ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy source-slack-users/source_slack_users destination-oomnitza/destination_oomnitza bundle
 
-format: $(DEV) ## let ruff fix and format
+format: $(DEV) ## fix and format with ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(DEV) ## docs/error-messages.md, from the messages of the code
+docs: $(DEV) ## write docs/error-messages.md from the messages in the code
 	@$(BIN)/python -m integration_tests.tools.error_messages
 
-mutate: $(DEV) ## change each line of some pure modules, and list the changes that no test notices (mutmut; half an hour)
+mutate: $(DEV) ## change each line of some pure modules, and list the changes that no test detects (mutmut; half an hour)
 	@for each in $(CONNECTORS); do (cd $$each && ../$(BIN)/mutmut run && ../$(BIN)/mutmut results) || exit 1; done
 
-bench: $(DEV) ## speed and memory, as ratios in one run
+bench: $(DEV) ## measure speed and memory, as ratios in one run
 	@$(BIN)/python -m integration_tests.tools.bench
 
-soak: $(DEV) ## 600 random syncs of both connectors under random faults and answers: nothing lost or duplicated
+soak: $(DEV) ## run 600 random syncs under random faults, and check that nothing is lost or duplicated
 	@$(BIN)/python -m integration_tests.tools.soak --syncs 600
 
 # With atheris (`pip install --group fuzz`), half of the time follows the branches of the code.
-fuzz: $(DEV) ## made-up inputs of every kind against what is promised of any (SECONDS=600)
+fuzz: $(DEV) ## run generated inputs against the promises about any input (SECONDS=600)
 	@$(BIN)/python -m integration_tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 # Three files: requirements.txt for the images, with hashes; constraints.txt the same without, for `pip install -c`, which
@@ -89,22 +89,22 @@ lock: $(DEV) ## pin the packages again, for every supported Python
 	@$(COMPILE) --generate-hashes --group pyproject.toml:build -o requirements-build.txt
 	@$(COMPILE) $(CONNECTORS:%=%/pyproject.toml) --group pyproject.toml:dev -o constraints-dev.txt
 
-# In quotes, so that their paths may have blanks; asked for before anything is installed.
+# In quotes, because paths may have blanks; required before anything is installed.
 CONFIGS = "$(SOURCE_CONFIG)" "$(DESTINATION_CONFIG)"
 named:
 	@$(if $(and $(SOURCE_CONFIG),$(DESTINATION_CONFIG)),,$(error Name both configurations: make $(MAKECMDGOALS) SOURCE_CONFIG=... DESTINATION_CONFIG=... [FLAGS=...]))
 
-sync: named $(RUN) ## sync your own Slack into your own Oomnitza (FLAGS=--test-run: look, and write nothing)
+sync: named $(RUN) ## sync your own Slack into your own Oomnitza (FLAGS=--test-run writes nothing)
 	@$(BIN)/python -m bundle sync $(CONFIGS) $(FLAGS)
 
-probe: named $(RUN) ## ask your own Slack and Oomnitza what they can and allow; read-only (FLAGS="--save FILE")
+probe: named $(RUN) ## ask your own Slack and Oomnitza what they support and allow; read-only (FLAGS="--save FILE")
 	@$(BIN)/python -m bundle probe $(CONFIGS) $(FLAGS)
 
 register: named $(RUN) ## put both connectors and their connections into an Airbyte (docs/airbyte-ui.md)
 	@$(BIN)/python -m bundle register $(CONFIGS) $(FLAGS)
 
-image-test: $(DEV) ## build both images with buildah, look into them, sync from one into the other (root)
+image-test: $(DEV) ## build both images with buildah, inspect them, and sync from one into the other (root)
 	@$(BIN)/python -m integration_tests.tools.images
 
-clean: ## remove what make made; never a user's configurations, state or tokens
+clean: ## remove what make created; never configurations, state or tokens
 	@rm -rf $(VENV) .cache .sandbox $(CONNECTORS:%=%/mutants)

@@ -65,7 +65,7 @@ def with_hypothesis(target: str, seconds: float, number: int) -> int:
             hold()
         except Exception:
             traceback.print_exc()
-            print(f"{target}: a broken promise. The input is kept in {keep(target, failing)}.")
+            print(f"{target}: a promise is broken. The input is in {keep(target, failing)}.")
             sys.exit(1)
     return tried
 
@@ -89,7 +89,7 @@ def with_atheris(target: str, seconds: float) -> None:
         kept = [keep(target, path.read_bytes()) for path in broken]
         for path in broken:
             path.unlink()
-        print(f"{target}: a broken promise. The input is kept in {', '.join(map(str, kept)) or 'no file'}.")
+        print(f"{target}: a promise is broken. The input is in {', '.join(map(str, kept)) or 'no file'}.")
         sys.exit(1)
     print(
         "  "

@@ -30,12 +30,12 @@ def main() -> None:
             playground = stack.enter_context(serve(HOME, port=port))
         except OSError as error:
             raise SystemExit(
-                f"Port {port} cannot be had ({error.strerror}). Name another: make playground PORT=8766"
+                f"Port {port} cannot be used ({error.strerror}). Name another: make playground PORT=8766"
             ) from error
         print(
             f"A Slack workspace of {PEOPLE} members and an Oomnitza instance, both only on this machine:\n\n"
             f"    {playground.sandbox.oomnitza_url}\n\n"
-            'Change somebody in Slack, press "Sync now", and see what becomes of it. Ctrl-C ends it.',
+            'Change a member of Slack, press "Sync now", and see the result. Ctrl-C stops the playground.',
             flush=True,
         )
         stopped.wait()

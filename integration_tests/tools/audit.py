@@ -48,7 +48,7 @@ def main() -> int:
         print(f"{package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}", file=sys.stderr)
     whole = bool(known) and len(known) == len(answer)
     if not whole:
-        print(f"Not audited: {len(answer) - len(known) or 'all'} packages; no advisories are to be had from here.")
+        print(f"Not audited: {len(answer) - len(known) or 'all'} packages; the advisories are unreachable.")
     elif not findings:
         DONE.parent.mkdir(exist_ok=True)
         DONE.touch()

@@ -105,8 +105,8 @@ def main() -> None:
         _expect(syncs, sandbox)
     print(f"""
 Where to look next:
-   make playground               the same with pages: change somebody in Slack, press "Sync now", and see
-   {HOME / LOG}  what both connectors logged
+   make playground               the same with web pages: change a member, press "Sync now", see the result
+   {HOME / LOG}  the log of both connectors
    README.md                     a first sync with your own Slack and Oomnitza""")
 
 
@@ -126,7 +126,7 @@ def _expect(syncs: list[SyncResult], sandbox: Sandbox) -> None:
     }
     broken = [promise for promise, kept in promised.items() if not kept]
     if broken:
-        raise SystemExit("The demo did not do what it promises: " + "; ".join(broken))
+        raise SystemExit("The demo broke its promises: " + "; ".join(broken))
 
 
 if __name__ == "__main__":

@@ -133,9 +133,9 @@ def page() -> str:
         "",
         "All messages of both connectors and of `make sync`, `make probe` and `make register`. Each names what failed, the cause and",
         "the fix. `…` stands for a name, an address, a number, or another message of this page. A message that begins with a small letter",
-        "follows the title of a field, or the key of a record. Search the page for some words of yours.",
+        "follows the title of a field, or the key of a record. Search this page for words of your message.",
         "",
-        "`make docs` writes this page from the code; a test holds both equal. Airbyte's own messages are not here.",
+        "`make docs` writes this page from the code; a test compares both. Airbyte's own messages are not here.",
     ]
     sections: list[str] = []
     for connector, package in PACKAGES.items():

@@ -81,7 +81,7 @@ def stand_in_base() -> str:
     """Return a Debian image with Python 3.11 and Airbyte's user, kept in .cache."""
     if buildah("images", "--quiet", "--filter", f"reference={STAND_IN}"):
         return STAND_IN
-    print("Making the base image with debootstrap (a minute, once) ...", flush=True)
+    print("Building the base image with debootstrap (a minute, once) ...", flush=True)
     tree = CACHE / "base"
     shutil.rmtree(tree, ignore_errors=True)
     packages = "python3,python3-venv,ca-certificates,adduser"
@@ -144,8 +144,8 @@ def look_into(connector: Connector, base: str, image: str) -> None:
     assert installed - pins() == {(f"airbyte-{connector.directory}", connector.tag)}, installed - pins()
     listed = {(part["name"].lower(), part["version"]) for part in bill_of_materials(image)}
     assert {(re.sub(r"[-_.]+", "-", name), version) for name, version in listed} == installed, listed ^ installed
-    print(f"  user 1000, labels, entry point; {len(installed)} packages as the lock pins them, no build tools")
-    print("  its list of materials names each of them")
+    print(f"  user 1000, labels, entry point; {len(installed)} packages of the lock, no build tools")
+    print("  the SBOM lists each of them")
 
 
 def bill_of_materials(image: str) -> list[Message]:
@@ -170,7 +170,7 @@ def build_again(connector: Connector, base: str, folder: Path, image: str) -> No
     build(connector, base, folder, "--no-cache")
     second = buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
     assert second == first, f"Two builds of the same sources differ: {first}, {second}"
-    print(f"  built a second time, it is the same image: {first[:12]}")
+    print(f"  a second build gives the same image: {first[:12]}")
 
 
 def _distribution(folder: str) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ class Container:
         for file, expected in (("nobody.json", "FAILED"), ("config.json", "SUCCEEDED")):
             (message,) = self.airbyte(f"check --config /config/{file}", "CONNECTION_STATUS")
             assert message["connectionStatus"]["status"] == expected, message
-        print(f"  spec lists {len(settings)} settings; check fails where nobody listens, and succeeds with the sandbox")
+        print(f"  spec lists {len(settings)} settings; check fails without a server, and succeeds with the sandbox")
 
     def _write(self, file: str, content: Message) -> None:
         (self.folder / file).write_text(json.dumps(content), encoding="utf-8")
@@ -267,7 +267,7 @@ def main() -> int:
     base = os.environ.get("BASE_IMAGE")
     missing = [tool for tool in ("buildah", *(() if base else ("debootstrap",))) if not shutil.which(tool)]
     if missing or os.geteuid() != 0:
-        print("make image-test needs root, and of Debian's packages buildah and debootstrap.", file=sys.stderr)
+        print("make image-test needs root, and the Debian packages buildah and debootstrap.", file=sys.stderr)
         return 1
     bundle = load_bundle(ROOT)
     CACHE.mkdir(parents=True, exist_ok=True)

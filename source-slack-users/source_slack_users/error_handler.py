@@ -158,7 +158,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
     def _unreachable(self, error: Exception | None) -> ErrorResolution:
         if isinstance(error, ResponseTooLarge):
             raise config_error(
-                f"Slack's {self._method} sent {error}, more than any response of Slack's has. Lower People per request "
+                f"Slack's {self._method} sent {error}, which exceeds any response of Slack's. Lower People per request "
                 "(page_size), or correct Address of the Slack Web API (api_url)."
             )
         if isinstance(error, requests.exceptions.SSLError) and not _is_cut(error):
