@@ -17,6 +17,7 @@ from destination_oomnitza.protocol.catalog import Stream
 from jsonschema import Draft7Validator
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "destination-oomnitza" / "destination_oomnitza"
 PAGE = (ROOT / "docs" / "destination-oomnitza.md").read_text(encoding="utf-8")
 FORM = specification(Config)
 NAMED = re.compile(r"\*\*(.+?)\*\* \(`(\w+)`\)")
@@ -115,3 +116,11 @@ def test_examples_return_documented_values() -> None:
         }
     )
     assert row is not None and (row.fields["phone_number"], row.fields["address"]) == ("15551234", "Rome")
+
+
+def test_quoted_messages_are_those_of_the_code() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    quoted = re.findall(r"^\| `(.+?)` \|", section("## Limitations and troubleshooting"), re.MULTILINE)
+    parts = [part.strip(" ,.") for each in quoted for part in each.removeprefix("Rejected:").split("...")]
+    assert len(quoted) == 3
+    assert [part for part in parts if part not in code] == []
