@@ -161,6 +161,7 @@ def oomnitza(data: bytes) -> None:
 
 SLACK: dict[str, bytes] = {
     "auth.test": b'{"ok": true, "team_id": "T1", "team": "Acme"}',
+    "auth.teams.list": b'{"ok": true, "teams": [{"id": "T1", "name": "Acme"}, {"id": "T2", "name": "Group"}]}',
     "users.list": b'{"ok": true, "members": [{"id": "U1", "updated": 1700000000, "profile": {"email": "a@x.example"}}]}',
     "team.accessLogs": b'{"ok": true, "logins": [{"user_id": "U1", "date_first": 5, "date_last": 1700000000, "count": 2}]}',
     "team.billableInfo": b'{"ok": true, "billable_info": {"U1": {"billing_active": true}}}',

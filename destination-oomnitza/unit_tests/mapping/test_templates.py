@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from destination_oomnitza.config.models import FieldMapping
+from destination_oomnitza.mapping import template_budget
 from destination_oomnitza.mapping.expressions import compile_native, native_paths_read, paths_read
 from destination_oomnitza.mapping.record_mapping import RecordMapping, RecordRejected
 from destination_oomnitza.mapping.rules import explicit_rule
@@ -405,6 +406,12 @@ def test_budget_is_renewed_for_each_record() -> None:
     template = compile_template("{% for a in 'a' * 90000 %}{{ a }}{% endfor %}")
     for _ in range(8):
         assert len(template({})) == 90_000
+
+
+def test_budget_of_time_ends_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template_budget, "_MAX_SECONDS", 0.0)
+    with pytest.raises(TemplateFailed, match="works longer on one record than is allowed"):
+        compile_template("{{ 'a' * 9000 }}")({})
 
 
 def test_budget_is_shared_by_all_templates_of_a_record() -> None:
