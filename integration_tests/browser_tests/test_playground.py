@@ -114,13 +114,19 @@ def test_rejected_member_has_the_reason_in_their_history(playground: Playground)
 
 
 def test_progress_counts_each_member_once(playground: Playground) -> None:
-    """Shows a sync that has read everybody twice, as after an expired cursor."""
+    """Shows a sync that has read everybody twice, as after an expired cursor, and no check."""
     now = datetime.now(timezone.utc)
     playground.runs.all.append(Run(1, now, Path(), members=60, bots=9, first=1))
     slack = playground.sandbox
-    for _ in range(2):
+
+    def list_users(limit: int) -> None:
         headers = {"Authorization": f"Bearer {slack.slack.token}"}
-        requests.get(f"{slack.slack_url}users.list?limit=1000", headers=headers, timeout=10).raise_for_status()
+        requests.get(f"{slack.slack_url}users.list?limit={limit}", headers=headers, timeout=10).raise_for_status()
+
+    list_users(1)
+    assert "reading</li>" in get(playground, "/runs")
+    for _ in range(2):
+        list_users(1000)
     assert "reading 60 of about 60" in get(playground, "/runs")
 
 
