@@ -114,7 +114,7 @@ def test_rejected_member_has_the_reason_in_their_history(playground: Playground)
 
 
 def test_progress_counts_each_member_once(playground: Playground) -> None:
-    """Shows a sync that has read everybody twice, as after an expired cursor, and no check."""
+    """Shows a sync that has read everybody twice, as after an expired cursor."""
     now = datetime.now(timezone.utc)
     playground.runs.all.append(Run(1, now, Path(), members=60, bots=9, first=1))
     slack = playground.sandbox
