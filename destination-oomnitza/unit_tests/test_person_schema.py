@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from destination_oomnitza.person_schema import Kind, PersonSchema
+from destination_oomnitza.person_schema import Choices, Kind, PersonSchema
 
 ROLES = [
     {"key": "25", "value": "Employee", "help_text": ""},
@@ -203,3 +203,18 @@ def test_role_id_without_metadata_needs_an_id() -> None:
     assert PersonSchema.unknown().role_id("25") == 25
     with pytest.raises(ValueError, match="does not report its roles by name; give the role's id instead of 'Employee'"):
         PersonSchema.unknown().role_id("Employee")
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("true", "false"), ("Yes", "No"), ("1", "0")], ids=["true and false", "yes and no", "1 and 0"]
+)
+def test_choices_find_flag_as_a_word(yes: str, no: str) -> None:
+    choices = Choices([("k1", yes), ("k2", no)])
+    assert (choices.find(True), choices.find(False)) == (yes, no)
+    assert choices.same(True, yes) and choices.same(False, no)
+    assert not choices.same(True, no)
+
+
+def test_choices_text_has_twenty_values() -> None:
+    assert str(Choices([(str(n), f"v{n}") for n in range(20)])).endswith("v19")
+    assert str(Choices([(str(n), f"v{n}") for n in range(21)])).endswith("v19 and 1 more")

@@ -118,6 +118,26 @@ def test_fail_after_sync_keeps_states_from_first_rejected_on(sent: Sent) -> None
     assert sent.numbers() == [1]
 
 
+def test_fail_after_sync_later_batch_frees_no_state(sent: Sent) -> None:
+    """A batch without rejected records does not make up for the one before it."""
+    checkpoints = Checkpoints(sent.append, fail_on_rejected=True)
+    first, second = checkpoints.open(A), checkpoints.open(A)
+    checkpoints.add_state(state(1))
+    checkpoints.settle(first, 1, True)
+    checkpoints.settle(second, 0, True)
+    assert sent == []
+
+
+def test_held_and_queued_states_fill_the_room_together() -> None:
+    checkpoints = Checkpoints([].append, whole={A}, max_waiting=3)
+    for number in range(2):
+        checkpoints.add_state(state(number))
+    checkpoints.open(B)
+    assert (checkpoints.waiting(), checkpoints.is_full()) == (3, False)
+    checkpoints.open(B)
+    assert (checkpoints.waiting(), checkpoints.is_full()) == (4, True)
+
+
 def test_state_that_can_never_leave_is_not_kept(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append, fail_on_rejected=True)
     checkpoints.settle(checkpoints.open(A), 1, True)
