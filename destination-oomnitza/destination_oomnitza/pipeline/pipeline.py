@@ -89,8 +89,8 @@ class Pipeline:
         broken = self._ends.broken()
         for key in broken:
             logger.warning(
-                f"The source did not read {self._plans[key].stream.title} to the end. The records that it sent are written; "
-                "SaaS users without a record do not count as missing."
+                f"The source did not read {self._plans[key].stream.title} to the end, "
+                "so SaaS users without a record do not count as missing."
             )
         keyless = self._keys.keyless()  # count as broken: their records identify no one
         return StreamEnd(
