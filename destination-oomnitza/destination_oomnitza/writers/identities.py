@@ -67,11 +67,10 @@ class Identities:
             self._note_user_name(write, person)
 
     def _is_superseded(self, batch: Batch, write: RecordWrite) -> bool:
-        """Return whether a newer record of the same first key was written before."""
-        first = write.record.keys[0]
-        key = _mark(batch.plan.mapping.sync_keys[0], first)
+        """Return whether the stream had a newer record of the same first key before."""
+        key = _first_key(batch.plan, write)
         with self._lock:
-            if first is None or key not in self._latest:
+            if write.record.keys[0] is None or key not in self._latest:
                 return False
             if batch.last:
                 return self._latest[key] != write.turn
@@ -83,7 +82,7 @@ class Identities:
         with self._lock:
             self._deferred += 1
             turn = self._deferred
-            self._latest[_mark(plan.mapping.sync_keys[0], write.record.keys[0])] = turn
+            self._latest[_first_key(plan, write)] = turn
         if turn > MAX_DEFERRED:
             write.fail(f"more than {MAX_DEFERRED} records wait for the end of this sync; this one is for the next sync")
         else:
@@ -158,6 +157,11 @@ class Identities:
             )
         if self._changed > MAX_NAMED:
             logger.warning(f"Identity changed: {self._changed - MAX_NAMED} more.")
+
+
+def _first_key(plan: StreamPlan, write: RecordWrite) -> int:
+    # Records of another stream set other fields, so they replace none of this stream's.
+    return hash((plan.stream.key, folded(write.record.keys[0])))
 
 
 def _mark(*parts: Any) -> int:

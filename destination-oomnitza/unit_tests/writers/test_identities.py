@@ -35,6 +35,7 @@ META = {
     "slack_user_id": {"label": "Slack User Id", "data_type": "text", "unique": "1"},
 }
 STREAM = Stream("users", properties={name: {} for name in ("id", "name", "email", "title", "deleted")})
+LOGINS = Stream("last_logins", properties={"user_id": {}})
 
 
 class Oomnitza:
@@ -94,8 +95,10 @@ class Oomnitza:
         return [each for each in self.people.values() if each.get("slack_user_id") == slack_id]
 
 
-def sync(oomnitza: Oomnitza, *records: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Write records, and return the report of the stream."""
+def sync(
+    oomnitza: Oomnitza, *records: dict[str, Any], logins: tuple[dict[str, Any], ...] = (), **more: Any
+) -> dict[str, Any]:
+    """Write records, then those of the stream of logins; return the report of users."""
     base = {
         "instance_url": HOST,
         "credentials": {"auth_type": "api_token", "api_token": "made-up-token"},
@@ -105,8 +108,9 @@ def sync(oomnitza: Oomnitza, *records: dict[str, Any], **more: Any) -> dict[str,
         "num_workers": 1,
     }
     lines = [
-        json.dumps({"type": "RECORD", "record": {"stream": "users", "data": each, "emitted_at": 0}}).encode()
-        for each in records
+        json.dumps({"type": "RECORD", "record": {"stream": stream.name, "data": each, "emitted_at": 0}}).encode()
+        for stream, some in ((STREAM, records), (LOGINS, logins))
+        for each in some
     ]
     kept: list[str] = []
     sent: list[dict[str, Any]] = []
@@ -117,7 +121,7 @@ def sync(oomnitza: Oomnitza, *records: dict[str, Any], **more: Any) -> dict[str,
         with oomnitza.serving():
             run_sync(
                 Config.parse({**base, **more}),
-                [STREAM],
+                [STREAM, LOGINS] if logins else [STREAM],
                 [lines],
                 sent.append,
                 retry_policy=RetryPolicy(faults=0),
@@ -237,6 +241,16 @@ def test_deferred_record_does_not_undo_a_later_one(later: str) -> None:
     report = sync(oomnitza, *records[1:], records[0], batch_size=1)
     assert (report["added"], report["skipped_because"]["superseded"]) == (1, 1)
     assert [(each["email"], each["position"]) for each in oomnitza.by_slack_id("U9")] == [(later, "new")]
+
+
+def test_deferred_record_outlasts_another_stream() -> None:
+    """A login of the same person has other fields, so it does not replace the record that waits."""
+    oomnitza = Oomnitza(person("U1"), person("U2", "b@x.example", "bob"))
+    by_id = {"stream": "last_logins", "write_mode": "update_only", "sync_keys": ["slack_user_id"]}
+    login = {**by_id, "field_mapping": [{"field": "slack_user_id", "value": "user_id"}]}
+    records = [ada("U1", "b@x.example"), ada("U2", "c@x.example", "bob")]
+    report = sync(oomnitza, *records, logins=({"user_id": "U1"},), streams=[login], batch_size=1)
+    assert (report["updated"], oomnitza.by_slack_id("U1")[0]["email"]) == (2, "b@x.example")
 
 
 def test_identity_of_unclaimed_person_changes() -> None:
