@@ -126,8 +126,10 @@ def _exact(line: bytes) -> Any:
         return orjson.Fragment(digits)
 
     try:
-        return json.loads(line, parse_float=number, parse_int=number)
-    except RecursionError:
+        message = json.loads(line, parse_float=number, parse_int=number)
+        orjson.dumps(message)  # fewer levels than json reads
+        return message
+    except (RecursionError, orjson.JSONEncodeError):
         raise InvalidMessage("a state that is nested too deeply to be kept") from None
 
 

@@ -58,6 +58,14 @@ def test_read_message_of_a_broken_record_has_its_stream(line: str) -> None:
     assert (caught.value.record["namespace"], caught.value.record["stream"]) == ("hr", "users")
 
 
+@pytest.mark.parametrize("levels", [300, 900])
+def test_read_message_of_a_state_too_deep_is_invalid(levels: int) -> None:
+    """Such a state can be read, but not sent back."""
+    line = '{"type":"STATE","state":' + "[" * levels + "]" * levels + "}"
+    with pytest.raises(InvalidMessage, match="nested too deeply"):
+        read_message(line.encode())
+
+
 @pytest.mark.parametrize(
     ("number", "value"),
     [
