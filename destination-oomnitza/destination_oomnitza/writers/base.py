@@ -40,6 +40,8 @@ class RecordWrite:
     """The person's id in Oomnitza, if the record also concerns their SaaS user."""
     deferred: Deferral | None = None
     """Reason to wait for the end of the sync; None if the record does not wait."""
+    turn: int = 0
+    """Position among the deferred records; 0 if the record was not deferred."""
 
     def end(self, outcome: Outcome, reason: str = "") -> None:
         """Set the outcome of the record."""
@@ -48,9 +50,6 @@ class RecordWrite:
     def skip(self, reason: SkipReason) -> None:
         """Skip the record."""
         self.end(Outcome.SKIPPED, reason)
-
-    turn: int = 0
-    """Position among the deferred records; 0 if the record was not deferred."""
 
     def defer(self, turn: int, why: Deferral) -> None:
         """Move the record to a batch at the end of the sync, which looks it up again."""

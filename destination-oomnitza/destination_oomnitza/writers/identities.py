@@ -67,7 +67,7 @@ class Identities:
             self._note_user_name(write, person)
 
     def _is_superseded(self, batch: Batch, write: RecordWrite) -> bool:
-        """Return whether the stream had a newer record of the same first key before."""
+        """Return whether its stream had a newer record of the same first key."""
         key = _first_key(batch.plan, write)
         with self._lock:
             if write.record.keys[0] is None or key not in self._latest:

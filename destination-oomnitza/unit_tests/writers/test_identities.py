@@ -244,7 +244,7 @@ def test_deferred_record_does_not_undo_a_later_one(later: str) -> None:
 
 
 def test_deferred_record_outlasts_another_stream() -> None:
-    """A login of the same person has other fields, so it does not replace the record that waits."""
+    """Writes it at the end: a login of the same person has other fields."""
     oomnitza = Oomnitza(person("U1"), person("U2", "b@x.example", "bob"))
     by_id = {"stream": "last_logins", "write_mode": "update_only", "sync_keys": ["slack_user_id"]}
     login = {**by_id, "field_mapping": [{"field": "slack_user_id", "value": "user_id"}]}
