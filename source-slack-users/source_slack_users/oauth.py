@@ -136,5 +136,5 @@ def _expiry(expires_in: Any) -> datetime | None:
     """Return the time in `expires_in` seconds; None if it is not a number."""
     try:
         return datetime.now(timezone.utc) + timedelta(seconds=expires_in)
-    except (TypeError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -108,7 +108,7 @@ def test_token_with_the_earliest_date_is_renewed(rotating: Any, raw: dict[str, A
     assert [method for method, _, _ in rotating.calls] == ["oauth.v2.access", "users.list"]
 
 
-@pytest.mark.parametrize("expires_in", [10**15, "soon", None])
+@pytest.mark.parametrize("expires_in", [10**15, float("nan"), "soon", None])
 def test_new_pair_with_odd_expiry_is_handed_over_without_date(
     rotating: Any, raw: dict[str, Any], capsys: pytest.CaptureFixture[str], expires_in: Any
 ) -> None:
