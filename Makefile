@@ -20,7 +20,7 @@ export DO_NOT_TRACK := 1
 # The tests start a hundred processes, each of which would compile both packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench fuzz soak lock clean
+.PHONY: docs named probe sync playground test-browser screenshots style register image-test help demo test lint format bench mutate fuzz soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

@@ -38,11 +38,10 @@ def explain_token(what: str, root: str, response: Response) -> str:
 
 def explain_response(what: str, response: Response) -> str:
     """Explain a response that is not the expected one."""
-    return f"Cannot {what}: {explain_rejection(response)}"
+    return f"Cannot {what}: {_rejection(response)}"
 
 
-def explain_rejection(response: Response) -> str:
-    """Explain why Airbyte rejected a request."""
+def _rejection(response: Response) -> str:
     if response.status < 300:
         return "the response is not JSON, so this is not Airbyte's public API. Check AIRBYTE_URL."
     if response.status < 400:
