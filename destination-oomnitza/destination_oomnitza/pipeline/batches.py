@@ -18,7 +18,7 @@ Key = tuple[str, str]
 
 MAX_SKIPPED = 1000
 """Number of skipped records whose identities one batch keeps."""
-MAX_DEFERRED = 1000
+LAST_BATCH_SIZE = 1000
 """Number of deferred records in one batch."""
 MAX_BYTES = 1 << 22
 """Bytes of input of one batch; bounds the memory for records of any size."""
@@ -81,13 +81,13 @@ class OpenBatch:
 class OpenBatches:
     """Fills batches, and closes the full ones.
 
-    `close` takes a closed batch; it may wait, and raise.
+    `submit` takes a closed batch; it may wait, and raise.
     """
 
-    def __init__(self, checkpoints: Checkpoints, batch_size: int, close: Callable[[OpenBatch], None]) -> None:
+    def __init__(self, checkpoints: Checkpoints, batch_size: int, submit: Callable[[OpenBatch], None]) -> None:
         self._checkpoints = checkpoints
         self._batch_size = batch_size
-        self._take = close
+        self._submit = submit
         self._open: dict[tuple[StreamKey, bool], OpenBatch] = {}
 
     def add(self, plan: StreamPlan, record: MappedRecord, size: int) -> MappedRecord | None:
@@ -159,7 +159,7 @@ class OpenBatches:
 
     def _close(self, batch: OpenBatch) -> None:
         del self._open[batch.batch.plan.stream.key, batch.inactive]
-        self._take(batch)
+        self._submit(batch)
 
 
 def batches_of_deferred(waiting: Iterable[OpenBatch]) -> list[OpenBatch]:
@@ -177,7 +177,7 @@ def batches_of_deferred(waiting: Iterable[OpenBatch]) -> list[OpenBatch]:
     batches: list[OpenBatch] = []
     kind: tuple[Deferral | None, StreamPlan] | None = None
     for write, keys, plan in deferred:
-        full = not batches or len(batches[-1].keys) >= MAX_DEFERRED
+        full = not batches or len(batches[-1].keys) >= LAST_BATCH_SIZE
         if full or kind != (write.deferred, plan) or not batches[-1].owners.keys().isdisjoint(keys):
             batches.append(OpenBatch(Batch(plan, last=True), Place(plan.stream.key)))
         kind = write.deferred, plan
