@@ -209,7 +209,7 @@ class Runs:
         else:
             if run.status == "running":
                 run.status = "partly" if REJECTED in statuses else "succeeded"
-        self._tell(run, saas_before)
+        self._note_changes(run, saas_before)
         run.finished = datetime.now(timezone.utc)
 
     def _sync(self, run: Run, connection: str) -> int:
@@ -241,7 +241,7 @@ class Runs:
         run.report = read_report(log)
         run.named = named_records(log, self._sandbox.slack.members())
 
-    def _tell(self, run: Run, saas_before: Mapping[str, Any]) -> None:
+    def _note_changes(self, run: Run, saas_before: Mapping[str, Any]) -> None:
         run.last = self._changes()
         changes = [each for each in self._sandbox.oomnitza.changes() if run.first <= each["number"] <= run.last]
         people = {person["user_id"]: person for person in self._sandbox.oomnitza.people()}

@@ -170,7 +170,7 @@ class Client:
                 renewed = True
                 found = find()
                 if found is not None:
-                    return Creation(found=found)
+                    return Creation(found=found, ours=doubtful)  # the rejected request created nothing
                 continue
             except TransientFailure as failure:
                 fault = failure.with_traceback(None)

@@ -427,6 +427,14 @@ def test_create_with_expired_token_is_looked_up_first(http: requests_mock.Mocker
     assert len(asked) == 1
 
 
+def test_create_with_expired_token_finds_that_of_others(http: requests_mock.Mocker) -> None:
+    http.post(TOKENS, json=lambda *_: {"token": f"token-{http.call_count}"})
+    http.post(USERS, status_code=401)
+    client = make(**PASSWORD)
+    client.sign_in()
+    assert client.create("/api/v3/users", {}, lambda: "there") == Creation(found="there", ours=False)
+
+
 def test_sign_in_token_is_sent_in_one_header_only(http: requests_mock.Mocker) -> None:
     http.post(TOKENS, json={"token": "exchanged"})
     http.get(USERS, json=[])
