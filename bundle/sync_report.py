@@ -24,8 +24,7 @@ def report_table(report: dict[str, Any]) -> str:
         rows.append((outcome, [str(counts.get(outcome, 0)) for counts in report.values()]))
         if outcome == "skipped":
             rows += _part(report, REASONS)
-    saas = _part(report, SAAS)
-    if any(number != "0" for _, numbers in saas for number in numbers):
+    if saas := _part(report, SAAS):
         rows += [("SaaS users", [""] * len(report)), *saas]
     first = max(max(len(label) for label, _ in rows) + 2, 14)
     widths = [max(len(numbers[column]) for _, numbers in rows) for column in range(len(report))]
@@ -41,7 +40,8 @@ def failed(report: dict[str, Any]) -> int:
 
 
 def _part(report: dict[str, Any], part: str) -> list[tuple[str, list[str]]]:
-    names = dict.fromkeys(name for counts in report.values() for name in counts.get(part, {}))
+    """Return a row for each count of a part that is not 0 in every stream."""
+    names = dict.fromkeys(name for counts in report.values() for name, number in counts.get(part, {}).items() if number)
     return [
         (f"  {name.replace('_', ' ')}", [str(counts.get(part, {}).get(name, 0)) for counts in report.values()])
         for name in names
