@@ -11,13 +11,13 @@ def report_table(report: dict[str, Any]) -> str:
     """Format the counts as a table: one row per outcome, one column per stream.
 
     >>> print(report_table({"users": {"added": 2, "skipped": 1, "skipped_because": {"filtered": 1}}}))
-                   users
-    added              2
-    updated            0
-    unchanged          0
-    skipped            1
-      filtered         1
-    failed             0
+                  users
+    added             2
+    updated           0
+    unchanged         0
+    skipped           1
+      filtered        1
+    failed            0
     """
     rows: list[tuple[str, list[str]]] = [("", list(report))]
     for outcome in OUTCOMES:

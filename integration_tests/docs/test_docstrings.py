@@ -1,8 +1,10 @@
-"""Tests the form of docstrings: a short first line without a question word."""
+"""Tests docstrings: short first lines without question words, right examples."""
 
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,3 +33,10 @@ def test_docstring_starts_with_short_line() -> None:
         if len(line) > LONGEST or QUESTIONS.match(line)
     ]
     assert found == []
+
+
+def test_docstring_examples_are_right() -> None:
+    modules = [path for path in sorted((ROOT / "bundle").rglob("*.py")) if ">>>" in path.read_text(encoding="utf-8")]
+    results = [doctest.testmod(importlib.import_module(f"bundle.{path.stem}")) for path in modules]
+    assert sum(result.attempted for result in results) >= len(modules) > 0
+    assert sum(result.failed for result in results) == 0
