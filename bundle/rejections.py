@@ -38,10 +38,11 @@ def explain_token(what: str, root: str, response: Response) -> str:
 
 def explain_response(what: str, response: Response) -> str:
     """Explain a response that is not the expected one."""
-    return f"Cannot {what}: {_rejection(response)}"
+    return f"Cannot {what}: {explain_rejection(response)}"
 
 
-def _rejection(response: Response) -> str:
+def explain_rejection(response: Response) -> str:
+    """Explain why Airbyte rejected a request."""
     if response.status < 300:
         return "the response is not JSON, so this is not Airbyte's public API. Check AIRBYTE_URL."
     if response.status < 400:
