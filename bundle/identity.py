@@ -27,11 +27,12 @@ def slack_identity(configuration: Json) -> str:
         response = http.request("GET", "auth.test", credentials={"Authorization": f"Bearer {token}"}).json()
     except HttpProblem as problem:
         raise ServiceError(f"{urlsplit(url).netloc} {problem}, so the workspace is unknown. Try again later.") from None
-    if not isinstance(response, dict) or response.get("ok") is not True:
-        code = str(response.get("error")) if isinstance(response, dict) else "no JSON"
+    answer = response if isinstance(response, dict) else {"error": "no JSON"}
+    name = "enterprise_id" if answer.get("is_enterprise_install") is True else "team_id"
+    if answer.get("ok") is not True or not answer.get(name):  # without an id, two workspaces would share one state
+        code = str(answer.get("error", f"no {name}"))
         raise ServiceError(f"Slack's auth.test failed ({code[:100]}), so the workspace is unknown. Check the token.")
-    name = "enterprise_id" if response.get("is_enterprise_install") is True else "team_id"
-    return str(response.get(name))
+    return str(answer[name])
 
 
 def oomnitza_identity(configuration: Json) -> str:

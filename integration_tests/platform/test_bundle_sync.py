@@ -21,12 +21,13 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import requests_mock
 from airbyte_protocol.models import AirbyteStateMessage
 
 from bundle.__main__ import main
 from bundle.engine import load_runner
-from bundle.errors import UsageError
-from bundle.identity import oomnitza_identity
+from bundle.errors import ServiceError, UsageError
+from bundle.identity import oomnitza_identity, slack_identity
 from bundle.private_folder import exclusive
 from bundle.state import StateFile
 from integration_tests.harness import preloaded
@@ -193,6 +194,22 @@ def test_state_is_kept_and_forgotten(tmp_path: Path) -> None:
 )
 def test_oomnitza_identity_is_the_host(address: str, name: str) -> None:
     assert oomnitza_identity({"instance_url": address}) == name
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"ok": False, "error": "invalid_auth"}, "invalid_auth"),
+        ({"ok": True}, "no team_id"),
+        ({"ok": True, "is_enterprise_install": True, "enterprise_id": None, "team_id": "T1"}, "no enterprise_id"),
+        ([], "no JSON"),
+    ],
+)
+def test_slack_identity_without_an_id_is_an_error(answer: Any, reason: str) -> None:
+    """Two workspaces without an id would share one state."""
+    with requests_mock.Mocker() as http, pytest.raises(ServiceError, match=re.escape(f"failed ({reason})")):
+        http.get("https://slack.com/api/auth.test", json=answer)
+        slack_identity({"credentials": {"auth_type": "api_token", "api_token": "xoxb-made-up-token"}})
 
 
 def test_process_leaves_private_files_only(command: Command) -> None:
