@@ -88,11 +88,10 @@ def _run(command: list[str], what: str) -> None:
 
 
 def _tick(done: threading.Event, what: str) -> None:
-    """Print the elapsed time and the size of the environment until `done` is set."""
+    """Print the elapsed time until `done` is set."""
     start = time.monotonic()
     while not done.wait(EVERY_SECONDS):
-        size = sum(file.lstat().st_size for file in VENV.rglob("*") if not file.is_dir()) // 1_000_000
-        sys.stdout.write(f"  {what}: {time.monotonic() - start:.0f} s, {size} MB\n")
+        sys.stdout.write(f"  {what}: {time.monotonic() - start:.0f} s\n")
         sys.stdout.flush()
 
 

@@ -45,10 +45,15 @@ class SignIn:
         with self._lock:
             if rejected != self.token and not renewed:
                 return
-            if renewed or isinstance(self._credentials, ApiTokenCredentials) or not self._accepted:
+            if isinstance(self._credentials, ApiTokenCredentials):
                 raise config_error(
                     "Oomnitza does not accept the token (HTTP 401): it, or its user, was revoked or archived. "
                     "Make a new one under Configuration > Security > API tokens.",
+                )
+            if renewed or not self._accepted:
+                raise config_error(
+                    "Oomnitza does not accept the token that it gave for this user name and password (HTTP 401). "
+                    "Check that the user is not archived, or use an API token.",
                 )
             self._accepted = False
             self.token = self._new_token()
