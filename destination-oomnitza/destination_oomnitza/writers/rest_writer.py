@@ -50,7 +50,7 @@ class RestWriter:
             return
         if application.missing is not None:
             application.missing.note(batch)
-        members = [write for write in batch.records if not write.deferred and _concerns_saas(batch, write)]
+        members = [write for write in batch.records if _concerns_saas(batch, write)]
         application.users.write(batch.plan, members, self._pool)
 
     @property

@@ -11,12 +11,13 @@ from destination_oomnitza.api.client import Client
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.config.models import Config
+from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.stream_plan import plan_stream
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers import deactivation_limit
-from destination_oomnitza.writers.base import Batch, StreamEnd
+from destination_oomnitza.writers.base import Batch, Deferral, RecordWrite, StreamEnd
 from destination_oomnitza.writers.deactivation_limit import DeactivationLimit
 from destination_oomnitza.writers.missing_users import MissingUsers
 from requests_mock import Mocker
@@ -184,3 +185,13 @@ def test_missing_from_list_incomplete_at_first_are_left(requests_mock: Mocker) -
     sync.total = ""
     sync.finish(COMPLETE)
     assert sync.deactivated() == []
+
+
+def test_deferred_record_counts_at_the_end_only(requests_mock: Mocker) -> None:
+    """Its address may be that of another person, who gives it up by then."""
+    sync = Sync(requests_mock)
+    sync.came(0, *range(2, 10))
+    record = MappedRecord(("p1@acme.example",), {"email": "p1@acme.example"})
+    sync.missing.note(Batch(sync.plan, records=[RecordWrite(record, deferred=Deferral.VALUE)]))
+    sync.finish(COMPLETE)
+    assert sync.deactivated() == ["u1"]
