@@ -94,7 +94,12 @@ def _content(file: BinaryIO) -> bytes:
     return file.read()
 
 
-_SCRIPT = """#!{python} -IS
+# By way of a shell, because a path with a blank cannot stand behind #! (pip's scripts do the same).
+SHEBANG = """#!/bin/sh
+'''exec' "{python}" -IS "$0" "$@"
+' '''
+"""
+_SCRIPT = """
 import json, os, signal, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect("{address}")
@@ -143,7 +148,7 @@ def interpreter() -> Path:
     python.symlink_to(sys.executable)
     for name in MODULES:
         script = python.with_name(name)
-        script.write_text(_SCRIPT.format(python=sys.executable, address=folder / "socket"))
+        script.write_text(SHEBANG.format(python=sys.executable) + _SCRIPT.format(address=folder / "socket"))
         script.chmod(0o700)
     forkserver.ensure_running()  # before a test sets TMPDIR to a folder that it removes
     server = ThreadingUnixStreamServer(str(folder / "socket"), _Script)

@@ -249,7 +249,7 @@ def test_sigterm_ends_the_sync_and_removes_secrets(command: Command, sandbox: Sa
     assert list((command.home / "tmp").iterdir()) == []
 
 
-SPOILT_SOURCE = """#!{python}
+SPOILT_SOURCE = """
 import subprocess, sys
 for line in subprocess.run([{source!r}, *sys.argv[1:]], stdout=subprocess.PIPE).stdout.splitlines(keepends=True):
     if b'"type":"STATE"' in line:
@@ -274,7 +274,8 @@ def test_rejected_records_are_status_2_and_counted_apart(
     make_executor, hear = runner._executor, runner.hear
     source = make_executor("source-slack-users")
     spoilt = tmp_path / "source"
-    spoilt.write_text(SPOILT_SOURCE.format(python=sys.executable, source=str(source.path), more=MORE))
+    script = SPOILT_SOURCE.format(source=str(source.path), more=MORE)
+    spoilt.write_text(preloaded.SHEBANG.format(python=sys.executable) + script)
     spoilt.chmod(0o700)
     states = []
 
