@@ -67,6 +67,7 @@ def write(
     pieces = (each if isinstance(each, list) else [lines([each]).rstrip(b"\n")] for each in messages)
     printed: list[bytes] = []
     status = 0
+    others = set(threading.enumerate())  # such as those that another test has left
     with _kept_logs(printed):
         try:
             run_sync(
@@ -79,7 +80,7 @@ def write(
         except AirbyteTracedException as error:
             printed.append(orjson.dumps(AirbyteMessageSerializer.dump(error.as_airbyte_message())))
             status = 1
-        for thread in threading.enumerate():  # a process would end here, with its threads
+        for thread in {*threading.enumerate()} - others:  # a process would end here, with its threads
             # A thread that is not started yet belongs to another sync that runs at the same time.
             if thread.name.startswith(("batch", "person")) and thread.is_alive():
                 thread.join(10)
