@@ -49,7 +49,7 @@ screenshots: $(DEV) ## take the pictures of docs/pictures in headless Chromium
 	@$(BIN)/python -m integration_tests.browser_tests.screenshots
 
 test: style ## run ruff, mypy and all tests
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Separate, so that a new advisory does not fail `make test`.
 lint: style ## run ruff, mypy, and pip-audit of the images' packages
