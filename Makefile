@@ -48,6 +48,8 @@ test-browser: $(DEV) ## test the web pages in headless Chromium, with axe-core
 screenshots: $(DEV) ## take the pictures of docs/pictures in headless Chromium
 	@$(BIN)/python -m integration_tests.browser_tests.screenshots
 
+# Two more than cores, because many tests wait for a process or a time-out.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 2)')
 test: style ## run ruff, mypy and all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
