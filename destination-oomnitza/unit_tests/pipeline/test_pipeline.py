@@ -99,7 +99,7 @@ class FakeWriter:
             self._write(write, batch.last)
 
     def _write(self, write: RecordWrite, last: bool) -> None:
-        person = write.record.fields["email"].lower()
+        person = write.record.fields.get("email", "").lower()
         waits, outcome = write.record.fields["position"][:-1], OUTCOMES[write.record.fields["position"][-1]]
         if not last:
             self.latest[person] = write.record
@@ -368,6 +368,14 @@ def test_records_without_a_sync_key_otherwise_hold_no_state(why: str) -> None:
     assert sync.keys.error() is None
     assert sync.end.broken == set()
     assert sync.numbers() == [50]
+
+
+def test_inactive_account_without_a_key_excuses_no_stream() -> None:
+    """It is mapped by its id in the application, which is no sync key."""
+    sync = Sync(record_type={"type": "user_and_saas_user", "saas_name": "Slack"})
+    sync.run(*(keyless(number) for number in range(10)), keyless(20, id="U20", deleted=True, title="s"), state(30))
+    assert sync.keys.error() is not None
+    assert sync.numbers() == []
 
 
 def test_held_state_leaves_with_the_first_keyed_record() -> None:
