@@ -4,12 +4,13 @@ Needs only a Python. Prints its progress, and one sentence if it fails. Paths ar
 that the tree's path may contain blanks: pip splits its environment variables at blanks.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import venv
 from pathlib import Path
@@ -75,24 +76,20 @@ def _run(command: list[str], what: str) -> None:
     environment = {**os.environ, "PIP_CONSTRAINT": CONSTRAINTS, "PIP_BUILD_CONSTRAINT": CONSTRAINTS}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - pip
-        done = threading.Event()
-        ticker = threading.Thread(target=_tick, args=(done, what), daemon=True)
-        ticker.start()
-        try:
-            status = process.wait()
-        finally:
-            done.set()
-            ticker.join()
+        start = time.monotonic()
+        while (status := _ended(process)) is None:
+            sys.stdout.write(f"  {what}: {time.monotonic() - start:.0f} s\n")
+            sys.stdout.flush()
         if status:
             raise InstallFailed(_sentence(output))
 
 
-def _tick(done: threading.Event, what: str) -> None:
-    """Print the elapsed time until `done` is set."""
-    start = time.monotonic()
-    while not done.wait(EVERY_SECONDS):
-        sys.stdout.write(f"  {what}: {time.monotonic() - start:.0f} s\n")
-        sys.stdout.flush()
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit status; None if the process still runs after EVERY_SECONDS."""
+    try:
+        return process.wait(EVERY_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _sentence(output: IO[str]) -> str:

@@ -403,18 +403,19 @@ def test_empty_stream_deactivates_no_one(sandbox: Sandbox) -> None:
 
 # Data activation
 
+LEAVERS = stream(
+    "leavers",
+    ["email"],
+    destination_sync_mode="soft_delete",
+    destination_object_name="saas_user",
+    primary_key=[["email"]],
+)
+
 
 def test_soft_delete_deactivates(sandbox: Sandbox) -> None:
     sync(sandbox, [person("ada"), person("bob")])
-    leavers = stream(
-        "leavers",
-        ["email"],
-        destination_sync_mode="soft_delete",
-        destination_object_name="saas_user",
-        primary_key=[["email"]],
-    )
     output = process.write(
-        settings(sandbox), [record({"email": f"{name}@acme.example"}, "leavers") for name in ("bob", "eve")], leavers
+        settings(sandbox), [record({"email": f"{name}@acme.example"}, "leavers") for name in ("bob", "eve")], LEAVERS
     )
     assert output.counts("leavers") == {"updated": 1, "skipped": 1}
     assert output.report()["leavers"]["saas"]["deactivated"] == 1
@@ -423,15 +424,8 @@ def test_soft_delete_deactivates(sandbox: Sandbox) -> None:
 
 def test_soft_delete_beyond_the_limit_fails_after_ten_people(sandbox: Sandbox) -> None:
     sync(sandbox, people(30))
-    leavers = stream(
-        "leavers",
-        ["email"],
-        destination_sync_mode="soft_delete",
-        destination_object_name="saas_user",
-        primary_key=[["email"]],
-    )
     messages = [record({"email": each["email"]}, "leavers") for each in people(30)]
-    synced = write(settings(sandbox), [*messages, state(1, "leavers")], leavers)
+    synced = write(settings(sandbox), [*messages, state(1, "leavers")], LEAVERS)
     assert (synced.failure_type, synced.acknowledged()) == ("config_error", [])
     assert "10 of the 30 active SaaS users" in synced.error
     assert active(sandbox) == 20
