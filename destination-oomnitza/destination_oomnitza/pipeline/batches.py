@@ -11,10 +11,7 @@ from destination_oomnitza.normalize import folded
 from destination_oomnitza.pipeline.checkpoints import Checkpoints, Place
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.protocol.catalog import StreamKey
-from destination_oomnitza.writers.base import Batch, Deferral, RecordWrite, RejectedRecord
-
-Key = tuple[str, str]
-"""A sync key and its folded value."""
+from destination_oomnitza.writers.base import Batch, Deferral, Key, RecordWrite, RejectedRecord
 
 MAX_SKIPPED = 1000
 """Number of skipped records whose identities one batch keeps."""
@@ -36,10 +33,8 @@ class OpenBatch:
     """Whether it had a record, skipped or already written, that was not rejected."""
     rejected: int = 0
     """Number of rejected records of its place that it no longer has."""
-    owners: dict[Key, int] = field(default_factory=dict)
-    """Index of the record that has a key."""
-    keys: list[list[Key]] = field(default_factory=list)
-    """Keys of each record."""
+    owners: dict[Key, RecordWrite] = field(default_factory=dict)
+    """The record that has a key."""
     bytes: int = 0
     """Bytes of input."""
 
@@ -48,20 +43,23 @@ class OpenBatch:
         """Title of the stream."""
         return self.batch.plan.stream.title
 
-    def add(self, write: RecordWrite, keys: list[Key]) -> None:
+    def add(self, write: RecordWrite) -> None:
         """Add a record."""
-        for key in keys:
-            self.owners[key] = len(self.keys)
+        self.owners.update(dict.fromkeys(write.keys, write))
         self.batch.records.append(write)
-        self.keys.append(keys)
 
-    def replace(self, index: int, record: MappedRecord, keys: list[Key]) -> MappedRecord:
+    def owner(self, keys: Sequence[Key]) -> RecordWrite | None:
+        """Return the record of the first key; None if another one has a further key."""
+        first = self.owners.get(keys[0]) if keys else None
+        return first if all(self.owners.get(key, first) is first for key in keys) else None
+
+    def replace(self, write: RecordWrite, record: MappedRecord, keys: Sequence[Key]) -> MappedRecord:
         """Replace a record by a later one of the same person; return the earlier one."""
-        for key in self.keys[index]:
+        for key in write.keys:
             del self.owners[key]
-        self.owners.update(dict.fromkeys(keys, index))
-        superseded = self.batch.records[index].record
-        self.batch.records[index], self.keys[index] = RecordWrite(record), keys
+        self.owners.update(dict.fromkeys(keys, write))
+        superseded = write.record
+        write.record, write.keys = record, keys
         self.accepted = True  # the earlier record is skipped, which is not rejected
         return superseded
 
@@ -72,8 +70,7 @@ class OpenBatch:
             rejected: The number of rejected records among the others.
             accepted: Whether any of the others was not rejected.
         """
-        kept = [(write, keys) for write, keys in zip(self.batch.records, self.keys, strict=True) if write.deferred]
-        self.batch.records, self.keys = [write for write, _ in kept], [keys for _, keys in kept]
+        self.batch.records = [write for write in self.batch.records if write.deferred]
         self.batch.rejected, self.batch.skipped = [], []
         self.rejected, self.accepted = rejected, accepted
 
@@ -101,15 +98,16 @@ class OpenBatches:
         batch = self._batch(plan, inactive)
         if len(self._open) > 1:
             self._close_others(batch, keys)
-        owners = {batch.owners[key] for key in keys if key in batch.owners}
         superseded = None
-        if len(owners) == 1 and batch.owners.get(keys[0]) in owners:
-            superseded = batch.replace(owners.pop(), record, keys)
+        owner = batch.owner(keys)
+        if owner is not None:
+            superseded = batch.replace(owner, record, keys)
         else:
-            if owners:  # a different person who shares a further key must not be written at the same time
+            if not batch.owners.keys().isdisjoint(keys):
+                # a different person who shares a further key must not be written at the same time
                 self._close(batch)
                 batch = self._batch(plan, inactive)
-            batch.add(RecordWrite(record), keys)
+            batch.add(RecordWrite(record, keys))
         self._close_if_full(batch, size)
         return superseded
 
@@ -168,19 +166,15 @@ def batches_of_deferred(waiting: Iterable[OpenBatch]) -> list[OpenBatch]:
     Within a batch, a record can take a value as soon as another one gives it up. The batches have places of their own; the
     records' first places are settled when all of them are written.
     """
-    deferred = [
-        (write, keys, batch.batch.plan)
-        for batch in waiting
-        for write, keys in zip(batch.batch.records, batch.keys, strict=True)
-    ]
+    deferred = [(write, batch.batch.plan) for batch in waiting for write in batch.batch.records]
     deferred.sort(key=lambda each: each[0].deferred or 0)
     batches: list[OpenBatch] = []
     kind: tuple[Deferral | None, StreamPlan] | None = None
-    for write, keys, plan in deferred:
-        full = not batches or len(batches[-1].keys) >= LAST_BATCH_SIZE
-        if full or kind != (write.deferred, plan) or not batches[-1].owners.keys().isdisjoint(keys):
+    for write, plan in deferred:
+        full = not batches or len(batches[-1].batch.records) >= LAST_BATCH_SIZE
+        if full or kind != (write.deferred, plan) or not batches[-1].owners.keys().isdisjoint(write.keys):
             batches.append(OpenBatch(Batch(plan, last=True), Place(plan.stream.key)))
         kind = write.deferred, plan
         write.reopen()
-        batches[-1].add(write, keys)
+        batches[-1].add(write)
     return batches

@@ -8,8 +8,8 @@ from concurrent.futures import Executor, Future
 from typing import Any, Protocol
 
 from destination_oomnitza.cancellation import Cancellation
-from destination_oomnitza.pipeline.batches import Key, OpenBatch
-from destination_oomnitza.writers.base import Batch, Writer
+from destination_oomnitza.pipeline.batches import OpenBatch
+from destination_oomnitza.writers.base import Batch, Key, Writer
 
 FINISH_SECONDS = 2.0
 """Seconds that a failed sync waits for running batches, to count their records."""

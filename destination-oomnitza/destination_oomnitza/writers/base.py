@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
@@ -14,6 +14,9 @@ from destination_oomnitza.report import Outcome, SkipReason
 
 Person = Mapping[str, Any]
 """A row of Oomnitza's list of people."""
+
+Key = tuple[str, str]
+"""A sync key and its folded value."""
 
 
 class Deferral(IntEnum):
@@ -30,6 +33,8 @@ class RecordWrite:
     """One record on its way through a writer; each step adds its result."""
 
     record: MappedRecord
+    keys: Sequence[Key] = ()
+    """Sync keys of the record that have a value."""
     person: Person | None = None
     """The person that the record's sync keys found."""
     outcome: Outcome | None = None

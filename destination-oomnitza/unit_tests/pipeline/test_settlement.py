@@ -36,7 +36,7 @@ def test_deferred_record_is_accepted_when_it_is_written(rejected: bool) -> None:
     settlement = Settlement(Report([STREAM.title]), checkpoints)
     batch = OpenBatch(Batch(PLAN), checkpoints.open(STREAM.key))
     write = RecordWrite(MappedRecord(("ada@x.example",), {}), deferred=Deferral.VALUE)
-    batch.add(write, [("email", "ada@x.example")])
+    batch.add(write)
     settlement.settle(batch, written=True)
     checkpoints.add_state(State({"state": {}}, STREAM.key, 0))
     assert sent == []
