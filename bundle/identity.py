@@ -21,7 +21,7 @@ def slack_identity(configuration: Json) -> str:
     names = ("api_token", "access_token")
     token = next((credentials[name] for name in names if name in credentials), "") if credentials else ""
     if not is_private(url):
-        raise ServiceError("The source's Slack API address (`api_url`) must be https, or http on this machine.")
+        raise ServiceError("Address of the Slack Web API (api_url) must be https, or http on this machine.")
     http = Http(url if url.endswith("/") else f"{url}/", seconds=RESPONSE_SECONDS)
     try:
         response = http.request("GET", "auth.test", credentials={"Authorization": f"Bearer {token}"}).json()

@@ -36,7 +36,7 @@ class OomnitzaProbe:
         scheme = "http" if urlsplit(text).scheme == "http" else "https"
         root = f"{scheme}://{oomnitza_identity(configuration)}"
         if not is_private(root):
-            raise ServiceError("The Oomnitza address (instance_url) must be https, or http on this machine.")
+            raise ServiceError("Oomnitza address (instance_url) must be https, or http on this machine.")
         self._configuration = configuration
         self._http = Http(root, seconds=RESPONSE_SECONDS)
         self._headers: dict[str, str] = {}
@@ -87,7 +87,7 @@ class OomnitzaProbe:
             self._headers = {"Authorization2": str(token or "")}
             listing = self.get("/api/v3/users", limit=1)
         except HttpProblem as problem:
-            raise ServiceError(f"Oomnitza {problem}. Check the address (instance_url).") from None
+            raise ServiceError(f"Oomnitza {problem}. Check Oomnitza address (instance_url).") from None
         if listing.status != 200 or not isinstance(listing.json(), list):
             raise ServiceError(
                 f"Oomnitza returned HTTP {listing.status} for a list of people. Check the address and the "

@@ -29,7 +29,7 @@ class SlackProbe:
         """Raise ServiceError if the address would transmit the token unencrypted."""
         url = str(configuration.get("api_url") or SLACK_API)
         if not is_private(url):
-            raise ServiceError("The Slack API address (api_url) must be https, or http on this machine.")
+            raise ServiceError("Address of the Slack Web API (api_url) must be https, or http on this machine.")
         credentials = configuration.get(CREDENTIALS)
         credentials = credentials if isinstance(credentials, dict) else {}
         self._token = str(credentials.get("api_token") or credentials.get("access_token") or "")
@@ -41,7 +41,9 @@ class SlackProbe:
         try:
             response = self.call("auth.test")
         except HttpProblem as problem:
-            raise ServiceError(f"Slack {problem}. Check the address (api_url) and the network.") from None
+            raise ServiceError(
+                f"Slack {problem}. Check Address of the Slack Web API (api_url) and the network."
+            ) from None
         self._identity, self._scopes = content_of(response), response.headers.get("x-oauth-scopes")
         if self._identity.get("ok") is not True:
             raise ServiceError(f"Slack's auth.test failed ({self._identity.get('error')}). Check the token.")
