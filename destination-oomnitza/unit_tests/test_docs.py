@@ -120,7 +120,7 @@ def test_examples_return_documented_values() -> None:
 
 def test_quoted_messages_are_those_of_the_code() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    quoted = re.findall(r"^\| `(.+?)` \|", section("## Limitations and troubleshooting"), re.MULTILINE)
+    quoted = re.findall(r"^\| `(.+?)` \|", section("## Limitations & Troubleshooting"), re.MULTILINE)
     parts = [part.strip(" ,.") for each in quoted for part in each.removeprefix("Rejected:").split("...")]
     assert len(quoted) == 3
     assert [part for part in parts if part not in code] == []
