@@ -221,7 +221,7 @@ class PersonSchema:
     def parse(cls, document: Mapping[str, Any]) -> PersonSchema:
         """Parse the response of `GET /api/v3/users/meta`: field id -> description.
 
-        The OpenAPI document calls the schema "PersonSchema fields".
+        The OpenAPI document calls the schema "Metadata fields".
         """
         standard = _standard_fields()
         fields: dict[str, PersonField] = {}

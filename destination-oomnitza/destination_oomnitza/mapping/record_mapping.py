@@ -189,9 +189,9 @@ class RecordMapping:
                 return f"id={str(record['id'])[:200]}"
         return "a record without a key"
 
-    def new_person(self, row: MappedRecord) -> dict[str, Any]:
+    def new_person(self, record: MappedRecord) -> dict[str, Any]:
         """Return the body that creates a person: the fields, and defaults of new people."""
-        return {**self.defaults, **{name: value for name, value in row.fields.items() if not is_empty(value)}}
+        return {**self.defaults, **{name: value for name, value in record.fields.items() if not is_empty(value)}}
 
     def _saas_values(self, saas: SaasRules, record: Record) -> tuple[str | None, str | None]:
         values = []

@@ -76,7 +76,7 @@ def _overlap(one: str, other: str) -> bool:
     return one in ("", other) or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
-def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
+def _role_fit(schema: PersonSchema) -> Callable[[Any], Any]:
     known: dict[Any, int] = {}
 
     def role(value: Any) -> Any:
@@ -88,7 +88,7 @@ def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
             raise ValueRejected("is not a role; a role is an id or a name")
         if value not in known:
             try:
-                known[value] = metadata.role_id(value)
+                known[value] = schema.role_id(value)
             except ValueError as error:
                 raise ValueRejected(f"names no role: {error}") from None
         return known[value]
@@ -96,18 +96,18 @@ def _role_fit(metadata: PersonSchema) -> Callable[[Any], Any]:
     return role
 
 
-def field_fit(target: PersonField, metadata: PersonSchema) -> Callable[[Any], Any]:
+def field_fit(target: PersonField, schema: PersonSchema) -> Callable[[Any], Any]:
     """Return the function that converts a value to the field's type.
 
     It raises ValueRejected. A role may be an id or a name.
     """
-    return _role_fit(metadata) if target.id == "role" else fit(target)
+    return _role_fit(schema) if target.id == "role" else fit(target)
 
 
-def _holds_one_value(schema: Any) -> bool:
-    types = schema.get("type") if isinstance(schema, Mapping) else None
-    declared = {each for each in (types if isinstance(types, list) else [types]) if isinstance(each, str)}
-    return not declared or not declared <= {"object", "array", "null"}
+def _holds_one_value(declared: Any) -> bool:
+    types = declared.get("type") if isinstance(declared, Mapping) else None
+    kinds = {each for each in (types if isinstance(types, list) else [types]) if isinstance(each, str)}
+    return not kinds or not kinds <= {"object", "array", "null"}
 
 
 def _present(source: str, properties: Mapping[str, Any]) -> str:
@@ -120,7 +120,7 @@ def _first_of(source: str, other: str) -> Value:
     return lambda record: record.get(source, record.get(other))
 
 
-def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[Rule]:
+def smart_rules(schema: PersonSchema, properties: Mapping[str, Any]) -> list[Rule]:
     """Return the rules of smart mapping for a stream.
 
     `properties` are those of its JSON schema.
@@ -129,11 +129,11 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
     # Leaves out names without letters and digits, which would all be equal, and objects and lists, which fit no field.
     by_name = {
         letters_and_digits(name): name
-        for name, schema in properties.items()
-        if name != NEVER_SMART and letters_and_digits(name) and _holds_one_value(schema)
+        for name, declared in properties.items()
+        if name != NEVER_SMART and letters_and_digits(name) and _holds_one_value(declared)
     }
     by_label = {letters_and_digits(label): _present(source, properties) for label, source in SLACK_LABELS.items()}
-    for each in metadata.fields.values():
+    for each in schema.fields.values():
         if each.standard:
             continue
         label = letters_and_digits(each.label)
@@ -142,25 +142,25 @@ def smart_rules(metadata: PersonSchema, properties: Mapping[str, Any]) -> list[R
             sources[each.id] = source
     return [
         Rule(
-            metadata.fields[name],
+            schema.fields[name],
             source,
             field_value(source) if properties or source not in INSTEAD else _first_of(source, INSTEAD[source]),
-            field_fit(metadata.fields[name], metadata),
+            field_fit(schema.fields[name], schema),
             reads=frozenset([source]),
         )
         for name, source in sources.items()
-        if name in metadata.fields and metadata.fields[name].editable
+        if name in schema.fields and schema.fields[name].editable
     ]
 
 
-def explicit_rule(entry: FieldMapping, metadata: PersonSchema) -> Rule:
+def explicit_rule(entry: FieldMapping, schema: PersonSchema) -> Rule:
     """Return the rule of one entry of the configured field mapping.
 
     Raises ValueError, with the problem but without the entry's name, if the value does not compile or the default does not fit
     its field.
     """
-    target = metadata.fields.get(entry.field) or PersonField(entry.field, entry.field, Kind.UNKNOWN)
-    fitting = field_fit(target, metadata)
+    target = schema.fields.get(entry.field) or PersonField(entry.field, entry.field, Kind.UNKNOWN)
+    fitting = field_fit(target, schema)
     try:
         value = compile_value(entry.value) if entry.value is not None else None
     except TemplateFailed as error:

@@ -140,14 +140,14 @@ def _mapping(
     )
 
 
-def destination_catalog(metadata: PersonSchema, has_default_role: bool) -> dict[str, Any]:
+def destination_catalog(schema: PersonSchema, has_default_role: bool) -> dict[str, Any]:
     """Return the DESTINATION_CATALOG message for an instance with these fields.
 
     The field `role` is required of new people unless the configuration has a default role.
     """
-    fields = {each.id: each for each in metadata.fields.values() if each.editable}
-    unique = [each for each in metadata.fields.values() if each.unique]
-    needed = [each.id for each in metadata.mandatory() if each.id != "role" or not has_default_role]
+    fields = {each.id: each for each in schema.fields.values() if each.editable}
+    unique = [each for each in schema.fields.values() if each.unique]
+    needed = [each.id for each in schema.mandatory() if each.id != "role" or not has_default_role]
     user = {name: _property(each) for name, each in fields.items()}
     known_user = {**{each.id: _property(each) for each in unique}, **user}
     saas_user = {
