@@ -67,12 +67,16 @@ def install(group: str) -> None:
                 "package python3-venv; otherwise check that this folder is writable."
             ) from None
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--upgrade", "pip>=25.1"], "pip")
+    run_command([*pip, "--upgrade", "pip>=25.1"], "pip")
     editable = [argument for connector in CONNECTORS for argument in ("-e", f"./{connector}")]
-    _run([*pip, "--group", group, *editable], group)
+    run_command([*pip, "--group", group, *editable], group)
 
 
-def _run(command: list[str], what: str) -> None:
+def run_command(command: list[str], what: str) -> None:
+    """Run a command of pip, and print every five seconds that it still runs.
+
+    Raises InstallFailed with its last lines.
+    """
     environment = {**os.environ, "PIP_CONSTRAINT": CONSTRAINTS, "PIP_BUILD_CONSTRAINT": CONSTRAINTS}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - pip

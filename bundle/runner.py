@@ -108,13 +108,13 @@ class Runner:
         self._keep = keep_configuration
         with _silenced():  # PyAirbyte announces each connector
             self._source = _Source(
-                _executor(connectors.source.directory),
+                make_executor(connectors.source.directory),
                 connectors.source.directory,
                 source,
                 config_change_callback=self._renewed,
             )
             self._destination = _Destination(
-                _executor(connectors.destination.directory), connectors.destination.directory, destination
+                make_executor(connectors.destination.directory), connectors.destination.directory, destination
             )
         self._source.listener = self._destination.listener = listener
         self._source.modes = {stream.name: stream.sync_mode for stream in connection.streams}
@@ -186,5 +186,6 @@ def _silenced() -> Iterator[None]:
         yield
 
 
-def _executor(connector: str) -> PathExecutor:
+def make_executor(connector: str) -> PathExecutor:
+    """Return the executor of a connector that is installed beside this Python."""
     return PathExecutor(connector, path=Path(sys.executable).with_name(connector))

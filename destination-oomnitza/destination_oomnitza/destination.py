@@ -131,10 +131,10 @@ class DestinationOomnitza(Destination):
             _show(status.message or "The check succeeded: address, token, mapping and role are valid.")
             yield AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
         elif parsed_args.command == "discover":
-            self.discover(_read_config(parsed_args.config))
+            self.discover(read_config(parsed_args.config))
         else:
             run_sync(
-                _parse(_read_config(parsed_args.config)),
+                parse_config(read_config(parsed_args.config)),
                 read_catalog(parsed_args.catalog),
                 read_lines(sys.stdin.fileno(), SILENCE),
                 send,
@@ -143,7 +143,7 @@ class DestinationOomnitza(Destination):
 
     def _check_file(self, path: str) -> AirbyteConnectionStatus:
         try:
-            return self.check(logger, _read_config(path))
+            return self.check(logger, read_config(path))
         except AirbyteTracedException as error:
             return _failed(str(error))
 
@@ -156,7 +156,7 @@ class DestinationOomnitza(Destination):
 
         def run() -> None:
             try:
-                self._prove(_parse(config))
+                self._prove(parse_config(config))
                 outcome.append(AirbyteConnectionStatus(status=Status.SUCCEEDED))
             except AirbyteTracedException as error:
                 outcome.append(_failed(str(error)))
@@ -215,7 +215,7 @@ class DestinationOomnitza(Destination):
 
         Raises AirbyteTracedException.
         """
-        parsed = _parse(config)
+        parsed = parse_config(config)
         client = Client(parsed)
         client.sign_in()
         send(destination_catalog(read_person_schema(client), parsed.default_role is not None))
@@ -233,7 +233,7 @@ class DestinationOomnitza(Destination):
         mask_configuration(config)
         sent: list[AirbyteMessage] = []
         run_sync(
-            _parse(config),
+            parse_config(config),
             parse_catalog(ConfiguredAirbyteCatalogSerializer.dump(configured_catalog)),
             ([orjson.dumps(AirbyteMessageSerializer.dump(message))] for message in input_messages),
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
@@ -254,7 +254,7 @@ def _failed(message: str) -> AirbyteConnectionStatus:
     return AirbyteConnectionStatus(status=Status.FAILED, message=masked(message))
 
 
-def _parse(raw: Mapping[str, Any]) -> Config:
+def parse_config(raw: Mapping[str, Any]) -> Config:
     """Parse the configuration, and warn of unknown names. Raises as Config.parse."""
     config = Config.parse(raw)
     if unknown := config.unknown(raw):
@@ -263,7 +263,7 @@ def _parse(raw: Mapping[str, Any]) -> Config:
     return config
 
 
-def _read_config(path: str) -> Mapping[str, Any]:
+def read_config(path: str) -> Mapping[str, Any]:
     """Read the configuration file, and mask its secrets.
 
     Raises AirbyteTracedException (config_error).

@@ -34,7 +34,7 @@ def run() -> None:
         _exit_without_message("The output is closed, so no message can be sent.")
     gc.freeze()  # so that no collection, nor the last one at the exit, scans the objects of all imports
     cancellation = Cancellation()
-    _cancel_on_signals(cancellation)
+    cancel_on_signals(cancellation)
     try:
         with PRINT_BUFFER:
             try:
@@ -81,7 +81,7 @@ def _fail(error: AirbyteTracedException) -> NoReturn:
     os._exit(1)
 
 
-def _cancel_on_signals(cancellation: Cancellation) -> None:
+def cancel_on_signals(cancellation: Cancellation) -> None:
     """Cancel the command on SIGTERM and SIGINT; end the process if that fails.
 
     A thread waits for the signals: a handler would run in the main thread, which may be waiting for that very event.

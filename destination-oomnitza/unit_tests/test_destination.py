@@ -90,7 +90,7 @@ def test_check_that_succeeds_has_no_message(http: requests_mock.Mocker) -> None:
 def test_read_config_of_a_deep_file_is_no_recursion(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"credentials":' + '{"a":' * 900 + '"secret-deep"' + "}" * 900 + "}")
-    module._read_config(str(path))
+    module.read_config(str(path))
     assert filter_secrets("secret-deep") == "****"
 
 

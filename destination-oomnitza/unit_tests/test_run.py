@@ -15,7 +15,7 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from destination_oomnitza import run
 from destination_oomnitza.cancellation import Cancellation
 run.GRACE = run.TRACE_SECONDS = 0.05
-run._cancel_on_signals(Cancellation())
+run.cancel_on_signals(Cancellation())
 with PRINT_BUFFER.lock:
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(20)

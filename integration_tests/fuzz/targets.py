@@ -16,7 +16,7 @@ import source_slack_users.masking
 import source_slack_users.retries
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
-from destination_oomnitza.destination import _parse, _read_config
+from destination_oomnitza.destination import parse_config, read_config
 from destination_oomnitza.mapping.expressions import compile_native, compile_value, paths_read
 from destination_oomnitza.mapping.template_limits import BoundedEnvironment
 from destination_oomnitza.mapping.templates import TemplateFailed
@@ -67,7 +67,7 @@ def masking(data: bytes) -> None:
     assert not [form for form in forms if form in logged]
     SECRETS.clear()
     if secret.isascii() and secret.isprintable() and " " not in secret:  # all that the source accepts
-        with patch.object(source_slack_users.masking, "_FORMS", set()):
+        with patch.object(source_slack_users.masking, "FORMS", set()):
             source_slack_users.masking.mask(secret)
             logged = filter_secrets(text)
         assert not [form for form in forms if form in logged]
@@ -116,9 +116,9 @@ def configurations(data: bytes) -> None:
     """Check a configuration: both connectors reject it with config_error, or use it."""
     with file_of(data) as path:
         with typed_errors(FailureType.config_error):
-            document = _read_config(path)
+            document = read_config(path)
             SECRETS.clear()
-            config = _parse(document)
+            config = parse_config(document)
             plan_check(config, PersonSchema.unknown(), {})
         source = SourceSlackUsers()
         settings = source.configure(source.read_config(path), "")

@@ -271,7 +271,7 @@ def test_rejected_records_are_status_2_and_counted_apart(
     """Two records are rejected, one has an unknown stream, and PyAirbyte drops one."""
     load_runner(tmp_path)
     runner = sys.modules["bundle.runner"]
-    make_executor, hear = runner._executor, runner.hear
+    make_executor, hear = runner.make_executor, runner.hear
     source = make_executor("source-slack-users")
     spoilt = tmp_path / "source"
     script = SPOILT_SOURCE.format(source=str(source.path), more=MORE)
@@ -287,7 +287,7 @@ def test_rejected_records_are_status_2_and_counted_apart(
             states.append(message.state)
         hear(listener, connector, message)
 
-    monkeypatch.setattr(runner, "_executor", executor)
+    monkeypatch.setattr(runner, "make_executor", executor)
     monkeypatch.setattr(runner, "hear", hear_state)
     with Sandbox(people=PEOPLE) as sandbox:
         sandbox.slack.join(real_name="Two Quotes", email="two'\"quotes@acme.example")

@@ -57,7 +57,7 @@ def test_unsupported_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pip_failure_shows_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(install.InstallFailed, match=r"the cause\npip failed to install"):
-        install._run([sys.executable, "-c", "print('the cause'); raise SystemExit(1)"], "test")
+        install.run_command([sys.executable, "-c", "print('the cause'); raise SystemExit(1)"], "test")
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 SHORTEST = 4
 """Characters of the shortest secret that is masked: a shorter one occurs in ordinary words."""
 
-_FORMS: set[str] = set()
+FORMS: set[str] = set()
 
 
 def mask(*secrets: str) -> None:
@@ -21,9 +21,9 @@ def mask(*secrets: str) -> None:
     for secret in secrets:
         if len(secret) >= SHORTEST:
             once = set(_escaped(secret))
-            _FORMS.update({secret}, once, *map(_escaped, once))
+            FORMS.update({secret}, once, *map(_escaped, once))
     # The longest first, so that a secret that begins with another one is masked as a whole.
-    update_secrets(sorted(_FORMS, key=len, reverse=True))
+    update_secrets(sorted(FORMS, key=len, reverse=True))
 
 
 def _escaped(text: str) -> Iterator[str]:

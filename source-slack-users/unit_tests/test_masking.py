@@ -28,7 +28,7 @@ SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=S
 
 @pytest.fixture(autouse=True)
 def _no_secrets_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("source_slack_users.masking._FORMS", set())
+    monkeypatch.setattr("source_slack_users.masking.FORMS", set())
     yield
     update_secrets([])
 

@@ -24,7 +24,7 @@ USERS = "/api/v3/users"
 _OVERRIDE = {"Oomnitza-Ignore-Meta-Restriction": "1"}
 """Header to write fields that the data model calls not editable."""
 
-_MAX_RECENT = 1000
+MAX_RECENT = 1000
 _UNIQUE_NAMES = ("username", "email")
 
 
@@ -161,7 +161,7 @@ class _RecentPeople:
         if user_id is not None:
             with self._lock:
                 self._people[user_id] = person
-                if len(self._people) > _MAX_RECENT:
+                if len(self._people) > MAX_RECENT:
                     self._people.popitem(last=False)
 
     def change(self, user_id: str, changes: Mapping[str, Any]) -> None:

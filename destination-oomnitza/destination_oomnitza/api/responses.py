@@ -23,7 +23,7 @@ MAX_VALUES = 2_000_000
 _TRANSIENT = frozenset({408, 425, 429})  # and every 5xx
 _FEW = 1 << 20
 _REASON = 300
-_WORDS = ("error", "errors", "message", "messages", "detail", "details", "reason", "title")
+WORDS = ("error", "errors", "message", "messages", "detail", "details", "reason", "title")
 _LONGEST_TEXT = 4096
 _NO_WORDS = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>|<!--.*?-->|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -157,7 +157,7 @@ def _leaves(found: Any) -> Iterator[str]:
     while nodes:
         name, node = nodes.pop()
         if isinstance(node, dict):
-            reason = next((node[word] for word in _WORDS if node.get(word) and node[word] is not True), None)
+            reason = next((node[word] for word in WORDS if node.get(word) and node[word] is not True), None)
             inner = [(str(key), value) for key, value in node.items()] if reason is None else [(name, reason)]
             nodes += reversed(inner)
         elif isinstance(node, list):

@@ -24,7 +24,7 @@ MAX_CHARACTERS = 100_000
 """Longest text that a template may build; Oomnitza's longest field is far shorter."""
 
 _MAX_WORK = 1_000_000
-_MAX_SECONDS = 0.5
+MAX_SECONDS = 0.5
 _MAX_DEPTH = 50
 # Work between two checks of the time.
 _CLOCK_EVERY = 2_000
@@ -50,7 +50,7 @@ def budget() -> Generator[None]:
         yield
         return
     _WORK.left, _WORK.look = _MAX_WORK, _MAX_WORK - _CLOCK_EVERY
-    _WORK.until = thread_time() + _MAX_SECONDS
+    _WORK.until = thread_time() + MAX_SECONDS
     _WORK.shared = True
     try:
         yield

@@ -204,7 +204,7 @@ def test_look_up_prefers_listed_people(requests_mock: Mocker) -> None:
 
 
 def test_look_up_remembers_a_limited_number(requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_RECENT", 3)
+    monkeypatch.setattr(module, "MAX_RECENT", 3)
     Listed(requests_mock)
     requests_mock.post(USERS, json=lambda request, _: {"user_id": request.json()["email"]})
     people = make()

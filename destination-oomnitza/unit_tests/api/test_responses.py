@@ -215,7 +215,7 @@ def test_error_in_finds_every_word_under_errors(found: Any) -> None:
 def leaves(node: Any) -> list[Any]:
     """Yield the texts of an error; a message takes the place of its details."""
     if isinstance(node, dict):
-        named = [node[word] for word in responses._WORDS if node.get(word) and node[word] is not True]
+        named = [node[word] for word in responses.WORDS if node.get(word) and node[word] is not True]
         return leaves(named[0]) if named else [leaf for each in node.values() for leaf in leaves(each)]
     return [leaf for each in node for leaf in leaves(each)] if isinstance(node, list) else [node]
 

@@ -46,7 +46,7 @@ class Saas:
     def __init__(self, http: Mocker, rows: list[dict[str, Any]], **options: Any) -> None:
         self.config = config(**options)
         self.http = http
-        self.report = Report(["users"])
+        self.report = Report(["users", "leavers"])
         self.plan: StreamPlan = plan_stream(self.config, PersonSchema.unknown(), Stream("users"))
         http.get(f"{HOST}/api/v3/saas", json=[{"saas_id": 7, "saas_name": "Slack"}])
         http.get(USERS, json=lambda request, _: rows if request.qs["skip"] == ["0"] else [])
@@ -235,8 +235,6 @@ def test_soft_delete_deactivates_and_counts_as_updated(http: Mocker) -> None:
         properties={"email": {}},
     )
     plan = plan_stream(saas.config, PersonSchema.unknown(), stream)
-    saas.report = Report(["leavers"])
-    saas.users._report = saas.report
     both = [member("u1"), member("u3")]
     assert saas.write(*both, plan=plan) == []
     assert [each.outcome for each in both] == [Outcome.UPDATED, Outcome.UNCHANGED]

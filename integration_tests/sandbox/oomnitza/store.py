@@ -53,8 +53,8 @@ class Store:
         self.lock = threading.RLock()
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        self._db.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own is for ASCII only
-        self._db.create_function("matches", 2, _matches, deterministic=True)
+        self._db.create_function("lower", 1, lower, deterministic=True)  # SQLite's own is for ASCII only
+        self._db.create_function("matches", 2, matches, deterministic=True)
         self._db.create_function("mixed", 2, _mixed, deterministic=True)
         # A sandbox may lose its last writes in a crash of the machine, so it does not wait for the disk.
         self._db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; {SCHEMA}")
@@ -253,7 +253,7 @@ def _full_name(row: Row) -> str:
     return " ".join(part for part in (row.get("first_name"), row.get("last_name")) if part)
 
 
-def _lower(value: Any) -> Any:
+def lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
@@ -262,5 +262,5 @@ def _mixed(number: int, request: int) -> bytes:
     return hashlib.blake2b(f"{request} {number}".encode(), digest_size=8).digest()
 
 
-def _matches(value: Any, pattern: str) -> bool:
+def matches(value: Any, pattern: str) -> bool:
     return isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL) is not None

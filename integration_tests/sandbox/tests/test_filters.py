@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integration_tests.sandbox.oomnitza.filters import Column, FilterError, parse
-from integration_tests.sandbox.oomnitza.store import _lower, _matches
+from integration_tests.sandbox.oomnitza.store import lower, matches
 
 COLUMNS = {
     "username": Column("username", "text"),
@@ -29,8 +29,8 @@ PEOPLE = [
 @pytest.fixture(scope="module")
 def database() -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
-    db.create_function("lower", 1, _lower, deterministic=True)
-    db.create_function("matches", 2, _matches, deterministic=True)
+    db.create_function("lower", 1, lower, deterministic=True)
+    db.create_function("matches", 2, matches, deterministic=True)
     db.execute("CREATE TABLE people (username TEXT, email TEXT, role INTEGER, suspended INTEGER)")
     db.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", PEOPLE)
     return db
