@@ -102,7 +102,7 @@ def test_example_fits_the_form_and_compiles(config: dict[str, Any]) -> None:
 
 
 def test_examples_return_documented_values() -> None:
-    assert len(RULES) == 10 and len(EXAMPLES) == 3
+    assert len(RULES) == 10 and len(EXAMPLES) == 2
     (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
     assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "skipped_because", "saas"]
     made = plan_stream(
