@@ -14,7 +14,7 @@ import pytest
 import requests
 import requests_mock
 from airbyte_cdk.models import SyncMode
-from hypothesis import settings
+from hypothesis import Phase, settings
 from source_slack_users import SourceSlackUsers
 
 API = "https://slack.com/api/"
@@ -39,6 +39,8 @@ MEMBERS: list[Payload] = [
 # No test is about time, and the first example of each loads what is read at first use.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+# make mutate runs the tests hundreds of times; the first example that fails is enough there.
+settings.register_profile("mutants", max_examples=20, derandomize=True, phases=[Phase.explicit, Phase.generate])
 
 
 def pytest_configure(config: pytest.Config) -> None:
