@@ -25,8 +25,6 @@ def text(value: Any) -> str | None:
 
 def flag(value: Any) -> bool | None:
     """Return a boolean, also for a number or its text; None for anything else."""
-    if value is None or value is True or value is False:
-        return value
     if isinstance(value, (int, float)):
         return bool(value)
     return _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
@@ -44,7 +42,7 @@ def whole(value: Any) -> int | None:
 
 def moment(value: Any) -> str | None:
     """Return the date-time (UTC) of Unix seconds; None for 0 and for impossible times."""
-    seconds = whole(value) if value else None
+    seconds = whole(value)
     try:
         return iso(seconds) if seconds else None
     except (ValueError, OverflowError, OSError):

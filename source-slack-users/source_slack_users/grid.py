@@ -66,10 +66,9 @@ class Membership:
         changed = self._changed.get(person, 0)
         if 0 < max(updated, changed) < self._since:
             return None
-        where = bits & (1 << self._width) - 1
-        names = self._names.get(where)
+        names = self._names.get(bits)
         if names is None:
-            names = self._names[where] = [team for index, team in enumerate(self._team_ids) if where >> index & 1]
+            names = self._names[bits] = [team for index, team in enumerate(self._team_ids) if bits >> index & 1]
         return Standing(names, self._rights[person], changed if changed > updated else 0)
 
     def awaited(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_flag_of_slacks_value(value: Any, result: bool | None) -> None:
         (float("inf"), None),
         (2**63 - 1, 2**63 - 1),
         (2**63, None),
+        (1 - 2**63, 1 - 2**63),
         ("9" * 30, None),
     ],
 )
@@ -93,6 +95,16 @@ def test_moment_of_slacks_value(value: Any, result: str | None) -> None:
     assert moment(value) == result
 
 
+def test_moment_is_in_utc_whatever_the_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EAST-9")
+    time.tzset()
+    try:
+        assert moment(1_700_000_000) == "2023-11-14T22:13:20Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_mapping_of_anything_else_is_none() -> None:
     assert mapping({"a": 1}) == {"a": 1}
     assert [mapping(value) for value in ({}, [], [1], "a", None)] == [None] * 5
@@ -101,6 +113,14 @@ def test_mapping_of_anything_else_is_none() -> None:
 def test_texts_leave_out_what_is_not_text() -> None:
     assert texts(["U1", 5, None, "", ["U2"]]) == ["U1", "5"]
     assert [texts(value) for value in ("U1", None, {})] == [None] * 3
+
+
+def test_record_builder_takes_slacks_names_and_types() -> None:
+    build = record_builder("last_logins", {"last_login_at": "date_last", "login_count": "count"})
+    record = build({"user_id": "U1", "date_last": "1700000000", "count": "3", "login_count": 9, "ip": ""})
+    expected = {"user_id": "U1", "last_login_at": "2023-11-14T22:13:20Z", "login_count": 3, "ip": None}
+    assert {name: record[name] for name in expected} == expected
+    assert record_builder("last_logins")({"login_count": 3})["login_count"] == 3
 
 
 @given(ANYTHING)

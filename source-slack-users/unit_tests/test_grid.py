@@ -109,7 +109,7 @@ def test_membership_of_one_workspace_remembers_nothing() -> None:
 
 
 @pytest.mark.parametrize("teams", [["T0"], ["T0", "T1"]])
-@pytest.mark.parametrize(("updated", "due"), [(99, False), (100, True), (101, True), (0, True)])
+@pytest.mark.parametrize(("updated", "due"), [(1, False), (99, False), (100, True), (101, True), (0, True)])
 def test_membership_change_in_the_second_of_the_state_is_due(teams: list[str], updated: int, due: bool) -> None:
     membership = Membership(teams, 100)
     see(membership, 0, {"id": "U1", "updated": updated})

@@ -179,6 +179,13 @@ def test_record_of_recorded_types_has_the_schemas_types() -> None:
     assert (record["deleted"], record["status"], record["role"]) == (True, "deactivated", "admin")
 
 
+def test_record_false_and_zero_are_not_null() -> None:
+    reported = {"has_2fa": False, "is_invited_user": 0, "tz_offset": 0, "updated": 0}
+    record = record_of(reported)
+    assert [record[name] for name in reported] == [False, False, 0, 0]
+    assert record["has_2fa"] is record["is_invited_user"] is False
+
+
 @pytest.mark.parametrize(("updated", "result"), [(5, 5), (5.9, 5), ("5", 5), (None, 0), ([], 0), ("soon", 0)])
 def test_last_change_of_slacks_value(updated: Any, result: int) -> None:
     assert last_change({"id": "U1", "updated": updated}) == result
@@ -200,9 +207,13 @@ def test_record_with_any_mark_of_a_bot_is_a_bot(mark: dict[str, Any]) -> None:
     assert (record["role"], record["first_name"]) == ("bot", None)
 
 
-@pytest.mark.parametrize("no_mark", [{"bot_id": ""}, {"bot_id": None}, {"api_app_id": "A1"}])
+@pytest.mark.parametrize(
+    "no_mark",
+    [{"profile": profile} for profile in ({"bot_id": ""}, {"bot_id": None}, {"bot_id": ["B1"]}, {"api_app_id": "A1"})]
+    + [{"is_connector_bot": "0"}, {"is_agentforce_bot": "false"}],
+)
 def test_record_without_a_mark_is_no_bot(no_mark: dict[str, Any]) -> None:
-    assert record_of({"profile": no_mark})["role"] == "member"
+    assert record_of(no_mark)["role"] == "member"
 
 
 @pytest.mark.parametrize(
@@ -264,6 +275,8 @@ def test_record_of_another_team_is_external(member: dict[str, Any], external: bo
         ([{"is_restricted": True}, {}], "member"),
         ([{"is_restricted": True, "is_ultra_restricted": True}, {"is_restricted": True}], "multi_channel_guest"),
         ([{"is_ultra_restricted": True}, {"is_ultra_restricted": True}], "single_channel_guest"),
+        ([{"is_ultra_restricted": True, "enterprise_user": {"id": "W1"}}], "single_channel_guest"),
+        ([{"is_owner": True, "enterprise_user": {"is_admin": True}}], "owner"),
         ([{"is_restricted": True}, {"deleted": True}], "multi_channel_guest"),
         ([{"is_restricted": True}, {"is_admin": True}], "admin"),
     ],
