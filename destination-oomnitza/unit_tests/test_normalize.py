@@ -12,6 +12,7 @@ from destination_oomnitza.normalize import (
     folded,
     format_character,
     is_empty,
+    key_hash,
     letters_and_digits,
     number_text,
 )
@@ -68,6 +69,11 @@ def test_folded_ignores_invisible_ends(text: str, before: str, after: str) -> No
 @given(st.integers())
 def test_number_and_its_text_are_one_key(number: int) -> None:
     assert folded(number) == folded(str(number)) == str(number)
+
+
+def test_key_hash_is_of_the_field_and_the_folded_value() -> None:
+    assert key_hash("email", " Ada@X.example") == key_hash("email", "ada@x.example")
+    assert len({key_hash("email", "ada"), key_hash("email", "eve"), key_hash("username", "ada")}) == 3
 
 
 @pytest.mark.parametrize(
