@@ -77,7 +77,6 @@ class Checkpoints:
         self._rejected: Counter[StreamKey] = Counter()  # since the stream's last state, as settled
         self._total_rejected = 0
         self._accepted = False
-        self._over = False
 
     def take(self, stream: StreamKey | None) -> None:
         """Count a record that was read; None if the catalog lacks its stream."""
@@ -86,8 +85,7 @@ class Checkpoints:
     def open(self, stream: StreamKey) -> Place:
         """Return the place of a new batch."""
         place = Place(stream)
-        if not self._over:
-            self._entries.append(place)
+        self._entries.append(place)
         return place
 
     def add_state(self, state: State) -> None:
@@ -97,12 +95,11 @@ class Checkpoints:
             self._taken.clear()
         else:
             records = self._taken.pop(state.scope, 0)
-        if not self._over:
-            self._entries.append(_Waiting(state, records))
-            self._bytes += state.bytes
-            self._release()
-            if self.is_full():
-                self._fold()
+        self._entries.append(_Waiting(state, records))
+        self._bytes += state.bytes
+        self._release()
+        if self.is_full():
+            self._fold()
 
     def settle(self, place: Place, rejected: int, accepted: bool) -> None:
         """Note that a batch is written.
@@ -137,15 +134,12 @@ class Checkpoints:
                 self._rejected[head.stream] += head.rejected
                 self._total_rejected += head.rejected
             elif self._total_rejected and self._fail_on_rejected:
-                # No further state will be sent, so nothing has to be kept.
-                self._over = True
-                self._entries.clear()
-                self._bytes = sum(_bytes(each) for each in self._held)
-                return
+                # No further state is sent, so none is kept.
+                self._bytes -= head.state.bytes
             elif (self._total_rejected and not self._accepted) or self._hold():
                 return
             else:
-                head.rejected += self._take_rejected(head.state)
+                head.rejected = self._take_rejected(head.state)
                 if self._is_of_whole(head.state):
                     self._held.append(head)
                 else:

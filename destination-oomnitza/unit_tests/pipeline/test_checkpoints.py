@@ -199,6 +199,30 @@ def test_held_states_are_bounded_and_the_last_has_the_sums(
     assert tuple(map(sum, zip(*sent.stats(), strict=True))) == (1000 * (3 - rejected), 1000 * rejected)
 
 
+@pytest.mark.parametrize("rejected", [0, 1])
+def test_state_that_leaves_or_is_dropped_makes_room(rejected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 1000)
+    checkpoints = Checkpoints([].append, fail_on_rejected=True)
+    slow = checkpoints.open(A)
+    for number in range(3):
+        checkpoints.add_state(state(number, size=400))
+    assert checkpoints.is_full()
+    checkpoints.settle(slow, rejected, True)
+    checkpoints.open(A)
+    checkpoints.add_state(state(3, size=900))
+    assert not checkpoints.is_full()
+
+
+def test_folded_states_keep_the_room_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 1000)
+    checkpoints = Checkpoints([].append, whole={A, B})
+    for stream in "ab":
+        checkpoints.add_state(state(1, stream, 600))
+    assert checkpoints.is_full()
+    checkpoints.add_state(state(2, "b", 300))
+    assert not checkpoints.is_full()
+
+
 def test_states_behind_a_slow_batch_are_not_folded(sent: Sent) -> None:
     checkpoints = Checkpoints(sent.append, max_waiting=3)
     slow = checkpoints.open(A)
