@@ -165,7 +165,7 @@ def _is_editable(name: str, flag: Any) -> bool:
 
 def _length(value: Any) -> int | None:
     text = str(value)
-    return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else None
 
 
 def _choices(searchhelp: Any, kind: Kind) -> Choices | None:

@@ -50,6 +50,9 @@ def test_parse_of_empty_flag_uses_default(nothing: Any) -> None:
         ("text", Kind.TEXT), ("STRING", Kind.TEXT), ("longtext", Kind.TEXT), ("str", Kind.TEXT), ("varchar", Kind.TEXT),
         ("integer", Kind.NUMBER), ("INT", Kind.NUMBER), ("float", Kind.NUMBER), ("number", Kind.NUMBER),
         ("boolean", Kind.BOOLEAN), ("bool", Kind.BOOLEAN), ("date", Kind.DATE), ("DATETIME", Kind.DATE),
+        ("checkbox", Kind.BOOLEAN), ("yesno", Kind.BOOLEAN), ("timestamp", Kind.DATE), ("decimal", Kind.NUMBER), ("double", Kind.NUMBER),
+        ("currency", Kind.NUMBER), ("money", Kind.NUMBER), ("email", Kind.TEXT), ("phone", Kind.TEXT), ("url", Kind.TEXT),
+        ("address", Kind.TEXT), ("list of text", Kind.UNKNOWN), ("dropdown (text)", Kind.UNKNOWN), ("select (text)", Kind.UNKNOWN),
         ("enum", Kind.UNKNOWN), ("dropdown", Kind.UNKNOWN), ("", Kind.UNKNOWN), (None, Kind.UNKNOWN), (7, Kind.UNKNOWN),
     ],
 )  # fmt: skip
@@ -59,7 +62,17 @@ def test_parse_reads_data_types(data_type: Any, kind: Kind) -> None:
 
 @pytest.mark.parametrize(
     ("entry", "length"),
-    [(128, 128), ("255", 255), (None, None), ("", None), (0, None), (-1, None), ("many", None), ("9" * 40, None)],
+    [
+        (128, 128),
+        ("255", 255),
+        ("1", 1),
+        (None, None),
+        ("", None),
+        (0, None),
+        (-1, None),
+        ("many", None),
+        ("9" * 10, None),
+    ],
 )
 def test_length_is_read_as_number_or_text(entry: Any, length: int | None) -> None:
     assert PersonSchema.parse(page(a={"length": entry})).fields["a"].length == length
@@ -169,6 +182,13 @@ def test_server_kept_fields_are_not_editable() -> None:
     assert fields["user_id"].system_kept and fields["change_date"].system_kept
 
 
+def test_edit_only_fields_are_those_that_are_not_editable() -> None:
+    """The user name is editable in any case: it is written to new people."""
+    schema = PersonSchema.parse(page(username={"editable": "0"}, badge={"editable": "0"}, team={"editable": "1"}))
+    assert schema.edit_only() == PersonSchema.unknown().edit_only() | {"badge"}
+    assert schema.fields["username"].editable
+
+
 def test_hardcoded_field_is_standard_if_unknown() -> None:
     fields = PersonSchema.parse(
         page(manager={"label": "Manager", "hardcode": "1"}, badge={"label": "Badge", "hardcode": "0"})
@@ -213,6 +233,10 @@ def test_choices_find_flag_as_a_word(yes: str, no: str) -> None:
     assert (choices.find(True), choices.find(False)) == (yes, no)
     assert choices.same(True, yes) and choices.same(False, no)
     assert not choices.same(True, no)
+
+
+def test_choices_same_of_a_value_not_in_the_list_is_false() -> None:
+    assert not Choices([("b", "Boston")]).same("Boston", "Rome")
 
 
 def test_choices_text_has_twenty_values() -> None:
