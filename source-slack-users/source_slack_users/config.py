@@ -161,17 +161,22 @@ def _unknown(raw: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield from _unknown_of(raw, Config.model_fields, "")
     credentials = raw.get("credentials")
     if isinstance(credentials, Mapping):
+        every = {name for model in _CREDENTIALS.values() for name in model.model_fields}
         kind = credentials.get("auth_type")
-        models = [_CREDENTIALS[kind]] if isinstance(kind, str) and kind in _CREDENTIALS else list(_CREDENTIALS.values())
-        yield from _unknown_of(credentials, [name for model in models for name in model.model_fields], "credentials.")
+        known = _CREDENTIALS[kind].model_fields if isinstance(kind, str) and kind in _CREDENTIALS else every
+        yield from _unknown_of(credentials, known, "credentials.", every)
 
 
-def _unknown_of(given: Mapping[str, Any], known: Collection[str], prefix: str) -> Iterator[tuple[str, str | None]]:
-    plain = {re.sub(r"[-_. ]", "", name).lower(): name for name in known}
+def _unknown_of(
+    given: Mapping[str, Any], known: Collection[str], prefix: str, of_choice: Collection[str] = ()
+) -> Iterator[tuple[str, str | None]]:
+    """Yield as `_unknown`; `of_choice` are the settings of all options of a choice."""
+    plain = {re.sub(r"[-_. ]", "", name).lower(): name for name in of_choice or known}
     for name, value in given.items():
         if name in known or value is None or name.startswith("__"):  # the platform adds such names
             continue
-        like = get_close_matches(re.sub(r"[-_. ]", "", name).lower(), plain, 1, SIMILAR)
+        # A setting of another option is not misspelt; it has no effect.
+        like = [] if name in of_choice else get_close_matches(re.sub(r"[-_. ]", "", name).lower(), plain, 1, SIMILAR)
         # A secret may have been pasted in place of a name.
         shown = name if re.fullmatch(r"[A-Za-z][A-Za-z_. -]{0,40}", name) else "a name that is no word"
         yield f"{prefix}{shown}", plain[like[0]] if like else None

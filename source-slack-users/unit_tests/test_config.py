@@ -128,6 +128,7 @@ def test_config_each_kind_of_token_is_accepted(token: str) -> None:
             {"credentials": {**OAUTH, "refreshtoken": "made-up"}},
             "credentials.refreshtoken: did you mean refresh_token?",
         ),
+        ({"credentials": {**TOKEN, "refresh_tokn": "x"}}, "credentials.refresh_tokn: did you mean refresh_token?"),
         ({"credentials": {"auth-type": "api_token"}}, "credentials.auth-type: did you mean auth_type?"),
     ],
 )
@@ -137,14 +138,19 @@ def test_config_misspelt_setting_is_rejected(change: dict[str, Any], sentence: s
 
 def test_config_unknown_setting_is_returned_for_a_warning() -> None:
     raw = {
-        "credentials": {**TOKEN, "note": 1},
+        "credentials": {**TOKEN, "note": 1, "refresh_token": "of the other way to sign in"},
         "__injected_declarative_manifest": {},
         "someone": "else",
         "k3y": "x",
         "none": None,
     }
     assert parse_config(raw).credentials == ApiToken.model_validate(TOKEN)
-    assert unknown_settings(raw) == ["someone", "a name that is no word", "credentials.note"]
+    assert unknown_settings(raw) == [
+        "someone",
+        "a name that is no word",
+        "credentials.note",
+        "credentials.refresh_token",
+    ]
 
 
 @pytest.mark.parametrize("name", list(SPEC["properties"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -22,14 +22,21 @@ class UnknownSetting:
     meant: str | None
 
 
-def unknown_settings(model: type[BaseModel], raw: Mapping[str, Any], path: str = "") -> Iterator[UnknownSetting]:
-    """Yield the names that a model lacks, at every depth; null counts as absent."""
+def unknown_settings(
+    model: type[BaseModel], raw: Mapping[str, Any], path: str = "", of_choice: Collection[str] = ()
+) -> Iterator[UnknownSetting]:
+    """Yield the names that a model lacks, at every depth; null counts as absent.
+
+    `of_choice`: the settings of all options, if the model is an option of a choice.
+    """
+    known = of_choice or model.model_fields
     for name, value in raw.items():
         field = model.model_fields.get(name)
         if field is not None:
             yield from _within(field.annotation, value, f"{path}{name}")
         elif value is not None:
-            yield UnknownSetting(f"{path}{name}", _meant(name, model))
+            # A setting of another option is not misspelt; it has no effect.
+            yield UnknownSetting(f"{path}{name}", None if name in known else _meant(name, known))
 
 
 def options(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -51,14 +58,15 @@ def _within(annotation: Any, value: Any, path: str) -> Iterator[UnknownSetting]:
             yield from _within(annotation, entry, f"{path}.{place}")
     elif isinstance(value, Mapping):
         choice = list(options(annotation))
+        of_choice = {name for option in choice for name in option.model_fields}
         for option in choice:
             if len(choice) == 1 or not tags(option).isdisjoint(
                 each for each in value.values() if isinstance(each, str)
             ):
-                yield from unknown_settings(option, value, f"{path}.")
+                yield from unknown_settings(option, value, f"{path}.", of_choice)
 
 
-def _meant(name: str, model: type[BaseModel]) -> str | None:
-    plain = {re.sub(r"[\W_]", "", known).lower(): known for known in model.model_fields}
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    plain = {re.sub(r"[\W_]", "", each).lower(): each for each in known}
     near = get_close_matches(re.sub(r"[\W_]", "", name).lower(), plain, 1, _CLOSE)
     return plain[near[0]] if near else None

@@ -128,6 +128,7 @@ def test_mistake_has_its_sentence(more: dict[str, Any], sentence: str) -> None:
             {"record_type": {"type": "user_and_saas_user", "saasname": "x"}},
             "record_type.saasname: did you mean saas_name?",
         ),
+        ({"record_type": {"type": "user", "saas_nam": "x"}}, "record_type.saas_nam: did you mean saas_name?"),
         ({"field_mapping": [{"field": "x", "vlaue": "y", "default": 1}]}, "field_mapping.0.vlaue: did you mean value?"),
         ({"streams": [{"stream": "a", "skipp": True}]}, "streams.0.skipp: did you mean skip?"),
         (
