@@ -149,7 +149,7 @@ def _plans(config: Config, streams: Sequence[Stream], client: Client) -> list[St
     for warning in entries_without_stream(config, streams):
         logger.warning(warning)
     for plan in plans:
-        log_mapping(plan)
+        log_mapping(plan, with_table=not config.test_run)  # a test run shows it with the first record
     return plans
 
 
@@ -168,9 +168,9 @@ def read_person_schema(client: Client) -> PersonSchema:
     return PersonSchema.parse(document) if isinstance(document, dict) and document else PersonSchema.unknown()
 
 
-def log_mapping(plan: StreamPlan) -> None:
+def log_mapping(plan: StreamPlan, with_table: bool = True) -> None:
     """Log the mapping of a stream as a table, with its remarks and warnings."""
-    if plan.mapping.rules:
+    if with_table and plan.mapping.rules:
         logger.info(f"Mapping of {plan.stream.title}:\n{mapping_table(plan)}")
     for remark in plan.remarks:
         logger.info(remark)

@@ -62,18 +62,13 @@ def test_skipped_stream_counts_and_acknowledges(sandbox: Sandbox) -> None:
     assert any("Nothing of user_groups is written" in line for line in synced.log_lines())
 
 
-def test_each_stream_has_its_mapping_table(sandbox: Sandbox) -> None:
+def test_test_run_shows_each_mapping_once(sandbox: Sandbox) -> None:
     synced = sync(sandbox, test_run=True)
-    tables = {line.split(":")[0]: line for line in synced.log_lines() if line.startswith("Mapping of")}
-    assert tables.keys() == {
-        "Mapping of last_logins",
-        "Mapping of last_logins, with its first record",
-        "Mapping of users",
-        "Mapping of users, with its first record",
-    }
-    assert "UADA" in tables["Mapping of last_logins, with its first record"]
-    assert "slack_last_login" in tables["Mapping of last_logins"]
-    assert "slack_last_login" not in tables["Mapping of users"]
+    logins, users = [line for line in synced.log_lines() if line.startswith("Mapping of")]
+    assert logins.startswith("Mapping of last_logins, with its first record:")
+    assert users.startswith("Mapping of users, with its first record:")
+    assert "UADA" in logins
+    assert "slack_last_login" in logins and "slack_last_login" not in users
     assert synced.counts("last_logins") == {"updated": 1, "skipped": 1}
     assert len(sandbox.oomnitza.people()) == 1
 
