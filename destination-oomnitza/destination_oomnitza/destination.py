@@ -136,7 +136,7 @@ class DestinationOomnitza(Destination):
             run_sync(
                 parse_config(read_config(parsed_args.config)),
                 read_catalog(parsed_args.catalog),
-                read_lines(sys.stdin.fileno(), SILENCE),
+                _input_lines(),
                 send,
                 cancellation=self._cancellation,
             )
@@ -239,6 +239,16 @@ class DestinationOomnitza(Destination):
             lambda message: sent.append(AirbyteMessageSerializer.load(orjson.loads(orjson.dumps(message)))),
         )
         return sent
+
+
+def _input_lines() -> Iterator[list[bytes]]:
+    """Return the lines of standard input.
+
+    Raises AirbyteTracedException (config_error) if it is closed.
+    """
+    if sys.stdin is None:
+        raise config_error("The input is closed, so there are no messages to write. Send them to the standard input.")
+    return read_lines(sys.stdin.fileno(), SILENCE)
 
 
 def _show(text: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,17 @@ def test_read_config_of_a_deep_file_is_no_recursion(tmp_path: Path) -> None:
     path.write_text('{"credentials":' + '{"a":' * 900 + '"secret-deep"' + "}" * 900 + "}")
     module.read_config(str(path))
     assert filter_secrets("secret-deep") == "****"
+
+
+def test_write_with_a_closed_input_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "catalog.json").write_text(json.dumps(CATALOG))
+    arguments = ["write", "--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
+    monkeypatch.setattr(sys, "stdin", None)
+    destination = DestinationOomnitza()
+    with pytest.raises(AirbyteTracedException, match="The input is closed") as raised:
+        list(destination.run_cmd(destination.parse_args(arguments)))
+    assert raised.value.failure_type is FailureType.config_error
 
 
 def test_write_from_python_returns_states_and_report(http: requests_mock.Mocker) -> None:

@@ -19,6 +19,7 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import AirbyteMessageSerializer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from destination_oomnitza.errors import transient_error
 from destination_oomnitza.masking import masked
 
 _CHUNK = 1 << 18
@@ -30,7 +31,8 @@ _ENVELOPE_LENGTH = 1 << 16
 def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
     """Yield the lines of a pipe or a file as they arrive, several at a time.
 
-    Yields an empty list after `silence` seconds without input.
+    Yields an empty list after `silence` seconds without input. Raises AirbyteTracedException (transient_error) if the input
+    cannot be read.
     """
     rest = bytearray()
     is_cut = False
@@ -38,7 +40,7 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
         if not select.select([descriptor], [], [], silence)[0]:
             yield []
             continue
-        chunk = os.read(descriptor, _CHUNK)
+        chunk = _read(descriptor)
         if not chunk:
             break
         first, *lines = chunk.split(b"\n")
@@ -52,6 +54,15 @@ def read_lines(descriptor: int, silence: float) -> Iterator[list[bytes]]:
             rest, is_cut = bytearray(lines[-1]), False
     if rest:
         yield [bytes(rest)]
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK)
+    except OSError as error:
+        raise transient_error(
+            f"The input cannot be read ({error.strerror}). Records acknowledged before that are in Oomnitza."
+        ) from None
 
 
 class InvalidMessage(ValueError):

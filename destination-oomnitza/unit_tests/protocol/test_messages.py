@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 
 import orjson
 import pytest
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.masking import mask
 from destination_oomnitza.protocol import messages
@@ -135,6 +136,14 @@ def test_read_lines_beyond_the_limit_keeps_the_envelope(
     with pytest.raises(BrokenRecord) as caught:
         read_message(cut)
     assert (caught.value.record["namespace"], caught.value.record["stream"]) == ("hr", "users")
+
+
+def test_read_lines_of_unreadable_input_is_transient(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(AirbyteTracedException, match=r"The input cannot be read \(Is a directory\)") as raised:
+        list(read_lines(descriptor, 5))
+    os.close(descriptor)
+    assert raised.value.failure_type is FailureType.transient_error
 
 
 def test_read_lines_in_silence_yields_an_empty_list() -> None:
