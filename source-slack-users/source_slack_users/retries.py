@@ -31,7 +31,7 @@ class RetryBudget:
 
     def __init__(self, retry_policy: RetryPolicy) -> None:
         self._retry_policy = retry_policy
-        self._tries = 0
+        self._attempts = 0
         self._limited = 0.0
         self._deadline: float | None = None
 
@@ -57,8 +57,8 @@ class RetryBudget:
         return pause
 
     def _backoff(self) -> float:
-        self._tries += 1
-        return min(2.0 ** (self._tries - 1), LONGEST_PAUSE)
+        self._attempts += 1
+        return min(2.0 ** (self._attempts - 1), LONGEST_PAUSE)
 
 
 def in_words(seconds: float) -> str:
