@@ -1,4 +1,4 @@
-"""A pipeline with a fake writer.
+"""Runs a pipeline with a fake writer.
 
 The executor is a list of tasks that the test runs at chosen times, so hypothesis chooses every timing, and the machine none.
 """
