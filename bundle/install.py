@@ -85,7 +85,7 @@ def run_command(command: list[str], what: str) -> None:
             sys.stdout.write(f"  {what}: {time.monotonic() - start:.0f} s\n")
             sys.stdout.flush()
         if status:
-            raise InstallFailed(_sentence(output))
+            raise InstallFailed(explain_failure(output))
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int | None:
@@ -96,7 +96,8 @@ def _ended(process: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
-def _sentence(output: IO[str]) -> str:
+def explain_failure(output: IO[str]) -> str:
+    """Explain why pip failed, by its output."""
     output.seek(0)
     text = output.read()
     if UNREACHABLE.search(text):

@@ -1,7 +1,7 @@
 """Writes docs/error-messages.md from the messages in the code, for `make docs`.
 
-A message is an argument of a call of one of `KINDS`, or a result of an `explain_*` function. "…" stands for run-time values. A test
-compares the page with the code.
+A message is an argument of a call of one of `KINDS`, a result of a function of `RESULTS` or of an `explain_*` function, or a
+sentence that a function yields about a setting. "…" stands for run-time values. A test compares the page with the code.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ PACKAGES = {
 }
 HOLE = "…"
 CONFIG, TRANSIENT, SYSTEM = "config_error", "transient_error", "system_error"
-SETTING, RECORD, REQUEST, WARNING, COMMAND = "setting", "record", "request", "warning", "command"
+SETTING, CHECK, RECORD, REQUEST, WARNING, COMMAND = "setting", "check", "record", "request", "warning", "command"
 HEADINGS = {
-    SETTING: "A setting is wrong (check, and the start of a sync)",
+    SETTING: "About a setting (check, and the start of a sync)",
+    CHECK: "Fails the check",
     CONFIG: "Ends the check or the sync: you can correct it (`config_error`)",
     TRANSIENT: "Ends the check or the sync: the next attempt may succeed (`transient_error`)",
     SYSTEM: "Ends the check or the sync: report it (`system_error`)",
@@ -43,8 +44,11 @@ KINDS: Mapping[str, tuple[str, int]] = {
     "system_error": (SYSTEM, 0),
     "ValueError": (SETTING, 0),
     "add": (SETTING, 0),
+    "_failed": (CHECK, 0),
     "RecordRejected": (RECORD, 0),
     "fail": (RECORD, 0),
+    "note": (RECORD, 2),
+    "_refuse": (RECORD, 0),
     "ValueRejected": (RECORD, 0),
     "TemplateFailed": (RECORD, 0),
     "SecurityError": (RECORD, 0),
@@ -52,12 +56,22 @@ KINDS: Mapping[str, tuple[str, int]] = {
     "TransientFailure": (REQUEST, 0),
     "warning": (WARNING, 0),
     "ignore": (WARNING, 0),
+    "InvalidMessage": (WARNING, 0),
     "UsageError": (COMMAND, 0),
     "DefinitionError": (COMMAND, 0),
     "AirbyteError": (COMMAND, 0),
     "ServiceError": (COMMAND, 0),
     "SyncFailed": (COMMAND, 0),
     "InstallFailed": (COMMAND, 0),
+}
+# Functions that return a message.
+RESULTS: Mapping[str, str] = {
+    "unknown_field": SETTING,
+    "_no_such_operation": SETTING,
+    "scope_advice": CONFIG,
+    "_sentence": CONFIG,
+    "_claimed_by": RECORD,
+    "_held_by": RECORD,
 }
 _TYPES = {"FailureType.config_error": CONFIG, "FailureType.transient_error": TRANSIENT}
 
@@ -75,8 +89,8 @@ def messages(package: Path) -> dict[str, list[str]]:
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("explain_"):
-            yield from ((COMMAND, each.value) for each in ast.walk(node) if isinstance(each, ast.Return) and each.value)
+        if isinstance(node, ast.FunctionDef):
+            yield from _results(node)
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -89,6 +103,16 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield _TYPES.get(ast.unparse(node.args[1]), SYSTEM), node.args[0]
         elif "message" in named and "failure_type" in named:
             yield _TYPES.get(ast.unparse(named["failure_type"]), SYSTEM), named["message"]
+
+
+def _results(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
+    kind = COMMAND if function.name.startswith("explain_") else RESULTS.get(function.name)
+    yields = function.returns is not None and ast.unparse(function.returns) == "Iterator[str]"
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and node.value and kind:
+            yield kind, node.value
+        elif isinstance(node, ast.Yield) and node.value and yields:
+            yield SETTING, node.value
 
 
 def _constants(tree: ast.Module) -> dict[str, ast.expr]:
@@ -131,7 +155,7 @@ def page() -> str:
     parts = [
         "# Error messages",
         "",
-        "All messages of both connectors and of `make sync`, `make probe` and `make register`. Each names what failed, the cause and",
+        "The messages of both connectors and of `make sync`, `make probe` and `make register`. Each names what failed, the cause and",
         "the fix. `…` stands for a name, an address, a number, or another message of this page. A message that begins with a small letter",
         "follows the title of a field, or the key of a record. Search this page for words of your message.",
         "",

@@ -60,7 +60,10 @@ def _need_people_read(config: StreamSettings, mapping: RecordMapping) -> Iterato
             yield f"{entry_of}: Only if newer (newest) is on, {_ONLY_REST}"
     for key in mapping.sync_keys:
         if key in mapping.fields and mapping.fields[key].system_kept:
-            yield f"Sync keys (sync_keys): {key} is set by Oomnitza itself; finding people by it is something {_ONLY_REST}"
+            yield (
+                f"Sync keys (sync_keys): {key} is set by Oomnitza itself, and only the write method REST finds people by it; choose "
+                "REST, or another key."
+            )
 
 
 def _need_internal_id(mapping: RecordMapping) -> Iterator[str]:
