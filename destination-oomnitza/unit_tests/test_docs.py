@@ -12,7 +12,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.config.spec_schema import specification
 from destination_oomnitza.mapping.rules import SLACK_LABELS, SMART_FIELDS
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import plan_stream, plan_streams
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from jsonschema import Draft7Validator
 
@@ -105,9 +105,9 @@ def test_examples_return_documented_values() -> None:
     assert len(RULES) == 10 and len(EXAMPLES) == 2
     (report,) = [each["sync_report"]["users"] for each in EXAMPLES if "sync_report" in each]
     assert list(report) == ["added", "updated", "unchanged", "skipped", "failed", "skipped_because", "saas"]
-    made = plan_stream(
-        Config.parse({**LEAST, "field_mapping": RULES[-2:]}), PersonSchema.unknown(), Stream("users")
-    ).mapping
+    made = plan_streams(
+        Config.parse({**LEAST, "field_mapping": RULES[-2:]}), PersonSchema.unknown(), [Stream("users")]
+    )[0].mapping
     row = made(
         {
             "email": "a@b.example",

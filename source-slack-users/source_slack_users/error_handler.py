@@ -105,7 +105,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         parsed = _parse(response)
         self.payload = payload = parsed if isinstance(parsed, dict) else {}
         if status == 429:
-            return self._rate_limited("limits the rate of requests", response)
+            return self._rate_limited(response)
         if status >= 500 or status < 200:
             return self._server_error(response)
         if payload.get("ok") is False and not 300 <= status < 400:
@@ -135,7 +135,7 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
         code = str(payload.get("error"))
         rule = RULES.get(code, Rule(ResponseAction.FAIL))
         if rule.action is ResponseAction.RATE_LIMITED:
-            return self._rate_limited("limits the rate of requests", response)
+            return self._rate_limited(response)
         if rule.action is ResponseAction.RETRY:
             return self._fault(f"returned {code}", response)
         if rule.action is ResponseAction.REDUCE_PAGE_SIZE and self._page_size <= SMALLEST_PAGE:
@@ -172,7 +172,8 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
             raise self._given_up("sent no complete response", self._retry_policy.response)
         return self._fault(f"is unreachable at {self._host}: {_cause(error)}")
 
-    def _rate_limited(self, what: str, response: requests.Response) -> ErrorResolution:
+    def _rate_limited(self, response: requests.Response) -> ErrorResolution:
+        what = "limits the rate of requests"
         asked = _retry_after(response)
         pause = self._budget.pause_after_rate_limit(asked)
         if pause is None:

@@ -45,12 +45,6 @@ def plan_streams(
     return [_advised(plan, config.for_stream(plan.stream.name, plan.stream.namespace)) for plan in plans]
 
 
-def plan_stream(config: Config, schema: PersonSchema, stream: Stream) -> StreamPlan:
-    """Return the plan of one stream. Raises as `plan_streams`."""
-    (plan,) = plan_streams(config, schema, [stream])
-    return plan
-
-
 def plan_check(config: Config, schema: PersonSchema, mappings: Mapping[int, Any] | None = None) -> list[StreamPlan]:
     """Return the plans of a check, which has no catalog. Raises as `plan_streams`.
 

@@ -22,7 +22,7 @@ from destination_oomnitza.pipeline.pipeline import Pipeline
 from destination_oomnitza.pipeline.scheduler import Scheduler
 from destination_oomnitza.pipeline.settlement import Settlement
 from destination_oomnitza.pipeline.sync_key_watch import SyncKeyWatch
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, Deferral, RecordWrite, StreamEnd
@@ -146,7 +146,7 @@ class Sync:
                 **config,
             }
         )
-        plans = [plan_stream(parsed, PersonSchema.unknown(), Stream(name)) for name in streams or ("users",)]
+        plans = plan_streams(parsed, PersonSchema.unknown(), [Stream(name) for name in streams or ("users",)])
         self.report = Report([plan.stream.title for plan in plans])
         self.sent: list[dict[str, Any]] = []
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None

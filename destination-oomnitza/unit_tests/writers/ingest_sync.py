@@ -10,7 +10,7 @@ from destination_oomnitza.api.ingest_runs import IngestRuns
 from destination_oomnitza.api.retries import RetryPolicy
 from destination_oomnitza.config.models import Config, IngestWriting
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import Batch, RecordWrite, RejectedRecord, StreamEnd
@@ -64,7 +64,7 @@ class Sync:
         client = Client(self.settings, AT_ONCE)
         fields = PersonSchema.parse(metadata) if metadata else PersonSchema.unknown()
         stream = Stream("users", properties={"id": {}, "name": {}})
-        self.plan = plan_stream(self.settings, fields, stream)
+        (self.plan,) = plan_streams(self.settings, fields, [stream])
         self.report = Report(["users"])
         assert isinstance(self.settings.write_method, IngestWriting)
         method = self.settings.write_method

@@ -8,7 +8,7 @@ import pytest
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 
 from .ingest_sync import CUSTOM, INTEGRATION, SAAS, config
@@ -32,7 +32,7 @@ from .ingest_sync import CUSTOM, INTEGRATION, SAAS, config
 def test_setting_of_rest_alone_is_a_config_error(settings: dict[str, Any], sentence: str) -> None:
     metadata = PersonSchema.parse({"badge": {"label": "Badge", "data_type": "STR"}})
     with pytest.raises(AirbyteTracedException, match=sentence) as error:
-        plan_stream(config(**settings), metadata, Stream("users"))
+        plan_streams(config(**settings), metadata, [Stream("users")])
     assert error.value.failure_type is FailureType.config_error
 
 
@@ -45,21 +45,21 @@ def test_data_activation_of_saas_users_is_a_config_error() -> None:
         properties={"email": {}},
     )
     with pytest.raises(AirbyteTracedException, match=r"leavers writes the object saas_user .* REST"):
-        plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), stream)
+        plan_streams(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), [stream])
 
 
 def test_smart_mapping_leaves_out_fields_without_internal_id() -> None:
     metadata = {"slack_user_id": {**CUSTOM, "internal_id": None}}
-    plan = plan_stream(config(), PersonSchema.parse(metadata), Stream("users", properties={"id": {}}))
+    (plan,) = plan_streams(config(), PersonSchema.parse(metadata), [Stream("users", properties={"id": {}})])
     assert "slack_user_id" not in plan.mapping.rules
     with pytest.raises(AirbyteTracedException, match=r"entry for slack_user_id: .* internal id"):
-        plan_stream(
-            config(sync_keys=["slack_user_id"]), PersonSchema.parse(metadata), Stream("users", properties={"id": {}})
+        plan_streams(
+            config(sync_keys=["slack_user_id"]), PersonSchema.parse(metadata), [Stream("users", properties={"id": {}})]
         )
 
 
 def test_remarks_name_limits_of_ingest() -> None:
-    plan = plan_stream(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), Stream("users"))
+    (plan,) = plan_streams(config(INTEGRATION, record_type=SAAS), PersonSchema.unknown(), [Stream("users")])
     assert any("default_role" in remark and "new people" in remark for remark in plan.remarks)
     assert any("roles" in remark and "no user is deactivated" in remark for remark in plan.remarks)
-    assert plan_stream(config(write_mode="create_only"), PersonSchema.unknown(), Stream("users")).remarks == ()
+    assert plan_streams(config(write_mode="create_only"), PersonSchema.unknown(), [Stream("users")])[0].remarks == ()

@@ -13,7 +13,7 @@ from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.config.models import Config
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Report
 from destination_oomnitza.writers import deactivation_limit
@@ -64,7 +64,7 @@ class Sync:
         assert config.saas is not None
         self.application = SaasApplication(Client(config, RetryPolicy(faults=0)), config.saas)
         self.report = Report([stream.title for stream in streams])
-        self.plan = plan_stream(config, PersonSchema.unknown(), STREAM)
+        (self.plan,) = plan_streams(config, PersonSchema.unknown(), [STREAM])
         self.limit = DeactivationLimit(self.application, max_percent)
         self.missing = MissingUsers(self.application, self.limit, self.report, streams)
 

@@ -16,7 +16,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.model import StreamPlan
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
@@ -71,7 +71,7 @@ def make(instance: Instance, test_run: bool = False, **config: Any) -> tuple[Peo
         "credentials": {"auth_type": "api_token", "api_token": "made-up"},
         "default_role": 25,
     }
-    plan = plan_stream(Config.parse({**base, **config}), PersonSchema.unknown(), Stream("users"))
+    (plan,) = plan_streams(Config.parse({**base, **config}), PersonSchema.unknown(), [Stream("users")])
     report = Report(["users"], test_run)
     api = PeopleApi(instance, ORIGIN)  # type: ignore[arg-type]  # it has what is asked of a client
     return People(api, report), plan, report

@@ -17,7 +17,7 @@ from destination_oomnitza.errors import transient_error
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.model import StreamPlan
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Batch, RecordWrite, StreamEnd
@@ -56,7 +56,7 @@ class Sync:
             for number, name in ((1, "ada"), (2, "bob"))
         ]
         stream = Stream("users", destination_sync_mode="overwrite")
-        self.plan = plan_stream(config, PersonSchema.unknown(), stream)
+        (self.plan,) = plan_streams(config, PersonSchema.unknown(), [stream])
         self.key = stream.key
         self.report = Report(["users"], config.test_run)
         http.get(USERS, json=lambda request, _: [p for p in self.people if p["email"] in request.qs["filter"][0]])

@@ -14,7 +14,7 @@ from destination_oomnitza.config.models import Config
 from destination_oomnitza.mapping.record_mapping import MappedRecord
 from destination_oomnitza.person_schema import PersonSchema
 from destination_oomnitza.planning.model import StreamPlan
-from destination_oomnitza.planning.stream_plan import plan_stream
+from destination_oomnitza.planning.stream_plan import plan_streams
 from destination_oomnitza.protocol.catalog import Stream
 from destination_oomnitza.report import Outcome, Report
 from destination_oomnitza.writers.base import RecordWrite
@@ -47,7 +47,7 @@ class Saas:
         self.config = config(**options)
         self.http = http
         self.report = Report(["users", "leavers"])
-        self.plan: StreamPlan = plan_stream(self.config, PersonSchema.unknown(), Stream("users"))
+        (self.plan,) = plan_streams(self.config, PersonSchema.unknown(), [Stream("users")])
         http.get(f"{HOST}/api/v3/saas", json=[{"saas_id": 7, "saas_name": "Slack"}])
         http.get(USERS, json=lambda request, _: rows if request.qs["skip"] == ["0"] else [])
         http.get(ROLES, json=[MEMBER])
@@ -234,7 +234,7 @@ def test_soft_delete_deactivates_and_counts_as_updated(http: Mocker) -> None:
         primary_key=("email",),
         properties={"email": {}},
     )
-    plan = plan_stream(saas.config, PersonSchema.unknown(), stream)
+    (plan,) = plan_streams(saas.config, PersonSchema.unknown(), [stream])
     both = [member("u1"), member("u3")]
     assert saas.write(*both, plan=plan) == []
     assert [each.outcome for each in both] == [Outcome.UPDATED, Outcome.UNCHANGED]
