@@ -90,12 +90,13 @@ def test_choices_are_the_values_of_the_list() -> None:
     ]
     choices = PersonSchema.parse(page(a={"data_type": "dropdown", "searchhelp": rows})).fields["a"].choices
     assert choices is not None and str(choices) == "Boston, x, Rome, 7"
-    assert [choices.find(each) for each in ("B", "boston", "X", "rome", 7, "Paris", True)] == [
+    assert [choices.find(each) for each in ("B", "boston", "X", "rome", 7, "Paris", "None", True)] == [
         "Boston",
         "Boston",
         "x",
         "Rome",
         "7",
+        None,
         None,
         None,
     ]
@@ -166,7 +167,7 @@ def test_standard_fields_are_known_if_the_page_lacks_them() -> None:
     entry, unreported = PersonSchema.parse(page()), PersonSchema.unknown()
     for metadata in (entry, unreported):
         assert metadata.fields["email"].unique and metadata.fields["email"].internal_id == "EMAIL"
-        assert metadata.fields["position"].kind is Kind.TEXT
+        assert (metadata.fields["position"].label, metadata.fields["position"].kind) == ("Position", Kind.TEXT)
         assert metadata.fields["suspended"].kind is Kind.BOOLEAN
         assert not metadata.fields["user_id"].editable
     assert entry.known and not unreported.known
@@ -233,6 +234,20 @@ def test_choices_find_flag_as_a_word(yes: str, no: str) -> None:
     assert (choices.find(True), choices.find(False)) == (yes, no)
     assert choices.same(True, yes) and choices.same(False, no)
     assert not choices.same(True, no)
+
+
+@pytest.mark.parametrize(
+    ("by_key", "given", "found"), [(True, "2", 2), (True, "3", 2), (False, "b", "B"), (False, "c", "C")]
+)
+def test_choices_key_that_is_another_ones_value(by_key: bool, given: str, found: str | int) -> None:
+    """The form to write wins: the key of a number, else the value."""
+    pairs = [("1", "2"), ("2", "3")] if by_key else [("a", "B"), ("b", "C")]
+    assert Choices(pairs, by_key=by_key).find(given) == found
+
+
+def test_choices_same_of_key_or_value_in_any_case() -> None:
+    choices = Choices([("b", "Boston"), ("r", "Rome")])
+    assert [choices.same(each, "Boston") for each in ("B", "boston", "r", None)] == [True, True, False, False]
 
 
 def test_choices_same_of_a_value_not_in_the_list_is_false() -> None:

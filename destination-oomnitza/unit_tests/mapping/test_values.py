@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -59,6 +60,8 @@ def test_fit_of_a_name_requires_text(name: str, value: Any, expected: str, kind:
         (Kind.NUMBER, " -2.5 ", -2.5),
         (Kind.NUMBER, 25.0, 25),
         (Kind.NUMBER, "1e3", 1000),
+        (Kind.NUMBER, "1E3", 1000),
+        (Kind.NUMBER, "1234567890123456789", 1234567890123456789),
         (Kind.NUMBER, 2**64 - 1, 2**64 - 1),
         (Kind.NUMBER, 2**64, "18446744073709551616"),
         (Kind.NUMBER, -(2**63) - 1, "-9223372036854775809"),
@@ -69,6 +72,7 @@ def test_fit_of_a_name_requires_text(name: str, value: Any, expected: str, kind:
         (Kind.BOOLEAN, "false", False),
         (Kind.BOOLEAN, "no", False),
         (Kind.BOOLEAN, 1, True),
+        (Kind.BOOLEAN, 1.0, True),
         (Kind.BOOLEAN, 0.0, False),
         (Kind.DATE, "2024-01-31T10:00:00Z", "2024-01-31T10:00:00Z"),
         (Kind.DATE, "2024-01-31T10:00:00.1234567+02:00", "2024-01-31T08:00:00Z"),
@@ -93,7 +97,7 @@ def test_fit_converts_values_to_the_field(kind: Kind, value: Any, taken: Any) ->
     [
         *[(kind, value) for kind in Kind for value in (["a"], {"a": 1})],
         (Kind.NUMBER, "seven"), (Kind.NUMBER, "1_000"), (Kind.NUMBER, "nan"), (Kind.NUMBER, "inf"), (Kind.NUMBER, "1e999"),
-        (Kind.NUMBER, True), (Kind.NUMBER, "9" * 5000),
+        (Kind.NUMBER, True), (Kind.NUMBER, "9" * 5000), (Kind.DATE, "253402300800"),
         (Kind.BOOLEAN, "maybe"), (Kind.BOOLEAN, 2),
         (Kind.DATE, "soon"), (Kind.DATE, "2024-13-01"), (Kind.DATE, "2023-02-30"), (Kind.DATE, True),
         (Kind.DATE, 1706659200000), (Kind.DATE, "1706659200000"), (Kind.DATE, "0001-01-01"), (Kind.DATE, 45306), (Kind.DATE, "45306"),
@@ -104,6 +108,29 @@ def test_fit_of_unfit_value_is_rejected_unquoted(kind: Kind, value: Any) -> None
     with pytest.raises(ValueRejected, match=r"^is (a|an|text)\b.*, and (the|a) field") as caught:
         fit(CUSTOM[kind])(value)
     assert str(value) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "needs"),
+    [
+        (Kind.TEXT, "the field needs text"), (Kind.NUMBER, "the field needs a number"), (Kind.BOOLEAN, "the field needs true or false"),
+        (Kind.DATE, r"the field needs a date \(ISO 8601, or Unix seconds\)"),
+        (Kind.UNKNOWN, "a field takes one value; name one of its elements"),
+    ],
+)  # fmt: skip
+def test_fit_of_a_list_names_what_the_field_takes(kind: Kind, needs: str) -> None:
+    with pytest.raises(ValueRejected, match=f"^is a list, and {needs}$"):
+        fit(CUSTOM[kind])(["a"])
+
+
+def test_fit_of_a_date_is_in_utc_in_any_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EAST-9")
+    time.tzset()
+    try:
+        assert fit(CUSTOM[Kind.DATE])("2024-01-31T10:00:00Z") == "2024-01-31T10:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 PHONE = PersonField("phone_number", "Phone", Kind.TEXT, is_phone=True)
@@ -162,8 +189,10 @@ def test_fit_rejects_text_longer_than_the_field() -> None:
     assert title(" " + "x" * 128) == "x" * 128
     with pytest.raises(ValueRejected, match=r"^is a text of 129 characters, and the field takes 128$"):
         title("x" * 129)
+    number = fit(PersonField("n", "N", Kind.TEXT, length=20))
+    assert number(10**19) == "1" + "0" * 19
     with pytest.raises(ValueRejected, match=r"^is a text of 21 characters, and the field takes 20$"):
-        fit(PersonField("n", "N", Kind.TEXT, length=20))(10**20)
+        number(10**20)
 
 
 @pytest.mark.parametrize("kind", [Kind.TEXT, Kind.UNKNOWN])
@@ -259,7 +288,7 @@ def test_fit_of_any_value_is_stable_or_rejected(kind: Kind, value: Any) -> None:
         (Kind.DATE, "2024-01-31T10:00:00.5Z", "2024-01-31T10:00:00Z"),
         (Kind.UNKNOWN, 1706695200, "2024-01-31T10:00:00Z"), (Kind.UNKNOWN, 25, "25.0"), (Kind.UNKNOWN, 20240131, "20240131"),
         (Kind.UNKNOWN, 1706659200, "20240131"), (Kind.TEXT, "Head of IT", " Head  of IT "), (Kind.TEXT, "Zoe\u0308", "Zo\u00eb"),
-        (Kind.TEXT, "a\u00a0b", "a b"), (Kind.TEXT, 1001.0, "1001"), (Kind.TEXT, True, "true"), (Kind.UNKNOWN, "7", 7),
+        (Kind.TEXT, "a\u00a0b", "a b"), (Kind.TEXT, 1001.0, "1001"), (Kind.TEXT, True, "true"), (Kind.UNKNOWN, "25.0", 25),
     ],
 )  # fmt: skip
 def test_differs_ignores_notation(kind: Kind, current: Any, wanted: Any) -> None:
@@ -270,6 +299,7 @@ def test_differs_ignores_notation(kind: Kind, current: Any, wanted: Any) -> None
     ("kind", "current", "wanted"),
     [
         (Kind.TEXT, "a", "b"), (Kind.TEXT, "a", "A"), (Kind.TEXT, "7", "07"), (Kind.TEXT, None, "a"), (Kind.TEXT, "a", ""),
+        (Kind.TEXT, None, "None"), (Kind.TEXT, 7, "07"), (Kind.UNKNOWN, "7", "07"),
         (Kind.TEXT, "a", None), (Kind.NUMBER, "25", 26), (Kind.NUMBER, "many", 26), (Kind.NUMBER, None, 0),
         (Kind.BOOLEAN, "1", False), (Kind.BOOLEAN, "x", True), (Kind.BOOLEAN, None, False), (Kind.UNKNOWN, "1", False),
         (Kind.DATE, 1706695201, "2024-01-31T10:00:00Z"), (Kind.DATE, "never", "2024-01-31T10:00:00Z"),
