@@ -60,7 +60,7 @@ def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[lis
     length = 0
     for value in values:
         part = _forms(value)
-        if parts and length + len(part) + 3 > room - len(head) - len(tail):
+        if parts and length + len(part) > room - len(head) - len(tail):
             yield batch, head + "%2C".join(parts) + tail
             batch, parts, length = [], [], 0
         batch.append(value)

@@ -73,6 +73,7 @@ def test_smart_rules_always_map_six_fields(properties: list[str]) -> None:
     [
         ("string", True), (["null", "string"], True), (["object", "string"], True), (None, True), ([], True), (7, True),
         ("object", False), (["null", "object"], False), (["array", "null"], False), (["object", "array"], False),
+        (["object", "array", "null"], False),
     ],
 )  # fmt: skip
 def test_smart_rules_ignore_objects_and_lists(types: Any, mapped: bool) -> None:
@@ -145,6 +146,19 @@ def test_smart_rules_accept_any_stream_field_name(name: str) -> None:
     row = made({"email": "ada@acme.example", name: "found"})
     assert row is not None
     assert list(row.fields.values())[1:] == (["found"] if name else [])
+
+
+def test_explicit_rule_has_everything_of_its_entry() -> None:
+    flags = {"if_empty_only": True, "write_empty": True, "newest": True}
+    rule = explicit_rule(FieldMapping(field="badge", value="profile.badge", default=7, **flags), metadata())
+    assert (rule.field.id, rule.expression, rule.default, rule.reads) == (
+        "badge",
+        "profile.badge",
+        7,
+        {"profile.badge"},
+    )
+    assert {name: getattr(rule, name) for name in flags} == flags
+    assert rule.origin == "your field mapping"
 
 
 @pytest.mark.parametrize(
