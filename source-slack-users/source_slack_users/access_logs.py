@@ -96,5 +96,5 @@ def _versioned(login: Any) -> tuple[tuple[Any, ...] | None, int]:
     return tuple(text(login.get(name)) for name in ("user_id", "ip", "user_agent", "date_first", "date_last")), 0
 
 
-def _last(login: Login) -> int:
-    return whole(login.get("date_last")) or 0
+def _last(login: Any) -> int:
+    return whole((mapping(login) or {}).get("date_last")) or 0

@@ -144,6 +144,12 @@ def test_last_logins_without_a_time_come(slack: Any, read: Any) -> None:
     assert read.state_after() == {"last_login_at": "1970-01-01T00:00:00Z"}
 
 
+def test_last_logins_skip_entries_that_are_no_objects(slack: Any, read: Any) -> None:
+    entries = [None, login("U1", 1_700_000_200), "U2"]
+    slack.answers["team.accessLogs"] = {"logins": entries, "paging": {"page": 1, "pages": 1}}
+    assert [record["user_id"] for record in read("last_logins")] == ["U1"]
+
+
 def test_last_logins_state_is_not_past_the_start(slack: Any, read: Any) -> None:
     slack.answers["team.accessLogs"] = {"logins": [login("U1", START + 900)]}
     assert [person["last_login_at"] for person in read("last_logins")] == ["2027-01-15T08:15:00Z"]
