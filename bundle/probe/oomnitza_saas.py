@@ -74,9 +74,12 @@ class SaasQuestions:
         question, effect = "Pages of SaaS users", "A listing ends with a page without a new SaaS user"
         if len(self._rows) < 2:
             return Finding(question, f"{UNKNOWN}: there are too few SaaS users", effect)
-        pages = len(self._page(1)) == 1
-        text = "`limit` and `skip` are respected" if pages else "every page is the whole list"
-        return Finding(question, text, effect, {"saas_users_paging": pages})
+        first, second = self._page(1), self._page(1, skip=1)
+        if len(first) != 1:
+            return Finding(question, "every page is the whole list", effect, {"saas_users_paging": False})
+        if first == second:
+            return Finding(question, "`skip` is ignored", "Only the first page of SaaS users is read")
+        return Finding(question, "`limit` and `skip` are respected", effect, {"saas_users_paging": True})
 
 
 def shape_of_roles(roles: Any) -> str | None:

@@ -12,9 +12,10 @@ import pytest
 
 from bundle.__main__ import main
 from bundle.errors import ServiceError
+from bundle.http import Response
 from bundle.probe.findings import Finding, ask, table
 from bundle.probe.oomnitza import OomnitzaProbe
-from bundle.probe.oomnitza_saas import shape_of_roles
+from bundle.probe.oomnitza_saas import SaasQuestions, shape_of_roles
 from bundle.probe.slack import SlackProbe
 from integration_tests.sandbox import Fault, Sandbox
 from integration_tests.sandbox.__main__ import behave_like
@@ -104,6 +105,17 @@ def test_probe_of_oomnitza_says_what_the_switch_is(sandbox: Sandbox, name: str, 
     else:
         found["flags"] = tuple(found.get("flags", ("1", "0")))
         assert found[name] == value
+
+
+def test_probe_of_saas_users_sees_that_skip_is_ignored() -> None:
+    """The sandbox has no such switch."""
+
+    def get(path: str, limit: int, skip: int = 0) -> Response:
+        rows = [{"user_id": 1}, {"user_id": 2}] if path.endswith("/users") else [{"saas_id": 7, "saas_name": "Slack"}]
+        return Response(200, {}, json.dumps(rows[:limit]).encode())
+
+    finding = SaasQuestions(get, {}).paging()
+    assert (finding.answer, finding.switches) == ("`skip` is ignored", {})
 
 
 @pytest.mark.parametrize(("name", "value"), [("scopes_header", True), ("scopes_header", False), ("largest_page", 200)])
