@@ -48,7 +48,6 @@ KINDS: Mapping[str, tuple[str, int]] = {
     "RecordRejected": (RECORD, 0),
     "fail": (RECORD, 0),
     "note": (RECORD, 2),
-    "_refuse": (RECORD, 0),
     "ValueRejected": (RECORD, 0),
     "TemplateFailed": (RECORD, 0),
     "SecurityError": (RECORD, 0),

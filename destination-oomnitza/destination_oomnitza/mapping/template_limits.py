@@ -66,10 +66,6 @@ _DIGITS = re.compile(r"\d+")
 _OUTER_WIDTH = re.compile(r"%(\(.*\))?[-+ #0-9.]*\*|\{[^{}]*\{", re.DOTALL)
 
 
-def _refuse(sentence: str) -> None:
-    raise SecurityError(sentence)
-
-
 def _width(value: Any) -> int:
     """Return the factor by which a value can multiply a result.
 
@@ -86,14 +82,16 @@ def _allow_format(text: Any, arguments: Iterable[Any]) -> None:
     if isinstance(text, str):
         _allow_pattern(text)
         if _OUTER_WIDTH.search(text):
-            _refuse("its format takes a width from a value, which is not allowed")
+            raise SecurityError("its format takes a width from a value, which is not allowed")
         allow(sum(int(number[:10]) for number in _DIGITS.findall(text)))
     allow(weigh(text) * (1 + sum(weigh(each) for each in arguments)), _MAX_PRODUCT)
 
 
 def _allow_pattern(text: Any) -> None:
     if isinstance(text, (str, bytes)) and len(text) > _MAX_PATTERN:
-        _refuse(f"it uses a format or a pattern of more than {_MAX_PATTERN} characters, which is not allowed")
+        raise SecurityError(
+            f"it uses a format or a pattern of more than {_MAX_PATTERN} characters, which is not allowed"
+        )
 
 
 def _bounded_result(result: Any) -> Any:
@@ -154,9 +152,9 @@ def _check(name: str) -> Function:
         if name == "indent":
             _text(given[0])  # Jinja would add line breaks to a list of the record itself
         if name == "sum" and any(isinstance(start, (list, tuple)) for start in everything[1:]):
-            _refuse("sum is for numbers here")
+            raise SecurityError("sum is for numbers here")
         if name == "round" and any(isinstance(each, int) and abs(each) > 100 for each in everything[1:]):
-            _refuse("it rounds to more than 100 digits, which is not allowed")
+            raise SecurityError("it rounds to more than 100 digits, which is not allowed")
         return given, named
 
     return check
@@ -231,7 +229,7 @@ def _dict(**values: Any) -> dict[str, Any]:
 @pass_context
 def _finalize(_: Context, value: Any) -> Any:
     if isinstance(value, Stream):
-        _refuse("it would write out a list that is not there yet; add | list or | join(', ')")
+        raise SecurityError("it would write out a list that is not there yet; add | list or | join(', ')")
     weigh(value)
     return "" if value is None else value
 
@@ -296,7 +294,7 @@ def _allow_call(subject: Any, name: str, arguments: list[Any]) -> None:
     elif isinstance(subject, (str, bytes)) and name in ("encode", "decode"):
         weigh(subject)
         if not all(str(each).lower() in _CODECS for each in arguments[:1]):
-            _refuse("it uses an encoding that is not allowed; there are utf-8, latin-1 and ascii")
+            raise SecurityError("it uses an encoding that is not allowed; there are utf-8, latin-1 and ascii")
     elif subject is None or isinstance(subject, _DATES):
         for value in arguments:
             weigh(value)
@@ -305,7 +303,7 @@ def _allow_call(subject: Any, name: str, arguments: list[Any]) -> None:
     else:
         known = next((names for types, names in _METHODS if isinstance(subject, types)), frozenset())
         if name not in known:
-            _refuse(f"it calls {name}() of a {type(subject).__name__}, which is not allowed")
+            raise SecurityError(f"it calls {name}() of a {type(subject).__name__}, which is not allowed")
         for value in (subject, *arguments) if isinstance(subject, (list, tuple)) else arguments:
             weigh(value)
 
