@@ -40,7 +40,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imported(path: Path) -> set[str]:
-    """Yield the modules that a module imports."""
+    """Return the modules that a module imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -53,7 +53,7 @@ def imported(path: Path) -> set[str]:
 
 
 def imports(path: Path) -> set[str]:
-    """Yield the modules of this package that a module imports, without its name."""
+    """Return the modules of this package that a module imports, without its name."""
     return {name.removeprefix(f"{NAME}.") for name in imported(path) if name.startswith(f"{NAME}.")}
 
 
