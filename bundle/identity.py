@@ -27,12 +27,23 @@ def slack_identity(configuration: Json) -> str:
         response = http.request("GET", "auth.test", credentials={"Authorization": f"Bearer {token}"}).json()
     except HttpProblem as problem:
         raise ServiceError(f"{urlsplit(url).netloc} {problem}, so the workspace is unknown. Try again later.") from None
-    answer = response if isinstance(response, dict) else {"error": "no JSON"}
+    answer = response if isinstance(response, dict) else {}
     name = "enterprise_id" if answer.get("is_enterprise_install") is True else "team_id"
     if answer.get("ok") is not True or not answer.get(name):  # without an id, two workspaces would share one state
-        code = str(answer.get("error", f"no {name}"))
-        raise ServiceError(f"Slack's auth.test failed ({code[:100]}), so the workspace is unknown. Check the token.")
+        code = code_of(answer, "error", f"no {name}")
+        raise ServiceError(f"Slack's auth.test failed ({code}), so the workspace is unknown. Check the token.")
     return str(answer[name])
+
+
+def code_of(answer: Json, name: str, otherwise: str) -> str:
+    """Return a code or scopes of Slack's response; `otherwise` for anything else.
+
+    >>> code_of({"ok": False, "error": "invalid_auth"}, "error", "none")
+    'invalid_auth'
+    """
+    code = answer.get(name)
+    # Other text might repeat the token that was sent.
+    return code if isinstance(code, str) and re.fullmatch(r"[a-z0-9_.:,]{1,200}", code) else otherwise
 
 
 def oomnitza_identity(configuration: Json) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from bundle.configuration import CREDENTIALS, Json
 from bundle.errors import ServiceError
 from bundle.http import Http, HttpProblem, Response, ResponseTooLarge, is_private
-from bundle.identity import SLACK_API
-from bundle.probe.findings import UNKNOWN, Finding, ask
+from bundle.identity import SLACK_API, code_of
+from bundle.probe.findings import Finding, ask
 
 RESPONSE_SECONDS = 60.0
 SIZES = (1000, 200)
@@ -46,7 +46,8 @@ class SlackProbe:
             ) from None
         self._identity, self._scopes = content_of(response), response.headers.get("x-oauth-scopes")
         if self._identity.get("ok") is not True:
-            raise ServiceError(f"Slack's auth.test failed ({self._identity.get('error')}). Check the token.")
+            code = code_of(self._identity, "error", "no code")
+            raise ServiceError(f"Slack's auth.test failed ({code}). Check the token.")
         yield from ask(
             (
                 self._kind_of_token,
@@ -133,7 +134,9 @@ class SlackProbe:
         content = content_of(self.call("team.profile.get"))
         if content.get("ok") is not True:
             return Finding(
-                "Custom profile fields", f"not readable: {content.get('error')}", "`include_custom_fields` would fail"
+                "Custom profile fields",
+                f"not readable: {code_of(content, 'error', 'no code')}",
+                "`include_custom_fields` would fail",
             )
         fields = (content.get("profile") or {}).get("fields") or []
         _, members = self._listing
@@ -160,9 +163,9 @@ class SlackProbe:
         is_file = method == "admin.analytics.getFile" and not content and response.status == 200
         if content.get("ok") is True or is_file:
             return Finding(question, "works", "It can be switched on")
-        reason = content.get("error") or f"HTTP {response.status}"
-        needed = f", needs {content['needed']}" if content.get("needed") else ""
-        return Finding(question, f"does not work: {reason}{needed}"[:200] or UNKNOWN, "Leave it off; others still work")
+        reason = code_of(content, "error", f"HTTP {response.status}")
+        needed = f", needs {scopes}" if (scopes := code_of(content, "needed", "")) else ""
+        return Finding(question, f"does not work: {reason}{needed}", "Leave it off; others still work")
 
 
 def content_of(response: Response) -> Json:

@@ -202,7 +202,8 @@ def test_oomnitza_identity_is_the_host(address: str, name: str) -> None:
         ({"ok": False, "error": "invalid_auth"}, "invalid_auth"),
         ({"ok": True}, "no team_id"),
         ({"ok": True, "is_enterprise_install": True, "enterprise_id": None, "team_id": "T1"}, "no enterprise_id"),
-        ([], "no JSON"),
+        ([], "no team_id"),
+        ({"ok": False, "error": "no xoxb-made-up-token"}, "no team_id"),
     ],
 )
 def test_slack_identity_without_an_id_is_an_error(answer: Any, reason: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests_mock
 
 from bundle.__main__ import main
 from bundle.errors import ServiceError
@@ -197,6 +198,13 @@ def test_wrong_token_is_a_sentence(sandbox: Sandbox, service: str) -> None:
     configuration["credentials"]["api_token"] = "wrong"
     with pytest.raises(ServiceError, match=r"Check the"):
         list(probe(configuration).findings())
+
+
+def test_error_that_repeats_the_token_is_not_shown() -> None:
+    token = "xoxb-made-up-token"
+    with requests_mock.Mocker() as http, pytest.raises(ServiceError, match=r"failed \(no code\)"):
+        http.get("https://slack.com/api/auth.test", json={"ok": False, "error": f"unknown token {token}"})
+        list(SlackProbe({"credentials": {"auth_type": "api_token", "api_token": token}}).findings())
 
 
 def test_broken_answer_does_not_end_the_probe(sandbox: Sandbox) -> None:
