@@ -135,12 +135,13 @@ def test_choices_that_differ_in_case_are_distinct() -> None:
     ("description", "is_phone"),
     [
         ({"label": "Mobile"}, True), ({"label": "Work phone"}, True), ({"label": "X", "subtype": "PHONE"}, True),
-        ({"label": "Desk"}, False),
+        ({"data_type": "phone"}, True), ({"label": "Desk"}, False),
     ],
 )  # fmt: skip
 def test_phone_is_detected_by_label_or_type(description: dict[str, Any], is_phone: bool) -> None:
     assert PersonSchema.parse(page(a=description)).fields["a"].is_phone is is_phone
     assert PersonSchema.unknown().fields["phone_number"].is_phone
+    assert PersonSchema.parse(page(mobile={"label": "X"})).fields["mobile"].is_phone
 
 
 def test_mandatory_fields_are_those_that_no_default_fills() -> None:
@@ -148,11 +149,12 @@ def test_mandatory_fields_are_those_that_no_default_fills() -> None:
         page(
             badge={"label": "Badge", "optional": "0"},
             site={"label": "Site", "optional": "false", "default_value": "HQ"},
+            floor={"label": "Floor", "optional": "0", "default_value": ""},
             number={"label": "Number", "optional": "0", "editable": "0"},
             team={"label": "Team", "optional": "1"},
         )
     )
-    assert [each.id for each in schema.mandatory()] == ["username", "email", "role", "badge"]
+    assert [each.id for each in schema.mandatory()] == ["username", "email", "role", "badge", "floor"]
     assert [each.id for each in PersonSchema.unknown().mandatory()] == ["username", "email", "role"]
 
 
@@ -178,6 +180,15 @@ def test_parse_metadata_overrides_standard_fields() -> None:
     assert (fields["email"].unique, fields["email"].editable, fields["email"].label) == (False, False, "Mail")
 
 
+def test_parse_fills_gaps_from_the_standard_fields() -> None:
+    fields = PersonSchema.parse(
+        page(suspended={}, position={"data_type": "date", "internal_id": "p1"}, badge={"internal_id": "b1"}, email={})
+    ).fields
+    assert (fields["suspended"].kind, fields["position"].kind) == (Kind.BOOLEAN, Kind.DATE)
+    assert [fields[name].internal_id for name in ("position", "badge", "email")] == ["p1", "b1", "EMAIL"]
+    assert [fields[name].label for name in ("position", "badge")] == ["Position", "badge"]
+
+
 def test_server_kept_fields_are_not_editable() -> None:
     fields = PersonSchema.parse(page(user_id={"editable": "1"}, change_date={"editable": "1"})).fields
     assert fields["user_id"].system_kept and fields["change_date"].system_kept
@@ -199,7 +210,9 @@ def test_hardcoded_field_is_standard_if_unknown() -> None:
 
 def test_parse_ignores_invalid_descriptions() -> None:
     assert PersonSchema.parse(page(role={"label": "Role", "searchhelp": True})).roles == {}
-    assert "odd" not in PersonSchema.parse(page(odd="text")).fields  # type: ignore[arg-type]  # a broken page
+    fields = PersonSchema.parse({"odd": "text", "badge": {}}).fields
+    assert "odd" not in fields and "badge" in fields
+    assert PersonSchema.parse({"role": "odd"}).roles == {}
     assert PersonSchema.parse({"role": {"searchhelp": ["odd", {"value": "no key"}, None]}}).roles == {}
 
 
