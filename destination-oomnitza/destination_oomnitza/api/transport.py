@@ -42,6 +42,8 @@ _CHUNK = 1 << 16
 _MAX_COOKIES = 50
 _LONGEST_ADDRESS = 300
 _deadline: ContextVar[float] = ContextVar("deadline")
+_query: ContextVar[str] = ContextVar("query")
+"""Query of the request, with its question mark."""
 
 
 class _TimedReader(io.RawIOBase):
@@ -82,9 +84,12 @@ class _TimedResponse(HTTPResponse):
 class _Connection(HTTPConnection):
     response_class = _TimedResponse
 
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(method, url + _query.get(), *args, **kwargs)
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _TimedResponse
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -106,6 +111,12 @@ class _Adapter(HTTPAdapter):
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
         _use_pools(manager)
         return manager
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        # Keeps the query from urllib3, which would check each of its thousands of characters; it is encoded already.
+        url, mark, query = super().request_url(request, proxies).partition("?")
+        _query.set(mark + query)
+        return url
 
 
 def _use_pools(manager: PoolManager) -> None:
