@@ -46,12 +46,10 @@ class RestWriter:
         self._write_people(batch)
         self._identities.note(batch)
         application = self._applications.get(batch.plan.stream.key)
-        if application is None:
-            return
-        if application.missing is not None:
-            application.missing.note(batch)
-        members = [write for write in batch.records if _concerns_saas(batch, write)]
-        application.users.write(batch.plan, members, self._pool)
+        if application is not None:
+            self._write_saas_users(application, batch)
+        for write in batch.records:
+            write.person = None  # not kept in memory until the reading thread settles the batch
 
     @property
     def holds_states(self) -> bool:
@@ -71,6 +69,12 @@ class RestWriter:
         """Stop the threads and log the totals; running requests end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._identities.close()
+
+    def _write_saas_users(self, application: Application, batch: Batch) -> None:
+        if application.missing is not None:
+            application.missing.note(batch)
+        members = [write for write in batch.records if _concerns_saas(batch, write)]
+        application.users.write(batch.plan, members, self._pool)
 
     def _write_people(self, batch: Batch) -> None:
         edits = self._decide(batch.plan, [each for each in batch.records if each.outcome is None and not each.deferred])

@@ -102,6 +102,16 @@ def record(name: str, **more: Any) -> dict[str, Any]:
     return {"account": name.upper(), "name": name, "email": f"{name}@acme.example", **more}
 
 
+def test_written_batch_keeps_no_person_in_memory(requests_mock: Mocker) -> None:
+    """The reading thread settles a batch later, and needs no rows of Oomnitza."""
+    sync = Sync(requests_mock)
+    batch = Batch(sync.plan, [RecordWrite(sync.mapped(record("ada")))])
+    sync.writer.write(batch)
+    assert [(write.outcome, write.user_id, write.person) for write in batch.records] == [
+        (Outcome.UNCHANGED, "u1", None)
+    ]
+
+
 def test_record_rejected_on_both_sides_has_both_reasons(requests_mock: Mocker) -> None:
     sync = Sync(requests_mock)
     requests_mock.patch(f"{USERS}/u1", status_code=400, json={"error": "Too long."})
