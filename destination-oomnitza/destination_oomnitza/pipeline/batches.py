@@ -45,13 +45,14 @@ class OpenBatch:
 
     def add(self, write: RecordWrite) -> None:
         """Add a record."""
-        self.owners.update(dict.fromkeys(write.keys, write))
+        for key in write.keys:
+            self.owners[key] = write
         self.batch.records.append(write)
 
     def owner(self, keys: Sequence[Key]) -> RecordWrite | None:
         """Return the record of the first key; None if another one has a further key."""
         first = self.owners.get(keys[0]) if keys else None
-        return first if all(self.owners.get(key, first) is first for key in keys) else None
+        return first if first is not None and all(self.owners.get(key, first) is first for key in keys) else None
 
     def replace(self, write: RecordWrite, record: MappedRecord, keys: Sequence[Key]) -> MappedRecord:
         """Replace a record by a later one of the same person; return the earlier one."""

@@ -29,9 +29,9 @@ class Settlement:
                 self._report.reject(batch.stream, write.record.key, write.reason)
             elif write.outcome is Outcome.SKIPPED:
                 self._report.skip(batch.stream, SkipReason(write.reason), partial(_name, write))
+        outcomes = [write.outcome for write in batch.batch.records]
         for outcome in (Outcome.ADDED, Outcome.UPDATED, Outcome.UNCHANGED):
-            number = sum(write.outcome is outcome for write in batch.batch.records)
-            self._report.count(batch.stream, outcome, number)
+            self._report.count(batch.stream, outcome, outcomes.count(outcome))
         if written:
             self._settle_place(batch)
 
