@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,8 +14,9 @@ import requests_mock
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from destination_oomnitza.api import transport
+from destination_oomnitza.api.retries import RetryPolicy
 
-from .acme import IMPATIENT, USERS, make
+from .acme import AT_ONCE, IMPATIENT, USERS, make
 
 
 def test_get_answer_too_large_is_transient_error(http: requests_mock.Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +25,15 @@ def test_get_answer_too_large_is_transient_error(http: requests_mock.Mocker, mon
     with pytest.raises(AirbyteTracedException) as raised:
         make(IMPATIENT).get("/api/v3/users")
     assert raised.value.failure_type is FailureType.transient_error
+
+
+def test_get_after_the_deadline_is_no_answer_in_time() -> None:
+    """A deadline that passes between two reads is no error of the connection."""
+    policy = RetryPolicy(answer=0, faults=0, waits=AT_ONCE)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = make(policy, instance_url=f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(AirbyteTracedException, match="no answer in time"):
+            client.get("/api/v3/users")
 
 
 @pytest.mark.parametrize("text", ["CERTIFICATE_VERIFY_FAILED: self-signed certificate", "WRONG_VERSION_NUMBER"])
