@@ -127,7 +127,9 @@ class _Script(BaseRequestHandler):
             if not number:  # the script was killed
                 process.kill()
                 return
-            os.kill(process.pid or 0, number[0])
+            assert process.pid is not None  # os.kill(0) would signal the test's own process group
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(process.pid, number[0])
         process.join()
         with suppress(OSError):
             self.request.send(str(process.exitcode).encode())
