@@ -291,7 +291,7 @@ def test_check_of_any_server_ends_in_time(behave: Callable[[socket.socket], None
     with serving(behave) as address:
         status, message = check({"instance_url": address, "credentials": TOKEN, "default_role": 25})
     assert status == "FAILED"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert message.endswith(".")
     assert "bug in this connector" not in message
     assert "made-up-token" not in message

@@ -59,7 +59,7 @@ def test_get_retry_wait_ends_with_the_sync(http: requests_mock.Mocker) -> None:
     thread.start()
     stopped = transient_error("stopped")
     cancellation.cancel(stopped)
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
     assert failures == [stopped]
 
