@@ -41,7 +41,6 @@ HEADINGS = {
 KINDS: Mapping[str, tuple[str, int]] = {
     "config_error": (CONFIG, 0),
     "transient_error": (TRANSIENT, 0),
-    "system_error": (SYSTEM, 0),
     "ValueError": (SETTING, 0),
     "add": (SETTING, 0),
     "_failed": (CHECK, 0),
