@@ -213,6 +213,7 @@ def test_parse_ignores_invalid_descriptions() -> None:
     fields = PersonSchema.parse({"odd": "text", "badge": {}}).fields
     assert "odd" not in fields and "badge" in fields
     assert PersonSchema.parse({"role": "odd"}).roles == {}
+    assert PersonSchema.parse({"role": {"searchhelp": [{"key": "7"}]}}).roles == {"7": ""}
     assert PersonSchema.parse({"role": {"searchhelp": ["odd", {"value": "no key"}, None]}}).roles == {}
 
 
