@@ -53,14 +53,25 @@ class Scheduler:
         return not self._in_flight
 
     def submit(self, batch: OpenBatch) -> None:
-        """Submit a batch when a worker is free and none of its keys is in flight.
+        """Submit a batch when a worker is free and its people are in no other batch.
 
         Raises as `wait`.
         """
-        while len(self._in_flight) >= self._max_in_flight or not self._keys.isdisjoint(batch.owners):
+        while (
+            len(self._in_flight) >= self._max_in_flight
+            or not self._keys.isdisjoint(batch.owners)
+            or self._is_early(batch)
+        ):
             self.wait()
         self._keys.update(batch.owners)
         self._in_flight[self._executor.submit(self._write, batch.batch)] = batch
+
+    def _is_early(self, batch: OpenBatch) -> bool:
+        """Return whether running batches may add the people of a batch that adds no one.
+
+        Their keys do not show it, because two streams may find the same person by different fields.
+        """
+        return not batch.batch.plan.creates and any(each.batch.plan.creates for each in self._in_flight.values())
 
     def wait(self) -> None:
         """Wait until a batch has ended. Raises the error of a cancelled sync."""

@@ -51,6 +51,18 @@ def test_key_in_flight_is_not_written_twice_across_streams() -> None:
     assert [row.fields["phone_number"] for row in sync.writer.written] == ["1", "2", "3"]
 
 
+def test_batch_that_adds_no_one_waits_for_those_that_add() -> None:
+    tasks = Tasks(lambda number: number - 1)
+    logins = {"stream": "logins", "write_mode": "update_only", "sync_keys": ["username"]}
+    sync = Sync("users", "logins", tasks=tasks, batch_size=1, num_workers=4, streams=[logins])
+    people = ["a", "b"]
+    sync.run(
+        *(record(n, key) for n, key in enumerate(people)),
+        *(record(n, f"{key}-login", stream="logins") for n, key in enumerate(people)),
+    )
+    assert batches(sync) == [["b"], ["a"], ["b-login"], ["a-login"]], "those of logins run beside each other"
+
+
 def test_ingest_earlier_record_of_one_person_is_written_first() -> None:
     """Closes the batch with the person's earlier record before it adds the later one.
 
