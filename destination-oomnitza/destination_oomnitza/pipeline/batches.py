@@ -158,6 +158,9 @@ class OpenBatches:
 
     def _close(self, batch: OpenBatch) -> None:
         del self._open[batch.batch.plan.stream.key, batch.inactive]
+        if not batch.batch.plan.creates:  # the others may add its people
+            for other in [each for each in self._open.values() if each.batch.plan.creates]:
+                self._close(other)
         self._submit(batch)
 
 

@@ -63,6 +63,13 @@ def test_batch_that_adds_no_one_waits_for_those_that_add() -> None:
     assert batches(sync) == [["b"], ["a"], ["b-login"], ["a-login"]], "those of logins run beside each other"
 
 
+def test_open_batch_that_adds_is_written_first() -> None:
+    logins = {"stream": "logins", "write_mode": "update_only", "sync_keys": ["username"]}
+    sync = Sync("users", "logins", batch_size=2, streams=[logins])
+    sync.run(record(1, "a"), record(1, "a-login", stream="logins"), record(2, "b-login", stream="logins"))
+    assert batches(sync) == [["a"], ["a-login", "b-login"]]
+
+
 def test_ingest_earlier_record_of_one_person_is_written_first() -> None:
     """Closes the batch with the person's earlier record before it adds the later one.
 
