@@ -40,7 +40,7 @@ MEMBERS: list[Payload] = [
 settings.register_profile("here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
 # make mutate runs the tests hundreds of times; the first example that fails is enough there.
-settings.register_profile("mutants", max_examples=20, derandomize=True, phases=[Phase.explicit, Phase.generate])
+settings.register_profile("mutants", max_examples=20, phases=[Phase.explicit, Phase.generate])
 
 
 def pytest_configure(config: pytest.Config) -> None:
