@@ -72,7 +72,7 @@ class OpenBatch:
             accepted: Whether any of the others was not rejected.
         """
         self.batch.records = [write for write in self.batch.records if write.deferred]
-        self.batch.rejected, self.batch.skipped = [], []
+        self.batch.rejected, self.batch.skipped, self.owners = [], [], {}
         self.rejected, self.accepted = rejected, accepted
 
 
@@ -99,6 +99,7 @@ class OpenBatches:
         batch = self._batch(plan, inactive)
         if len(self._open) > 1:
             self._close_others(batch, keys)
+            batch = self._batch(plan, inactive)  # the one before may be closed with them
         superseded = None
         owner = batch.owner(keys)
         if owner is not None:
@@ -157,8 +158,12 @@ class OpenBatches:
             self._close(batch)
 
     def _close(self, batch: OpenBatch) -> None:
-        del self._open[batch.batch.plan.stream.key, batch.inactive]
-        if not batch.batch.plan.creates:  # the others may add its people
+        """Close a batch, after those that may add its people; nothing happens if it is closed already."""
+        place = (batch.batch.plan.stream.key, batch.inactive)
+        if self._open.get(place) is not batch:
+            return
+        del self._open[place]
+        if not batch.batch.plan.creates:
             for other in [each for each in self._open.values() if each.batch.plan.creates]:
                 self._close(other)
         self._submit(batch)

@@ -70,6 +70,15 @@ def test_open_batch_that_adds_is_written_first() -> None:
     assert batches(sync) == [["a"], ["a-login", "b-login"]]
 
 
+@pytest.mark.parametrize("key", ["a", "b"], ids=["one person", "two people"])
+def test_batch_that_adds_is_closed_once(key: str) -> None:
+    """The batch of `users` is closed by that of `logins`, and again by its own reasons."""
+    sync = Sync("logins", "users", streams=[{"stream": "logins", "write_mode": "update_only"}])
+    sync.run(record(1, "a", stream="logins"), record(2, key), state(3), record(4, "c", stream="logins"), record(5, "d"))
+    assert [row.fields["phone_number"] for row in sync.writer.written][-2:] == ["5", "4"]
+    assert (sync.counts("users"), sync.counts("logins"), sync.stats()) == ({"added": 2}, {"added": 2}, [(1, 0)])
+
+
 def test_ingest_earlier_record_of_one_person_is_written_first() -> None:
     """Closes the batch with the person's earlier record before it adds the later one.
 

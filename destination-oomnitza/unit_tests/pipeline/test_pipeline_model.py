@@ -81,9 +81,22 @@ class Model:
 
 
 @settings(max_examples=400, deadline=None)
-@given(EVENTS, st.data(), st.integers(1, 4), st.integers(1, 3), st.booleans())
+@given(
+    events=EVENTS,
+    data=st.data(),
+    batch_size=st.integers(1, 4),
+    num_workers=st.integers(1, 3),
+    fail_on_rejected=st.booleans(),
+    update_only=st.sampled_from([[], ["users"], ["others"]]),
+)
 def test_pipeline_of_any_interleaving_keeps_promises(
-    events: list[Any], data: st.DataObject, batch_size: int, num_workers: int, fail_on_rejected: bool
+    events: list[Any],
+    data: st.DataObject,
+    *,
+    batch_size: int,
+    num_workers: int,
+    fail_on_rejected: bool,
+    update_only: list[str],
 ) -> None:
     model = Model(events)
     tasks = Tasks(lambda number: data.draw(st.integers(0, number - 1)))
@@ -95,6 +108,7 @@ def test_pipeline_of_any_interleaving_keeps_promises(
         num_workers=num_workers,
         fail_on_rejected=fail_on_rejected,
         record_filter="{{ not record['is_bot'] }}",
+        streams=[{"stream": each, "write_mode": "update_only"} for each in update_only],
     )
 
     def check(message: dict[str, Any]) -> None:
