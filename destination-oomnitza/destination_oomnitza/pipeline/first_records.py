@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from destination_oomnitza.planning.mapping_table import mapping_table
@@ -25,3 +25,9 @@ class FirstRecords:
         if self._shown and plan.stream.key not in self._seen:
             self._seen.add(plan.stream.key)
             logger.info(f"Mapping of {plan.stream.title}, with its first record:\n{mapping_table(plan, record)}")
+
+    def finish(self, plans: Iterable[StreamPlan]) -> None:
+        """Log the mapping tables of the streams of which no record was wanted."""
+        for plan in plans:
+            if self._shown and plan.mapping.rules and plan.stream.key not in self._seen:
+                logger.info(f"Mapping of {plan.stream.title}, of which no record was written:\n{mapping_table(plan)}")

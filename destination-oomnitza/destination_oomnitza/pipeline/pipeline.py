@@ -86,6 +86,7 @@ class Pipeline:
         return self._end()
 
     def _end(self) -> StreamEnd:
+        self._first_records.finish(self._plans.values())
         broken = self._ends.broken()
         for key in broken:
             logger.warning(

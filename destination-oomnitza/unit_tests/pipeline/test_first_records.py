@@ -26,7 +26,11 @@ def test_first_record_of_each_stream_is_shown_in_a_test_run(shown: bool, caplog:
     for plan in plans:
         for name in ("ada", "bob"):
             first.take(plan, {"name": f"{name} of {plan.stream.name}", "email": "x@acme.example"})
+    plans += plan_streams(CONFIG, PersonSchema.unknown(), [Stream("nobody")])
+    first.finish(plans)
     texts = [record.message for record in caplog.records]
+    last = texts.pop().partition("\n")[0] if shown else ""
+    assert last == ("Mapping of nobody, of which no record was written:" if shown else "")
     assert [text.partition("\n")[0] for text in texts] == (
         ["Mapping of users, with its first record:", "Mapping of guests, with its first record:"] if shown else []
     )
