@@ -48,6 +48,14 @@ def literal(value: Any) -> str:
     return f"{mark}{text}{mark}"
 
 
+def can_be_quoted(value: Any) -> bool:
+    """Return whether `look_ups` takes a value; it takes no empty one."""
+    try:
+        return value is not None and literal(value) != '""'
+    except ValueError:
+        return False
+
+
 def look_ups(field: str, values: Iterable[Any], room: int) -> Iterator[tuple[list[Any], str]]:
     """Yield `(values, filter)` pairs that find people by the values of a field.
 

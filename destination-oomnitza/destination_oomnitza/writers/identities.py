@@ -12,7 +12,7 @@ from destination_oomnitza.normalize import folded, is_empty
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, SkipReason
 from destination_oomnitza.writers.base import Batch, Deferral, Person, RecordWrite
-from destination_oomnitza.writers.changes import changes_identity, has_other_user_name
+from destination_oomnitza.writers.changes import changed_fields, changes_identity, has_other_user_name
 from destination_oomnitza.writers.claims import Claims
 
 logger = logging.getLogger("airbyte")
@@ -109,16 +109,17 @@ class Identities:
                     self._log_change(batch.plan, write, write.person)
 
     def _leave(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
-        """Remember the further keys that a person gave up.
+        """Remember the sync keys that a person gave up, and forget those that it took again.
 
         A lookup may still return the old values, and always does in a test run.
         """
         if plan.people is None or not plan.people.update_sync_keys:
             return
-        for name, value in zip(plan.mapping.sync_keys, write.record.keys, strict=True):
-            if value is not None and folded(person.get(name)) != folded(value):
-                with self._lock:
-                    self._left.add(_mark(name, person.get(name), user_id_of(person)))
+        changes = changed_fields(plan, write.record, person)
+        for name in changes.keys() & plan.mapping.sync_keys:
+            with self._lock:
+                self._left.add(_mark(name, person.get(name), user_id_of(person)))
+                self._left.discard(_mark(name, changes[name], user_id_of(person)))
 
     def _has_left(self, plan: StreamPlan, write: RecordWrite, person: Person) -> bool:
         """Return whether a person gave up every key by which the lookup found it."""
@@ -131,7 +132,7 @@ class Identities:
             return bool(by) and self._left.issuperset(by)
 
     def _log_change(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
-        if not changes_identity(plan, write.record, person):
+        if plan.mapping.sync_keys[0] not in changed_fields(plan, write.record, person):
             return
         with self._lock:
             self._changed += 1

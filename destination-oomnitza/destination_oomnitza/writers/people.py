@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from destination_oomnitza.api.filters import literal
+from destination_oomnitza.api.filters import can_be_quoted, literal
 from destination_oomnitza.api.people import Found, PeopleApi, user_id_of
 from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.mapping.record_mapping import RecordRejected
@@ -14,7 +14,7 @@ from destination_oomnitza.person_schema import REQUIRED
 from destination_oomnitza.planning.model import StreamPlan
 from destination_oomnitza.report import Outcome, Report, SkipReason
 from destination_oomnitza.writers.base import Person, RecordWrite
-from destination_oomnitza.writers.changes import changed_fields, fields_kept_otherwise
+from destination_oomnitza.writers.changes import changed_fields, changes_identity, fields_kept_otherwise
 
 _NEEDED = {"username": "a user name", "email": "an e-mail address", "role": "a role"}
 
@@ -77,7 +77,7 @@ class People:
     def name_holders(self, plan: StreamPlan, rejected: Sequence[Edit]) -> None:
         """Add the people who have the values to the reasons of rejected edits."""
         for key in plan.mapping.sync_keys:
-            edits = [(write, fields[key]) for write, fields in rejected if key in fields]
+            edits = [(write, fields[key]) for write, fields in rejected if can_be_quoted(fields.get(key))]
             found = self._api.look_up(key, [value for _, value in edits])
             for write, value in edits:
                 for holder in found.people.get(folded(value), ()):
@@ -144,6 +144,12 @@ class People:
     def _write_found(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
         """Write a record whose person was added by others since the lookup."""
         write.person = person
+        if plan.existing != "skip" and changes_identity(plan, write.record, person):
+            name = plan.mapping.sync_keys[0]
+            write.fail(
+                f"Oomnitza has a person of its further sync keys by now, whose {name} is {person.get(name)}; sync again"
+            )
+            return
         changes = self.decide(plan, write)
         if changes:
             self.write(plan, write, changes)

@@ -55,6 +55,40 @@ def test_exchanged_addresses_are_rejected_with_both_people(batch_size: int) -> N
     assert sync(oomnitza, *records, batch_size=batch_size)["updated"] == 2
 
 
+@pytest.mark.parametrize("address", ["a\"'@x.example", "a\n@x.example", "a@x.example\\"])
+def test_rejected_address_that_cannot_be_looked_up_is_reported(address: str) -> None:
+    oomnitza = Oomnitza(person("U1"), person("U2", address, "bob"))
+    report = sync(oomnitza, ada("U1", address, title="Cook"))
+    assert report["failed"] == 1
+    assert "Oomnitza rejected the change of email, position: email is taken" in report["logs"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_address_that_was_not_given_up_stays_claimed(batch_size: int) -> None:
+    """Only empty fields are filled, so the address is still that of U1."""
+    oomnitza = Oomnitza(person("U1"))
+    records = [ada("U1", "a2@x.example", title="Cook"), ada("U9", name="eve")]
+    report = sync(oomnitza, *records, batch_size=batch_size, existing_values="fill_empty")
+    assert {"updated": 1, "failed": 1}.items() <= report.items()
+    assert "slack_user_id=U9: its person was claimed by slack_user_id=U1" in report["logs"]
+    assert [(each["slack_user_id"], each["email"]) for each in oomnitza.people.values()] == [("U1", "a@x.example")]
+
+
+def test_address_that_was_taken_again_stays_claimed() -> None:
+    oomnitza = Oomnitza(person("U1"))
+    records = [ada("U1", "a2@x.example"), ada("U1"), ada("U9", name="eve")]
+    report = sync(oomnitza, *records, batch_size=1)
+    assert {"updated": 2, "failed": 1}.items() <= report.items()
+    assert "claimed by slack_user_id=U1" in report["logs"]
+    assert [each["slack_user_id"] for each in oomnitza.people.values()] == ["U1"]
+
+
+def test_identity_that_was_not_written_is_not_logged() -> None:
+    oomnitza = Oomnitza(person("U1"))
+    report = sync(oomnitza, ada("U9", title="Cook"), existing_values="fill_empty")
+    assert (report["updated"], "Identity changed" in report["logs"]) == (1, False)
+
+
 def test_claim_names_the_setting_that_moves_addresses() -> None:
     oomnitza = Oomnitza(person("U1"))
     report = sync(oomnitza, ada("U1", "a2@x.example"), ada("U9", name="eve"), update_sync_keys=False)

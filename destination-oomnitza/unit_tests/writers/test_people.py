@@ -277,6 +277,16 @@ def test_create_of_person_added_meanwhile_is_an_update(title: str, outcome: Outc
     assert edits == ([{"position": "Cook"}] if outcome is Outcome.UPDATED else [])
 
 
+def test_create_rejected_for_another_identity_changes_no_one() -> None:
+    """The person of the further key is not this record's: claims and identities are judged by the next sync."""
+    instance = Instance()
+    instance.doubt, instance.ours = [known("eve", employee_id="7", position="Clerk")], False
+    keys = {"sync_keys": ["employee_id", "email"], "field_mapping": [{"field": "employee_id", "value": "number"}]}
+    (result,) = write(instance, {"name": "eve", "title": "Cook", "number": "8"}, **keys)
+    assert (result.outcome, [method for method, *_ in instance.written]) == (Outcome.FAILED, ["POST"])
+    assert "whose employee_id is 7; sync again" in result.reason
+
+
 def test_create_in_doubt_with_two_people_found_is_rejected() -> None:
     """Creates no second person if it is unclear whether the first create succeeded."""
     instance = Instance()
