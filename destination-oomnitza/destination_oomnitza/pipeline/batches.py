@@ -158,7 +158,7 @@ class OpenBatches:
             self._close(batch)
 
     def _close(self, batch: OpenBatch) -> None:
-        """Close a batch, after those that may add its people; nothing happens if it is closed already."""
+        """Close a batch that is still open, after those that may add its people."""
         place = (batch.batch.plan.stream.key, batch.inactive)
         if self._open.get(place) is not batch:
             return

@@ -109,7 +109,7 @@ class Identities:
                     self._log_change(batch.plan, write, write.person)
 
     def _leave(self, plan: StreamPlan, write: RecordWrite, person: Person) -> None:
-        """Remember the sync keys that a person gave up, and forget those that it took again.
+        """Remember the sync keys that a person gave up, less those taken again.
 
         A lookup may still return the old values, and always does in a test run.
         """

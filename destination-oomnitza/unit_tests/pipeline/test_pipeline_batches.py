@@ -72,7 +72,7 @@ def test_open_batch_that_adds_is_written_first() -> None:
 
 @pytest.mark.parametrize("key", ["a", "b"], ids=["one person", "two people"])
 def test_batch_that_adds_is_closed_once(key: str) -> None:
-    """The batch of `users` is closed by that of `logins`, and again by its own reasons."""
+    """Closes the batch of `users` with that of `logins`, and not once more."""
     sync = Sync("logins", "users", streams=[{"stream": "logins", "write_mode": "update_only"}])
     sync.run(record(1, "a", stream="logins"), record(2, key), state(3), record(4, "c", stream="logins"), record(5, "d"))
     assert [row.fields["phone_number"] for row in sync.writer.written][-2:] == ["5", "4"]

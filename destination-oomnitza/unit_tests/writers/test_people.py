@@ -278,7 +278,7 @@ def test_create_of_person_added_meanwhile_is_an_update(title: str, outcome: Outc
 
 
 def test_create_rejected_for_another_identity_changes_no_one() -> None:
-    """The person of the further key is not this record's: claims and identities are judged by the next sync."""
+    """The next sync judges claims and identities."""
     instance = Instance()
     instance.doubt, instance.ours = [known("eve", employee_id="7", position="Clerk")], False
     keys = {"sync_keys": ["employee_id", "email"], "field_mapping": [{"field": "employee_id", "value": "number"}]}
