@@ -81,7 +81,7 @@ class Listing:
         try:
             return self._client.get_list(f"{path}{self._sorting}{self._query}")
         except RequestRejected as rejected:
-            if skip or self._query or rejected.status not in (400, 422):
+            if skip or self._query or rejected.status not in (200, 400, 422):
                 raise
             # `sortby` is not documented for every listing and may be rejected.
             answer = self._client.get_list(f"{path}{self._query}")

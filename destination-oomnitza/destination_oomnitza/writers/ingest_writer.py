@@ -194,15 +194,24 @@ class IngestWriter:
         people are therefore read first, unless the mode never edits them.
         """
         if record.inactive or not plan.creates:
-            return record.fields
+            return _fields_of_known(plan, record)
         if plan.existing == "skip":
             return plan.mapping.new_person(record)
         defaults = {name: value for name, value in plan.mapping.defaults.items() if is_empty(record.fields.get(name))}
-        if not defaults or self._known_people(plan).has(record.keys):
+        if not defaults:
             return record.fields
+        known = self._known_people(plan)
+        if known.has(record.keys):
+            return _fields_of_known(plan, record) if known.whole else record.fields
         return {**record.fields, **defaults}
 
     def _known_people(self, plan: StreamPlan) -> KnownPeople:
         with self._lock:
             keys = plan.mapping.sync_keys
             return self._known.setdefault(keys, KnownPeople(self._client, keys))
+
+
+def _fields_of_known(plan: StreamPlan, record: MappedRecord) -> dict[str, Any]:
+    """Return a record's fields without the user name, which no known person is given."""
+    kept = plan.mapping.sync_keys
+    return {name: value for name, value in record.fields.items() if name != "username" or name in kept}

@@ -25,7 +25,8 @@ class KnownPeople:
         self._fields = fields
         self._lock = threading.Lock()
         self._hashes: set[int] | None = None
-        self._whole = False
+        self.whole = False
+        """Whether all people are known, after the first use."""
 
     def has(self, values: Sequence[Any]) -> bool:
         """Return whether a person has one of these values, in the order of the fields.
@@ -36,7 +37,7 @@ class KnownPeople:
             if self._hashes is None:
                 self._hashes = self._read()
             hashes = self._hashes
-        if not self._whole:
+        if not self.whole:
             return True
         return any(key_hash(*each) in hashes for each in zip(self._fields, values, strict=True) if each[1] is not None)
 
@@ -48,7 +49,7 @@ class KnownPeople:
             for name in self._fields
             if not is_empty(person.get(name))
         }
-        self._whole = listing.whole
+        self.whole = listing.whole
         if not listing.whole:
             logger.warning(
                 "Oomnitza does not list all of its people, so new ones cannot be recognized: none gets the role and the position of new "

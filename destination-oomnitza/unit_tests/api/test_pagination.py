@@ -40,8 +40,8 @@ class Instance:
     def get_list(self, path: str) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
         query = parse_qs(urlsplit(path).query)
         self.queries.append(query)
-        if "sortby" in query and self.sorts == "rejected":
-            raise RequestRejected(400, "Unknown parameter: sortby.")
+        if "sortby" in query and self.sorts.startswith("rejected"):
+            raise RequestRejected(200 if self.sorts.endswith("200") else 400, "Unknown parameter: sortby.")
         rows = list(self.rows)
         if "sortby" not in query or self.sorts == "ignored":
             self._random.shuffle(rows)
@@ -73,7 +73,7 @@ def read(instance: Instance, page: int = 500) -> tuple[list[str], bool]:
             "counts": st.sampled_from(["exact", "page", "absent"]),
             "obeys_skip": st.booleans(),
             "obeys_limit": st.booleans(),
-            "sorts": st.sampled_from(["obeyed", "ignored", "rejected"]),
+            "sorts": st.sampled_from(["obeyed", "ignored", "rejected", "rejected by 200"]),
         }
     ),
 )

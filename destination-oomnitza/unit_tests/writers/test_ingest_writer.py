@@ -145,6 +145,7 @@ def test_defaults_are_left_out_if_people_list_is_partial(
     sent = [record for batch in sync.batches() for record in batch["records"]]
     assert len(sent) == 3
     assert not any(record.keys() & {"PERMISSIONS_ID"} for record in sent)
+    assert all("USER" in record for record in sent), "some of them may be new"
     assert caplog.text.count("does not list all of its people") == 1
 
 
@@ -165,6 +166,25 @@ def test_known_people_are_read_once_and_only_if_needed(requests_mock: Mocker) ->
         assert sync.batches()[0]["records"][0].get("PERMISSIONS_ID") == (
             None if settings.write_mode == "update_only" else "25"
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, [None, "eve"]),
+        ({"write_mode": "update_only"}, [None, None]),
+        ({"write_mode": "create_only"}, ["ada", "eve"]),
+        ({"sync_keys": ["username"]}, ["ada", "eve"]),
+    ],
+    ids=["known people", "update_only", "create_only", "sync key"],
+)
+def test_user_name_goes_to_new_people_only(
+    settings: dict[str, Any], names: list[str | None], requests_mock: Mocker
+) -> None:
+    """Known people keep theirs; as a sync key it only finds them."""
+    sync = Sync(requests_mock, config(**settings), people=[{"user_id": "u1", "email": "ada@acme.example"}])
+    sync.write(ada(), ada(name="eve", email="eve@acme.example"))
+    assert [record.get("USER") for record in sync.batches()[0]["records"]] == names
 
 
 def test_empty_values_are_written_if_wanted(requests_mock: Mocker) -> None:
