@@ -56,6 +56,15 @@ def test_cancelled_run_ends_sync_and_acknowledges_no_more(sandbox: Sandbox) -> N
     assert sandbox.requests.count(method="GET", path=r"/v3/bulk/") == 2
 
 
+def test_run_cancelled_unseen_ends_sync_with_the_number(sandbox: Sandbox) -> None:
+    """Oomnitza is asked whether the run is cancelled after 1 and 10 batches."""
+    sandbox.oomnitza.cancel_runs(after_batches=5)
+    each = [message for n in range(8) for message in (record(person(f"p{n:03}")), state({"updated": n}))]
+    synced = write(settings(sandbox, num_workers=1), [*each, complete()], retry_policy=PATIENT)
+    assert "cancelled this run in Oomnitza, which left 3 records unwritten" in synced.error
+    assert (len(sandbox.oomnitza.people()), synced.counts()) == (5, {"added": 5, "failed": 3})
+
+
 def test_first_load_takes_few_requests(sandbox: Sandbox) -> None:
     crowd = [person(f"p{number:04}") for number in range(1000)]
     crowd += [person(f"gone{number:02}", deleted=True) for number in range(50)]

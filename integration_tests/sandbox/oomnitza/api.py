@@ -85,7 +85,7 @@ class Api:
             return _page(message, status)
         if how == "text":
             return Response(message, status, media_type="text/plain")
-        if how != "status" and request.method != "GET" and status in (400, 409):
+        if how != "status" and status in (400, 409):
             bodies = {"errors": [message], "error": message, "success": False}
             return answer({how: bodies[how], **({"message": message} if how == "success" else {})})
         return answer({"error": message}, status)

@@ -43,6 +43,7 @@ class IngestRoutes(RouteGroup):
         check_batch(body, self._oomnitza)
         run = self._run(body)
         run.batches += 1
+        run.canceled = run.canceled or self._is_cancelled(run.batches - 1)
         if body.get("error_type") == FATAL:
             run.note_fatal(body["error"])
             return self._api.reply(request, {})
@@ -76,10 +77,14 @@ class IngestRoutes(RouteGroup):
         self._api.admit(request, "ingest")
         run = self._oomnitza.runs_by_portion.get(request.path_params["portion"])
         batches = run.batches if run else 0
-        canceled = self._oomnitza.cancel_after is not None and batches >= self._oomnitza.cancel_after
+        canceled = self._is_cancelled(batches)
         if run is not None:
             run.canceled = canceled
         return self._api.reply(request, {"canceled": canceled})
+
+    def _is_cancelled(self, batches: int) -> bool:
+        """Return whether an administrator cancelled a run of so many batches."""
+        return self._oomnitza.cancel_after is not None and batches >= self._oomnitza.cancel_after
 
     async def _finalize(self, request: Request) -> Response:
         self._api.admit(request, "ingest")

@@ -46,7 +46,7 @@ class RecordIntake:
         user_id = self._match(body["sync_field"], record)
         if (user_id is None and body["update_only"]) or (user_id is not None and body["insert_only"]):
             return "skipped", None
-        values = self._created(given) if user_id is None else self._edited(user_id, given)
+        values = self._created(given) if user_id is None else self._edited(user_id, given, body["sync_field"])
         outcome = "added" if user_id is None else "updated" if values else "unchanged"
         if run.test_run:
             run.payload.append({"outcome": outcome, **record})
@@ -62,11 +62,14 @@ class RecordIntake:
     def _created(self, given: Row) -> Row:
         return self._oomnitza.values.of_creation(given, _ALLOWED)
 
-    def _edited(self, user_id: str, given: Row) -> Row:
+    def _edited(self, user_id: str, given: Row, sync_fields: list[str]) -> Row:
         """Return the changes of a record.
 
-        A user name is ignored, because Oomnitza's connector sends it for everyone.
+        A user name is ignored, because Oomnitza's connector sends it for everyone. Further sync fields only find people: an integration
+        edits them with "update sync key" only.
         """
+        further = {each.name for each in self._store.fields.values() if each.internal_id in sync_fields[1:]}
+        given = {name: value for name, value in given.items() if name not in further}
         if user_id in self._oomnitza.refuse_edit:
             raise ValueError(self._oomnitza.refuse_edit[user_id])
         if self._oomnitza.switches.username_edits != "taken":

@@ -190,7 +190,8 @@ def test_rejection_comes_in_each_shape(api: Caller, word: str, status: int, cont
         body = answer.json()
         assert body.get("success") is False or body.get("error") or body.get("errors")
         assert api("GET", "v3/users", headers={}).status_code == 401
-        assert api("GET", "v3/users", params={"limit": 0}).status_code == 400
+        listing = api("GET", "v3/users", params={"limit": 0})
+        assert (listing.status_code, "limit must be" in listing.text) == (200, True)
 
 
 def test_forbidden_edit_concerns_one_person(api: Caller) -> None:
