@@ -48,12 +48,16 @@ def temporary_folder(private: Path) -> Iterator[Path]:
     Removes the folders of killed syncs, too. PyAirbyte makes the configurations that it passes to the connectors as
     files readable for every user (as_temp_files), so the folder around them must be closed.
     """
-    for old in private.glob("sync-*"):
-        with _locked(old / "lock") as free:
-            if free:
-                shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix="sync-", dir=private))
-    with _locked(folder / "lock"):
+    with contextlib.ExitStack() as held:
+        with _locked(
+            private / "temporary.lock", wait=True
+        ):  # so that no other sync takes the new folder for one left behind
+            for old in private.glob("sync-*"):
+                with _locked(old / "lock") as free:
+                    if free:
+                        shutil.rmtree(old, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix="sync-", dir=private))
+            held.enter_context(_locked(folder / "lock"))
         try:
             yield folder
         finally:
@@ -70,15 +74,18 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(file: Path) -> Iterator[bool]:
-    """Try to lock a file for the block, and yield whether it was free."""
+def _locked(file: Path, wait: bool = False) -> Iterator[bool]:
+    """Try to lock a file for the block, and yield whether it was free.
+
+    With `wait`, waits until it is.
+    """
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:  # its folder was removed meanwhile
         yield False
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         free = True
     except BlockingIOError:
         free = False

@@ -28,7 +28,6 @@ from bundle.__main__ import main
 from bundle.engine import load_runner
 from bundle.errors import ServiceError, UsageError
 from bundle.identity import oomnitza_identity, slack_identity
-from bundle.private_folder import exclusive
 from bundle.state import StateFile
 from integration_tests.harness import preloaded
 from integration_tests.harness.example import destination_configuration
@@ -229,7 +228,8 @@ def test_process_leaves_private_files_only(command: Command) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     assert list(command.private.glob("sync-*")) == []
     assert command.files() - {"source.json", "destination.json", "sync.log"} == {
-        str(path.relative_to(command.home)) for path in command.private.glob("state/*/activity.*")
+        str(path.relative_to(command.home))
+        for path in [command.private / "temporary.lock", *command.private.glob("state/*/activity.*")]
     }
 
 
@@ -338,13 +338,6 @@ def test_readable_configuration_is_warned_of(command: Command) -> None:
     (command.home / "source.json").chmod(0o644)
     assert main(arguments, {"HOME": str(command.home)}) == 1
     assert f"chmod 600 {command.home / 'source.json'}" in command.capsys.readouterr().err
-
-
-def test_second_sync_at_once_is_status_1(command: Command) -> None:
-    """A second sync does not start while the first one runs."""
-    held, second = (exclusive(command.home / "lock", "these two") for _ in range(2))
-    with held, pytest.raises(UsageError, match="Another sync of these two"), second:
-        pass
 
 
 def test_rotated_token_is_kept_for_the_next_sync(set_up: Callable[[Sandbox], Command]) -> None:
