@@ -32,8 +32,12 @@ def ask(questions: Iterable[Callable[[], Finding]]) -> Iterator[Finding]:
         try:
             yield question()
         except HttpProblem as problem:
-            name = question.__name__.strip("_").replace("_", " ")
-            yield Finding(name, f"no answer: it {problem}", "Run the probe again")
+            yield no_answer(question.__name__.strip("_").replace("_", " "), problem)
+
+
+def no_answer(question: str, problem: HttpProblem) -> Finding:
+    """Return the finding of a question without a response."""
+    return Finding(question, f"no answer: it {problem}", "Run the probe again")
 
 
 def table(title: str, findings: Iterable[Finding]) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from bundle.configuration import CREDENTIALS, Json
 from bundle.errors import ServiceError
 from bundle.http import Http, HttpProblem, Response, ResponseTooLarge, is_private
 from bundle.identity import SLACK_API, code_of
-from bundle.probe.findings import Finding, ask
+from bundle.probe.findings import Finding, ask, no_answer
 
 RESPONSE_SECONDS = 60.0
 SIZES = (1000, 200)
@@ -60,7 +60,7 @@ class SlackProbe:
             )
         )
         for stream in (*STREAMS, "member_activity"):
-            yield from ask((partial(self._stream, stream),))
+            yield self._stream(stream)
 
     def call(self, method: str, **params: Any) -> Response:
         """Call one method of the Web API."""
@@ -159,6 +159,8 @@ class SlackProbe:
             response = self.call(method, **params)
         except ResponseTooLarge:  # a file of many people
             return Finding(question, "works", "It can be switched on")
+        except HttpProblem as problem:
+            return no_answer(question, problem)
         content = content_of(response)
         is_file = method == "admin.analytics.getFile" and not content and response.status == 200
         if content.get("ok") is True or is_file:

@@ -221,6 +221,16 @@ def test_broken_answer_does_not_end_the_probe(sandbox: Sandbox) -> None:
     assert any(finding.question == "Case of matches" for finding in found)
 
 
+def test_probe_of_a_stream_without_response_goes_on(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("reset_before", service="slack", path=r".*team\.accessLogs", times=10))
+    try:
+        found = {each.question: each.answer for each in SlackProbe(slack_configuration(sandbox)).findings()}
+    finally:
+        sandbox.faults.clear()
+    assert found["Stream last_logins"].startswith("no answer: it is unreachable")
+    assert found["Stream user_groups"] == "works"
+
+
 def test_http_beyond_this_machine_is_refused() -> None:
     with pytest.raises(ServiceError, match="https"):
         SlackProbe({"api_url": "http://slack.example.com/api/"})
