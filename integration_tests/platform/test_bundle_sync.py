@@ -212,6 +212,22 @@ def test_slack_identity_without_an_id_is_an_error(answer: Any, reason: str) -> N
         slack_identity({"credentials": {"auth_type": "api_token", "api_token": "xoxb-made-up-token"}})
 
 
+def test_slack_identity_is_retried_after_a_transient_error() -> None:
+    pauses: list[float] = []
+    with requests_mock.Mocker() as http:
+        limited = {"status_code": 429, "headers": {"Retry-After": "2"}}
+        answers = [limited, {"status_code": 503}, {"json": {"ok": True, "team_id": "T1"}}]
+        http.get("https://slack.com/api/auth.test", answers)
+        assert slack_identity({}, pauses.append) == "T1"
+    assert pauses == [2, 5]
+
+
+def test_slack_identity_of_an_unavailable_slack_is_an_error() -> None:
+    with requests_mock.Mocker() as http, pytest.raises(ServiceError, match=r"HTTP 503, .* Try again later"):
+        http.get("https://slack.com/api/auth.test", status_code=503, headers={"Retry-After": "3600"})
+        slack_identity({}, lambda seconds: pytest.fail("too long") if seconds > 60 else None)
+
+
 def test_process_leaves_private_files_only(command: Command) -> None:
     """All files of PyAirbyte and the connectors are private."""
     log = command.home / "sync.log"
