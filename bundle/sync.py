@@ -86,7 +86,8 @@ def settings_for(connection: Connection, bundle: Bundle, destination: Json) -> J
 
 
 def _is_of(entry: object, streams: set[str]) -> bool:
-    return isinstance(entry, dict) and entry.get("stream") in streams
+    stream = entry.get("stream") if isinstance(entry, dict) else None
+    return isinstance(stream, str) and stream in streams  # anything else is for the destination's check to reject
 
 
 def _check(runner: "Runner", bundle: Bundle) -> None:

@@ -25,10 +25,12 @@ import requests_mock
 from airbyte_protocol.models import AirbyteStateMessage
 
 from bundle.__main__ import main
+from bundle.definition import load_bundle
 from bundle.engine import load_runner
 from bundle.errors import ServiceError, UsageError
 from bundle.identity import oomnitza_identity, slack_identity
 from bundle.state import StateFile
+from bundle.sync import settings_for
 from integration_tests.harness import preloaded
 from integration_tests.harness.example import destination_configuration
 from integration_tests.sandbox import Fault, Sandbox
@@ -347,6 +349,14 @@ def test_wrong_usage_is_status_1(command: Command, flags: list[str], sentence: s
     assert done.status == 1
     assert sentence in done.err
     assert done.err.count("\n") == 1
+
+
+def test_settings_with_a_wrong_stream_reach_the_destination() -> None:
+    """The check of the destination explains the mistake."""
+    bundle = load_bundle(ROOT)
+    entries = [{"stream": []}, {"stream": "no such stream"}, None]
+    kept = settings_for(bundle.connections["users"], bundle, {"streams": [*entries, {"stream": "last_logins"}]})
+    assert kept == {"streams": entries}
 
 
 def test_readable_configuration_is_warned_of(command: Command) -> None:
