@@ -6,6 +6,8 @@ from pathlib import Path
 from bundle.configuration import CREDENTIALS, Json
 from bundle.private_folder import load, save
 
+RENEWED = ("access_token", "refresh_token", "token_expiry_date")
+
 
 class RotatedCredentials:
     """Stores the newest credentials of one configuration file.
@@ -21,12 +23,17 @@ class RotatedCredentials:
         self._configuration = configuration
 
     def newest(self) -> Json:
-        """Return the configuration with the newest credentials.
+        """Return the configuration with the newest pair of tokens.
 
         Raises UsageError if their file is damaged.
         """
         kept = load(self._file) if self._file else None
-        return {**self._configuration, CREDENTIALS: kept} if isinstance(kept, dict) else self._configuration
+        if not isinstance(kept, dict):
+            return self._configuration
+        tokens = {name: value for name, value in kept.items() if name in RENEWED}
+        # All else is from the configuration, in which a client secret may have been corrected.
+        given = {name: value for name, value in self._configuration[CREDENTIALS].items() if name not in RENEWED}
+        return {**self._configuration, CREDENTIALS: {**given, **tokens}}
 
     def keep(self, configuration: Json) -> None:
         """Save the credentials of a configuration that the source sent back."""
