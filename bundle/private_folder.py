@@ -36,9 +36,15 @@ def private_folder(environment: Mapping[str, str]) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder below the private one, with its parents, for the user alone."""
-    for each in (*reversed(folder.parents), folder):
-        each.mkdir(mode=0o700, exist_ok=True)
+    """Create a folder below the private one, with its parents, for the user alone.
+
+    Raises UsageError if that is not possible.
+    """
+    try:
+        for each in (*reversed(folder.parents), folder):
+            each.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
 
 
 @contextlib.contextmanager
@@ -56,7 +62,10 @@ def temporary_folder(private: Path) -> Iterator[Path]:
                 with _locked(old / "lock") as free:
                     if free:
                         shutil.rmtree(old, ignore_errors=True)
-            folder = Path(tempfile.mkdtemp(prefix="sync-", dir=private))
+            try:
+                folder = Path(tempfile.mkdtemp(prefix="sync-", dir=private))
+            except OSError as error:
+                raise _unwritable(private, error) from None
             held.enter_context(_locked(folder / "lock"))
         try:
             yield folder
@@ -77,13 +86,15 @@ def exclusive(file: Path, what: str) -> Iterator[None]:
 def _locked(file: Path, wait: bool = False) -> Iterator[bool]:
     """Try to lock a file for the block, and yield whether it was free.
 
-    With `wait`, waits until it is.
+    With `wait`, waits until it is. Raises UsageError if the file cannot be written.
     """
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:  # its folder was removed meanwhile
         yield False
         return
+    except OSError as error:
+        raise _unwritable(file, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         free = True
@@ -96,8 +107,18 @@ def _locked(file: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def save(file: Path, content: Any) -> None:
-    """Replace a JSON file in one step, readable by its owner alone."""
+    """Replace a JSON file in one step, readable by its owner alone.
+
+    Raises UsageError if it cannot be written.
+    """
     make_private(file.parent)
+    try:
+        _replace(file, content)
+    except OSError as error:
+        raise _unwritable(file, error) from None
+
+
+def _replace(file: Path, content: Any) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)  # 0600 by itself
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as new:
@@ -108,6 +129,12 @@ def save(file: Path, content: Any) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be written: {error.strerror}. Make room on its disk, or correct the permissions there."
+    )
 
 
 def load(file: Path) -> Any:

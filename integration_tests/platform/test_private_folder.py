@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from bundle import private_folder
 from bundle.errors import UsageError
-from bundle.private_folder import exclusive, temporary_folder
+from bundle.private_folder import exclusive, make_private, save, temporary_folder
 
 
 def test_exclusive_second_sync_is_refused(tmp_path: Path) -> None:
@@ -41,3 +44,25 @@ def test_temporary_folder_is_made_while_no_other_sync_cleans_up(
     monkeypatch.setattr(private_folder.tempfile, "mkdtemp", mkdtemp)
     with temporary_folder(tmp_path) as folder:
         assert folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "write"),
+    [
+        (os, "fsync", lambda folder: save(folder / "state.json", [])),
+        (Path, "mkdir", lambda folder: make_private(folder / "state")),
+        (os, "open", lambda folder: exclusive(folder / "lock", "these two").__enter__()),
+        (private_folder.tempfile, "mkdtemp", lambda folder: temporary_folder(folder).__enter__()),
+    ],
+)
+def test_private_file_on_a_full_disk_is_a_usage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, call: str, write: Callable[[Path], Any]
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module, call, full)
+    with pytest.raises(UsageError, match=r"cannot be written: No space left on device\. Make room"):
+        write(tmp_path)
+    monkeypatch.undo()
+    assert [each.name for each in tmp_path.iterdir() if each.suffix != ".lock"] == []
