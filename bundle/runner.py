@@ -106,6 +106,7 @@ class Runner:
         self._strategy = _write_strategy(connection)
         self._listener = listener
         self._keep = keep_configuration
+        self._unsaved: SyncFailed | None = None
         with _silenced():  # PyAirbyte announces each connector
             self._source = _Source(
                 make_executor(connectors.source.directory),
@@ -121,7 +122,8 @@ class Runner:
 
     def check_source(self) -> None:
         """Check the source. Raises SyncFailed with the connector's message."""
-        self._check(self._source)
+        with self._token_saved():
+            self._check(self._source)
 
     def check_destination(self) -> None:
         """Check the destination. Raises SyncFailed with the connector's message."""
@@ -140,6 +142,14 @@ class Runner:
             state.forget()
         incremental = any(stream.sync_mode.incremental for stream in self._connection.streams)
         states = cast("CacheBase | Literal[False]", state if incremental else False)
+        with self._token_saved():
+            self._write(streams, states)
+
+    def source_configuration(self) -> Json:
+        """Return the source's configuration, with a renewed token if there is one."""
+        return self._source.get_config()
+
+    def _write(self, streams: list[str], states: "CacheBase | Literal[False]") -> None:
         try:
             with nullcontext() if "NO_LIVE_PROGRESS" not in os.environ else _silenced():
                 self._destination.write(
@@ -147,10 +157,6 @@ class Runner:
                 )
         except PyAirbyteError as error:
             raise SyncFailed("\n".join(self._listener.errors) or str(error)) from error
-
-    def source_configuration(self) -> Json:
-        """Return the source's configuration, with a renewed token if there is one."""
-        return self._source.get_config()
 
     def _check(self, connector: Source | Destination) -> None:
         try:
@@ -161,8 +167,28 @@ class Runner:
             raise SyncFailed(f"{connector.name}: {reason}") from error
 
     def _renewed(self, configuration: dict[str, Any]) -> None:
-        self._keep(configuration)
         self._source.set_config(configuration, validate=False)
+        try:
+            self._keep(configuration)
+        except UsageError as error:  # kept for the end, because PyAirbyte ignores errors of this method
+            self._unsaved = SyncFailed(
+                f"The renewed Slack token could not be saved: {error} Then authenticate again, and enter the new pair of "
+                "tokens, because the refresh token in the configuration is used up."
+            )
+        else:
+            self._unsaved = None
+
+    @contextmanager
+    def _token_saved(self) -> Iterator[None]:
+        """Raise SyncFailed at the end of the block if a renewed token was not saved."""
+        try:
+            yield
+        except (SyncFailed, UsageError) as error:
+            if self._unsaved:
+                raise SyncFailed(f"{error}\n{self._unsaved}") from error
+            raise
+        if self._unsaved:
+            raise self._unsaved
 
 
 def _write_strategy(connection: Connection) -> WriteStrategy:

@@ -12,7 +12,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,6 +37,8 @@ from integration_tests.sandbox.oomnitza.slack_setup import set_up_slack
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 20
+
+pytestmark = pytest.mark.usefixtures("environment_stays")
 
 
 @dataclass
@@ -99,14 +100,6 @@ class Command:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(people=PEOPLE) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restore the environment, which the command sets for PyAirbyte."""
-    for name in ("AIRBYTE_OFFLINE_MODE", "DO_NOT_TRACK", "AIRBYTE_LOGGING_ROOT", "TMPDIR", "NO_LIVE_PROGRESS"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
 
 
 @pytest.fixture

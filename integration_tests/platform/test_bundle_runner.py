@@ -1,0 +1,56 @@
+"""Tests of the runner with a PyAirbyte that starts no connector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airbyte_protocol.models import AirbyteMessage
+
+from bundle.definition import load_bundle
+from bundle.engine import load_runner
+from bundle.errors import SyncFailed, UsageError
+from bundle.listener import Listener
+
+ROOT = Path(__file__).resolve().parents[2]
+RENEWED = {"credentials": {"refresh_token": "second"}}
+CONTROL = {"type": "CONNECTOR_CONFIG", "emitted_at": 0, "connectorConfig": {"config": RENEWED}}
+
+
+@pytest.fixture
+def make_runner(tmp_path: Path, environment_stays: None) -> Callable[..., Any]:
+    """Create a runner of a connection, whose methods of PyAirbyte the test replaces."""
+
+    def make(connection: str, **settings: Any) -> Any:
+        bundle = load_bundle(ROOT)
+        arguments = {"source": {}, "destination": {}, "keep_configuration": lambda _: None, **settings}
+        runner: Any = load_runner(tmp_path)(
+            bundle.connectors, connection=bundle.connections[connection], listener=Listener(StringIO()), **arguments
+        )
+        runner._source.get_available_streams = lambda: [each.name for each in bundle.connections[connection].streams]
+        runner._destination.write = lambda *_, **__: None
+        return runner
+
+    return make
+
+
+def test_renewed_token_that_is_not_saved_fails_the_sync(make_runner: Callable[..., Any], tmp_path: Path) -> None:
+    """PyAirbyte ignores errors of the method that receives a connector's message."""
+
+    def keep(_: Any) -> None:
+        raise UsageError("The disk is full.")
+
+    def receive(*_: Any, **__: Any) -> None:
+        with suppress(Exception):
+            runner._source._peek_airbyte_message(AirbyteMessage.model_validate({"type": "CONTROL", "control": CONTROL}))
+
+    runner = make_runner("users", keep_configuration=keep)
+    runner._source.check = runner._destination.write = receive
+    for run in (runner.check_source, lambda: runner.run(tmp_path / "state.json")):
+        with pytest.raises(SyncFailed, match=r"could not be saved: The disk is full\. Then authenticate again"):
+            run()
+        assert runner.source_configuration() == RENEWED
