@@ -132,15 +132,18 @@ class Runner:
     def run(self, state_file: Path, *, full_refresh: bool = False) -> None:
         """Run one sync. Raises SyncFailed with the connectors' messages.
 
-        Reads and writes `state_file` if a stream is incremental; with `full_refresh` removes it first.
+        Reads and writes `state_file` if a stream is incremental. With `full_refresh` removes it first, and in a test run
+        ignores it.
         """
         streams = [stream.name for stream in self._connection.streams]
         if missing := set(streams) - set(self._source.get_available_streams()):
             raise UsageError(f"The source has no stream {', '.join(sorted(missing))}: correct metadata.yaml.")
         state = StateFile(state_file)
-        if full_refresh:
-            state.forget()
         incremental = any(stream.sync_mode.incremental for stream in self._connection.streams)
+        if full_refresh and self._destination.get_config().get("test_run"):
+            incremental = False  # read everything, and leave the state to the next sync
+        elif full_refresh:
+            state.forget()
         states = cast("CacheBase | Literal[False]", state if incremental else False)
         with self._token_saved():
             self._write(streams, states)

@@ -54,3 +54,18 @@ def test_renewed_token_that_is_not_saved_fails_the_sync(make_runner: Callable[..
         with pytest.raises(SyncFailed, match=r"could not be saved: The disk is full\. Then authenticate again"):
             run()
         assert runner.source_configuration() == RENEWED
+
+
+@pytest.mark.parametrize("test_run", [True, False])
+def test_full_refresh_in_a_test_run_keeps_the_state(
+    make_runner: Callable[..., Any], tmp_path: Path, test_run: bool
+) -> None:
+    """It reads everything without the state, and the next sync continues from it."""
+    state = tmp_path / "activity.json"
+    state.write_text("[]")
+    writes: list[Any] = []
+    runner = make_runner("activity", destination={"test_run": test_run})
+    runner._destination.write = lambda *_, state_cache, **__: writes.append(state_cache)
+    runner.run(state, full_refresh=True)
+    assert state.exists() is test_run
+    assert [bool(each) for each in writes] == [not test_run]
