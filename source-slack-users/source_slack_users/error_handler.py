@@ -167,6 +167,11 @@ class SlackErrorHandler(ErrorHandler, BackoffStrategy):
                 "or it does not use TLS. Check Address of the Slack Web API (api_url); if your company inspects its "
                 "traffic, give its certificate to this connector (REQUESTS_CA_BUNDLE)."
             )
+        if isinstance(error, (requests.exceptions.InvalidSchema, requests.exceptions.InvalidProxyURL)):
+            raise config_error(
+                "The proxy of the environment (HTTPS_PROXY or ALL_PROXY) cannot be used. Give its address as http:// or "
+                "https://; SOCKS is not supported."
+            )
         if isinstance(error, ResponseTooSlow):
             # The response took longer than the time for retries.
             raise self._given_up("sent no complete response", self._retry_policy.response)
@@ -228,9 +233,17 @@ def _parse(response: requests.Response) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(content)  # accepts half a surrogate pair at the end of a name, unlike orjson
+            return _without_half_pairs(json.loads(content))
         except (ValueError, RecursionError):
             return None
+
+
+def _without_half_pairs(content: Any) -> Any:
+    """Replace halves of surrogate pairs: a name may end in half an emoji.
+
+    orjson rejects them, and so does a reader of the records: PyAirbyte would leave out the person without a word.
+    """
+    return json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
 
 
 def _retry_after(response: requests.Response | None) -> float | None:

@@ -44,7 +44,7 @@ class RetryBudget:
         if self._deadline is None:
             self._deadline = now + self._retry_policy.faults
         left = self._deadline - now
-        return min(self._backoff() if asked is None else asked, left) if left > 0 else None
+        return min(asked or self._backoff(), left) if left > 0 else None
 
     def pause_after_rate_limit(self, asked: float | None) -> float | None:
         """Return the seconds to wait; None if they exceed the time for rate limits."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -39,6 +40,8 @@ from source_slack_users.workspaces import identify, workspaces_to_read
 # Airbyte expects a check within 30 seconds, including the start of the process.
 CHECK_RETRY_POLICY = RetryPolicy(faults=6, rate_limits=5, response=6, timeout=(4, 5))
 CHECK_SECONDS = 20
+# A refresh token is spent once Slack has it: giving up before the response would lose the new one.
+RENEWAL_RETRY_POLICY = replace(CHECK_RETRY_POLICY, response=14, timeout=(4, 14))
 
 STREAMS: tuple[type[SlackStream], ...] = (Users, LastLogins, BillableInfo, UserGroups, MemberActivity)
 
@@ -151,7 +154,7 @@ def _accepted(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check(logger: logging.Logger, raw: Mapping[str, Any]) -> None:
     config = parse_config(_accepted(raw))
-    auth = sign_in(config, raw, CHECK_RETRY_POLICY)
+    auth = sign_in(config, raw, RENEWAL_RETRY_POLICY)
     api = SlackApi(None, config.api_url, auth, retry_policy=CHECK_RETRY_POLICY)
     identity = identify(api)
     identity.require_scopes()

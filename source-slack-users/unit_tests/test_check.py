@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests_mock
 import source_slack_users.source
 from airbyte_cdk.models import Status
 from source_slack_users import SourceSlackUsers
@@ -79,6 +80,25 @@ def test_check_faults_end_in_seconds(tmp_path: Path, slack: Any, config: dict[st
     assert status == "FAILED"
     assert "auth.test returned internal_error. Gave up after 6 seconds" in message
     assert sum(clock.slept) < 7
+
+
+def test_check_waits_longer_for_a_new_token(tmp_path: Path, config: dict[str, Any]) -> None:
+    """The refresh token is spent, so giving up early would lose the new one."""
+    token = {"ok": True, "access_token": "xoxe.xoxb-new", "refresh_token": "xoxe-new", "expires_in": 43200}
+    config["credentials"] = {
+        "auth_type": "oauth2.0",
+        "client_id": "1.2",
+        "client_secret": "made-up",
+        "access_token": "xoxe.xoxb-old",
+        "refresh_token": "xoxe-old",
+        "token_expiry_date": "2020-01-01T00:00:00Z",
+    }
+    with requests_mock.Mocker() as http:
+        http.post("https://slack.com/api/oauth.v2.access", json=token)
+        http.get("https://slack.com/api/auth.test", json={"ok": False, "error": "account_inactive"})
+        check(tmp_path, config)
+    renewal, test = (request.timeout for request in http.request_history)
+    assert renewal[1] > 2 * test[1]
 
 
 def test_check_long_rate_limit_is_not_waited(tmp_path: Path, slack: Any, config: dict[str, Any], clock: Any) -> None:

@@ -148,6 +148,16 @@ def test_handler_bad_certificate_ends_at_once(slack: Any, api: SlackApi, words: 
     assert len(slack.calls) == 1
 
 
+@pytest.mark.parametrize(
+    "error", [requests.exceptions.InvalidSchema(), requests.exceptions.InvalidProxyURL()], ids=type
+)
+def test_handler_unusable_proxy_ends_at_once(slack: Any, api: SlackApi, error: Exception) -> None:
+    raising(slack, error)
+    found = failure(api)
+    assert (found.failure_type, len(slack.calls)) == (FailureType.config_error, 1)
+    assert "HTTPS_PROXY" in str(found)
+
+
 def test_handler_slow_response_is_given_up_at_once(slack: Any, api: SlackApi) -> None:
     """It took three minutes, and a request is retried for two."""
     raising(slack, ResponseTooSlow())
@@ -191,8 +201,10 @@ def test_handler_4xx_with_slacks_json_is_judged_by_code(slack: Any, api: SlackAp
 
 
 def test_handler_half_an_emoji_in_a_name_is_read(slack: Any, api: SlackApi) -> None:
-    slack.fail("users.list", {"text": '{"ok": true, "members": [{"id": "U1", "name": "\\ud83d"}]}'})
-    assert people(api) == 1
+    """It is replaced, because it cannot be sent on: a reader of the records would leave out the person."""
+    slack.fail("users.list", {"text": '{"ok": true, "members": [{"id": "U1", "name": "Ada \\ud83d"}]}'})
+    payload, _ = api.call("users.list")
+    assert payload["members"] == [{"id": "U1", "name": "Ada ?"}]
 
 
 @pytest.mark.parametrize("fault", [{"status_code": 503}, {"json": {"ok": False, "error": "internal_error"}}], ids=str)

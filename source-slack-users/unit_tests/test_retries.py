@@ -37,6 +37,11 @@ def test_budget_fault_with_retry_after_waits_as_asked(clock: Any) -> None:
     assert budget.pause_after_fault(1000) == 120
 
 
+def test_budget_fault_that_asks_for_no_pause_has_one(clock: Any) -> None:
+    budget = RetryBudget(RetryPolicy())
+    assert [budget.pause_after_fault(0) for _ in range(3)] == [1, 2, 4]
+
+
 def test_budget_rate_limit_waits_for_an_hour_in_all(clock: Any) -> None:
     budget = RetryBudget(RetryPolicy())
     assert [budget.pause_after_rate_limit(1200) for _ in range(4)] == [1200, 1200, 1200, None]

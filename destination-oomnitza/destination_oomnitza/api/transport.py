@@ -221,6 +221,11 @@ class Transport:
                 "if your company inspects its traffic, make its certificate known to Airbyte.",
                 type(error).__name__,
             )
+        if isinstance(error, (requests.exceptions.InvalidSchema, requests.exceptions.InvalidProxyURL)):
+            return config_error(
+                "The proxy of the environment (HTTPS_PROXY or ALL_PROXY) cannot be used. Give its address as http:// or "
+                "https://; SOCKS is not supported."
+            )
         if isinstance(error, requests.exceptions.InvalidURL):
             return config_error(f"{self._origin} is not an address that can be reached. Check it.")
         if isinstance(error, requests.exceptions.ConnectTimeout):

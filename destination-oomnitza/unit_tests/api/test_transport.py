@@ -45,6 +45,16 @@ def test_get_unsafe_connection_is_config_error(http: requests_mock.Mocker, text:
     assert http.call_count == 1
 
 
+@pytest.mark.parametrize(
+    "error", [requests.exceptions.InvalidSchema(), requests.exceptions.InvalidProxyURL()], ids=type
+)
+def test_get_unusable_proxy_is_config_error(http: requests_mock.Mocker, error: Exception) -> None:
+    http.get(USERS, exc=error)
+    with pytest.raises(AirbyteTracedException, match="HTTPS_PROXY") as raised:
+        make().get("/api/v3/users")
+    assert (raised.value.failure_type, http.call_count) == (FailureType.config_error, 1)
+
+
 def test_get_missing_certificates_are_config_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with pytest.raises(AirbyteTracedException, match=r"none\.pem.*REQUESTS_CA_BUNDLE") as raised:
