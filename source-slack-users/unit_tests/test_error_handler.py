@@ -201,7 +201,7 @@ def test_handler_4xx_with_slacks_json_is_judged_by_code(slack: Any, api: SlackAp
 
 
 def test_handler_half_an_emoji_in_a_name_is_read(slack: Any, api: SlackApi) -> None:
-    """It is replaced, because it cannot be sent on: a reader of the records would leave out the person."""
+    """It is replaced, because PyAirbyte would leave out the person."""
     slack.fail("users.list", {"text": '{"ok": true, "members": [{"id": "U1", "name": "Ada \\ud83d"}]}'})
     payload, _ = api.call("users.list")
     assert payload["members"] == [{"id": "U1", "name": "Ada ?"}]
