@@ -68,10 +68,13 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
     TemplateFailed if the template does not compile.
     """
     with _compiling():
-        tree = _parsed(text)
-        variables = names.variables(tree, _ENVIRONMENT.globals)
-        paths = names.paths(tree, _ENVIRONMENT.globals)
-        template = _ENVIRONMENT.from_string(weighed(tree))
+        return _text_render(_parsed(text))
+
+
+def _text_render(tree: nodes.Template) -> Callable[[Mapping[str, Any]], str]:
+    variables = names.variables(tree, _ENVIRONMENT.globals)
+    paths = names.paths(tree, _ENVIRONMENT.globals)
+    template = _ENVIRONMENT.from_string(weighed(tree))
 
     def render(record: Mapping[str, Any]) -> str:
         parts: list[str] = []
@@ -96,11 +99,11 @@ def compile_native_template(text: str) -> Render:
     """
     with _compiling():
         tree = names.with_signs(_parsed(text))
-        variables = names.variables(tree, _ENVIRONMENT.globals)
-        paths = names.paths(tree, _ENVIRONMENT.globals)
         expression = _only_expression(tree)
         if expression is None:
-            return compile_template(text)
+            return _text_render(tree)
+        variables = names.variables(tree, _ENVIRONMENT.globals)
+        paths = names.paths(tree, _ENVIRONMENT.globals)
         template = _ENVIRONMENT.from_string(weighed(_assigned(expression)))
 
     def evaluate(record: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from destination_oomnitza.mapping.expressions import compile_native, native_paths_read
 from destination_oomnitza.mapping.rules import Rule, field_fit
 from destination_oomnitza.mapping.values import ValueRejected
+from destination_oomnitza.normalize import is_empty
 from destination_oomnitza.person_schema import PersonField, PersonSchema
 from destination_oomnitza.planning.problems import Problems
 
@@ -79,11 +80,8 @@ class DrawnMapping:
             return Rule(field, value, compile_native(value), fitting, reads=native_paths_read(value), origin=origin)
         if kind == "value":
             try:
-                return (
-                    None
-                    if value is None or value == ""
-                    else Rule(field, None, None, fitting, fitting(value), origin=origin)
-                )
+                constant = None if is_empty(value) else fitting(value)
+                return None if is_empty(constant) else Rule(field, None, None, fitting, constant, origin=origin)
             except ValueRejected as error:
                 raise ValueError(f"the constant {error}") from None
         raise ValueError(f"a mapping of the type {kind} is not supported")

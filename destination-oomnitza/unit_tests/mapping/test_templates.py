@@ -81,7 +81,8 @@ def test_field_of_a_functions_name_is_a_variable_unless_called() -> None:
         ("profile.title", "Engineer"), ('{{ profile["title"] }}', "Engineer"), ("phone", "+15551234567"),
         ("list | map('string')", ["1", "2", "3"]),
         ("{{ first_name }} {{ n }}", "Ada 7"), ("First_SPACE_Name", "A"), ("work.e_DOT_mail", "a@b"), ('{{ work["e_DOT_mail"] }}', "a@b"),
-        ("result", "r"), ("{% if flag %}{{ n }}{% endif %}", "7"), ("none", None), ("n > 5", True),
+        ("{{ First_SPACE_Name }}@{{ work.e_DOT_mail }}", "A@a@b"), ("result", "r"),
+        ("{% if flag %}{{ n }}{% endif %}", "7"), ("none", None), ("n > 5", True),
     ],
 )  # fmt: skip
 def test_native_template_keeps_the_type(expression: str, value: Any) -> None:

@@ -99,7 +99,10 @@ def test_inputs_of_the_integration_are_left_out_with_a_remark() -> None:
 
 
 def test_empty_attribute_is_no_rule() -> None:
-    for source in ({"type": "attribute", "value": " "}, {"type": "value", "value": None}):
+    for source in (
+        {"type": "attribute", "value": " "},
+        *({"type": "value", "value": each} for each in (None, "", " ")),
+    ):
         assert "address" not in planned({**DRAWN, "ADDRESS": source}).mapping.rules
 
 
