@@ -184,7 +184,7 @@ def differs(field: PersonField, current: Any, wanted: Any, ignore_case: bool = F
         return False
     if is_empty(current) or is_empty(wanted):
         return is_empty(current) != is_empty(wanted)
-    if ignore_case:
+    if ignore_case and not field.is_phone:
         return folded(current) != folded(wanted)
     if field.choices is not None and field.choices.same(current, wanted):
         return False

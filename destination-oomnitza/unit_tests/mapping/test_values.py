@@ -140,6 +140,7 @@ PHONE = PersonField("phone_number", "Phone", Kind.TEXT, is_phone=True)
 def test_differs_of_a_phone_number_compares_its_digits(stored: Any) -> None:
     assert not differs(PHONE, stored, "+1 (555) 010-0000")
     assert differs(PHONE, stored, "+1 (555) 010-0001")
+    assert not differs(PHONE, stored, "+1 (555) 010-0000", ignore_case=True), "as a sync key, too"
     assert differs(CUSTOM[Kind.TEXT], stored, "+1 (555) 010-0000")
 
 

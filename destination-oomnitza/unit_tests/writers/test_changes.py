@@ -142,6 +142,13 @@ def test_changes_identity_if_the_first_key_is_another(there: Any, changed: bool)
     assert not changes_identity(plan, mapped(plan, id=None), {"slack_user_id": there})
 
 
+def test_changes_identity_compares_a_phone_number_by_its_digits() -> None:
+    plan = plan_of({"field": "phone_number", "value": "phone"}, sync_keys=("phone_number", "email"))
+    record = mapped(plan, phone="+1 (555) 010-0000")
+    assert not changes_identity(plan, record, {"phone_number": "+15550100000"})
+    assert changes_identity(plan, record, {"phone_number": "+15550100001"})
+
+
 def test_fields_kept_otherwise_are_those_of_another_meaning() -> None:
     plan = plan_of(sync_keys=("email", "slack_user_id"))
     sent = {"role": 25, "slack_user_id": "u1", "position": "boss", "phone_number": "+1 555"}
