@@ -52,7 +52,7 @@ class _Cleared(RecordMapping):
 
 def plan_activation(config: Config, schema: PersonSchema, stream: Stream, problems: Problems) -> StreamPlan:
     """Return the plan of a stream that is mapped to an Oomnitza object already."""
-    people = _people(stream, schema)
+    people = _people(config, stream, schema)
     saas = _saas(config, stream)
     cleared = _is_cleared(stream)
     if stream.object_name == SAAS_USER and config.saas is None and not cleared:
@@ -81,12 +81,14 @@ def _is_cleared(stream: Stream) -> bool:
     return stream.destination_sync_mode == "overwrite" or (appends and stream.object_name == SAAS_USER)
 
 
-def _people(stream: Stream, schema: PersonSchema) -> PeoplePlan | None:
+def _people(config: Config, stream: Stream, schema: PersonSchema) -> PeoplePlan | None:
     mode = _PEOPLE_MODES.get(stream.destination_sync_mode)
     if stream.object_name != USER or mode is None:
         return None
     # Data activation writes every field, also if a further key found the person.
-    return PeoplePlan(*mode, update_sync_keys=True, edit_only=schema.edit_only())
+    return PeoplePlan(
+        *mode, update_sync_keys=True, on_identity_change=config.on_identity_change, edit_only=schema.edit_only()
+    )
 
 
 def _saas(config: Config, stream: Stream) -> SaasPlan | None:

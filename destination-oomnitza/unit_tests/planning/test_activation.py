@@ -116,11 +116,15 @@ SAAS: dict[str, Any] = {"record_type": {"type": "user_and_saas_user", "saas_name
 )
 def test_user_mode_of_the_stream_decides(plan: Plan, mode: str, creates: bool, existing: str) -> None:
     made = plan(
-        activation("user", mode, "username", "email", "badge"), write_mode="create_only", sync_keys=["username"]
+        activation("user", mode, "username", "email", "badge"),
+        write_mode="create_only",
+        sync_keys=["username"],
+        on_identity_change="refuse",
     )
     assert made.people is not None and made.saas is None
     assert (made.creates, made.existing, made.people.update_sync_keys) == (creates, existing, True)
     assert made.mapping.sync_keys == ("email",)
+    assert made.people.on_identity_change == "refuse"
     row = made.mapping(
         {"username": "ada", "email": "ada@acme.example", "badge": "7", "name": "not mapped", "deleted": True}
     )
