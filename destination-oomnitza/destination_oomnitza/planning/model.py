@@ -78,4 +78,6 @@ class StreamPlan:
     @property
     def must_know_people(self) -> bool:
         """Whether new people, who get defaults, must be distinguished from others."""
-        return self.creates and self.existing != "skip" and bool(self.mapping.defaults)
+        rules = self.mapping.rules
+        needed = any(name not in rules or rules[name].default is None for name in self.mapping.defaults)
+        return self.creates and self.existing != "skip" and needed

@@ -197,12 +197,12 @@ class IngestWriter:
             return _fields_of_known(plan, record)
         if plan.existing == "skip":
             return plan.mapping.new_person(record)
-        defaults = {name: value for name, value in plan.mapping.defaults.items() if is_empty(record.fields.get(name))}
-        if not defaults:
+        if not plan.must_know_people:
             return record.fields
         known = self._known_people(plan)
         if known.has(record.keys):
             return _fields_of_known(plan, record) if known.whole else record.fields
+        defaults = {name: value for name, value in plan.mapping.defaults.items() if is_empty(record.fields.get(name))}
         return {**record.fields, **defaults}
 
     def _known_people(self, plan: StreamPlan) -> KnownPeople:

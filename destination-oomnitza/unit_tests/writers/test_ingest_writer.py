@@ -172,18 +172,19 @@ def test_known_people_are_read_once_and_only_if_needed(requests_mock: Mocker) ->
     ("settings", "names"),
     [
         ({}, [None, "eve"]),
+        ({"field_mapping": [{"field": "role", "value": "number"}]}, [None, "eve"]),
         ({"write_mode": "update_only"}, [None, None]),
         ({"write_mode": "create_only"}, ["ada", "eve"]),
         ({"sync_keys": ["username"]}, ["ada", "eve"]),
     ],
-    ids=["known people", "update_only", "create_only", "sync key"],
+    ids=["known people", "role of the record", "update_only", "create_only", "sync key"],
 )
 def test_user_name_goes_to_new_people_only(
     settings: dict[str, Any], names: list[str | None], requests_mock: Mocker
 ) -> None:
     """Known people keep theirs; as a sync key it only finds them."""
     sync = Sync(requests_mock, config(**settings), people=[{"user_id": "u1", "email": "ada@acme.example"}])
-    sync.write(ada(), ada(name="eve", email="eve@acme.example"))
+    sync.write(ada(number=7), ada(name="eve", email="eve@acme.example", number=7))
     assert [record.get("USER") for record in sync.batches()[0]["records"]] == names
 
 
