@@ -53,7 +53,10 @@ class SaasRoles:
             return bool(user.roles) and all(self._labels.get(role) == folded(label) for role in user.roles)
 
     def id_of(self, label: str) -> str:
-        """Return the id of a role; create the role if it is absent."""
+        """Return the id of a role; create the role if it is absent.
+
+        Raises RequestRejected if Oomnitza rejects the new role.
+        """
         with self._lock:
             if folded(label) not in self._ids and not self._listed:
                 self._list()
@@ -123,12 +126,7 @@ class SaasRoles:
             self._list()
             return self._ids.get(folded(label))
 
-        try:
-            creation = self._client.create(f"{self.path}/roles", {"role_external_label": label}, find)
-        except RequestRejected as rejected:
-            raise config_error(
-                f"Oomnitza rejected the new role {label} of {self._application}: {rejected}. Add it there, or {_SWITCH_OFF}."
-            ) from None
+        creation = self._client.create(f"{self.path}/roles", {"role_external_label": label}, find)
         role_id: str | None = creation.found or id_in(creation.json, "role_id") or self._client.look_again(find)
         if role_id is None:
             raise config_error(

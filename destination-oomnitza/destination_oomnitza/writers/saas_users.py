@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 
+from destination_oomnitza.api.responses import RequestRejected
 from destination_oomnitza.api.saas_application import SaasApplication
 from destination_oomnitza.api.saas_user import Reasons, SaasUser
 from destination_oomnitza.config.models import RestWriting
@@ -115,7 +116,12 @@ class SaasUsers:
                 if not self._application.roles.is_only(batch.users[user_id], label):
                     wanted.setdefault(label, []).append(user_id)
         for label, user_ids in wanted.items():
-            done = self._replace_roles(batch, self._application.roles.id_of(label), user_ids)
+            try:
+                role_id = self._application.roles.id_of(label)
+            except RequestRejected as rejected:
+                batch.note(user_ids, dict.fromkeys(user_ids, str(rejected)), f"its new role {label} was rejected")
+                continue
+            done = self._replace_roles(batch, role_id, user_ids)
             self._report.count_saas(stream, "roles_changed", len(done))
 
     def _replace_roles(self, batch: Members, role_id: str, user_ids: Sequence[str]) -> list[str]:

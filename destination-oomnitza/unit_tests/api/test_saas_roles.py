@@ -77,11 +77,6 @@ def test_id_of_in_a_list_that_grows_is_read_again(requests_mock: Mocker) -> None
     ("listed", "created", "message"),
     [
         ({"status_code": 404, "json": {"error": "Nothing here."}}, {}, "does not list the roles of Slack"),
-        (
-            {"json": []},
-            {"status_code": 400, "json": {"error": "Too many."}},
-            "rejected the new role Member of Slack: Too many",
-        ),
         ({"json": []}, {"json": {}}, "added the role Member to Slack, but does not list it"),
         ({"json": [{"role_id": 1}], "headers": {"X-Total-Count": "5"}}, {}, "does not list all roles of Slack"),
     ],

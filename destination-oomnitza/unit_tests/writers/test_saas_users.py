@@ -170,6 +170,16 @@ def test_role_that_is_rejected_leaves_the_former_one(http: Mocker) -> None:
     assert saas.counts() == {}
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_new_role_that_is_rejected_concerns_its_records(http: Mocker, status: int) -> None:
+    saas = Saas(http, [there("u1"), there("u2", roles=[])])
+    http.post(ROLES, status_code=status, json={"error": "Too long."})
+    reasons = saas.write(member("u1", role="a role of 300 characters"), member("u2"))
+    (reason,) = reasons
+    assert reason.startswith("SaaS user: its new role a role of 300 characters was rejected: Too long.")
+    assert saas.done()[-1] == ("POST", "saas/7/roles/users", {"users": ["u2"], "roles": ["r1"]})
+
+
 def test_record_without_a_role_leaves_the_role(http: Mocker) -> None:
     saas = Saas(http, [there("u1", roles=[])])
     assert saas.write(member("u1", role=None)) == []
