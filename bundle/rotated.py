@@ -1,10 +1,11 @@
 """Saves a Slack token that a sync has renewed; its refresh token is single-use."""
 
 import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bundle.configuration import CREDENTIALS, Json
-from bundle.private_folder import load, save
+from bundle.private_folder import exclusive, load, make_private, save
 
 RENEWED = ("access_token", "refresh_token", "token_expiry_date")
 
@@ -21,6 +22,16 @@ class RotatedCredentials:
         name = hashlib.sha256(str(token).encode()).hexdigest()[:32] if token else None
         self._file = folder / "credentials" / f"{name}.json" if name else None
         self._configuration = configuration
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Reserve the tokens for one sync, because a refresh token works once.
+
+        Raises UsageError if another sync uses them.
+        """
+        if self._file is None:
+            return nullcontext()
+        make_private(self._file.parent)
+        return exclusive(self._file.with_suffix(".lock"), "this Slack token")
 
     def newest(self) -> Json:
         """Return the configuration with the newest pair of tokens.

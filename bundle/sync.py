@@ -54,6 +54,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path)
         temporary = stack.enter_context(temporary_folder(private))
         listener = Listener(sys.stdout, stack.enter_context(_log(options.log)) if options.log else None)
         rotated = RotatedCredentials(private, source)
+        stack.enter_context(rotated.exclusive())
         _print(f"{connection.name}: {', '.join(stream.name for stream in connection.streams)}")
         runner = load_runner(temporary)(
             bundle.connectors,

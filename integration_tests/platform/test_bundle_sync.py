@@ -28,6 +28,7 @@ from bundle.definition import load_bundle
 from bundle.engine import load_runner
 from bundle.errors import ServiceError, UsageError
 from bundle.identity import oomnitza_identity, slack_identity
+from bundle.rotated import RotatedCredentials
 from bundle.state import StateFile
 from bundle.sync import settings_for
 from integration_tests.harness import preloaded
@@ -357,6 +358,14 @@ def test_readable_configuration_is_warned_of(command: Command) -> None:
     (command.home / "source.json").chmod(0o644)
     assert main(arguments, {"HOME": str(command.home)}) == 1
     assert f"chmod 600 {command.home / 'source.json'}" in command.capsys.readouterr().err
+
+
+def test_rotated_token_in_use_ends_a_second_sync(command: Command) -> None:
+    """Both would send one refresh token, which works once."""
+    command.source["credentials"] = {"refresh_token": "in use"}
+    with RotatedCredentials(command.private, command.source).exclusive():
+        done = command.run()
+    assert (done.status, done.err) == (1, "Another sync of this Slack token is running. Wait for its end.\n")
 
 
 def test_rotated_token_is_kept_for_the_next_sync(set_up: Callable[[Sandbox], Command]) -> None:
