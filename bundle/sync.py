@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from bundle.configuration import Json, read_configuration
 from bundle.definition import DEFAULT_CONNECTION, Bundle, Connection, load_bundle
 from bundle.engine import load_runner
-from bundle.errors import SyncFailed, UsageError
+from bundle.errors import CommandError, SyncFailed, UsageError
 from bundle.identity import oomnitza_identity, pair_name
 from bundle.listener import Listener
 from bundle.private_folder import exclusive, make_private, private_folder, temporary_folder
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str], root: Path)
     if options.test_run:
         destination = {**destination, "test_run": True}
     with ExitStack() as stack:
-        stack.enter_context(_ended_by_sigterm())
+        stack.enter_context(ended_by_signals())
         private = private_folder(environment)
         temporary = stack.enter_context(temporary_folder(private))
         listener = Listener(sys.stdout, stack.enter_context(_log(options.log)) if options.log else None)
@@ -144,7 +144,7 @@ def _log(file: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """End the sync on SIGTERM as on Ctrl-C: connectors stop, temporary files go."""
 
     def end(number: int, _: FrameType | None) -> None:
@@ -153,8 +153,22 @@ def _ended_by_sigterm() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except CommandError as error:
+        if interrupt := _interrupt_before(error):
+            raise type(interrupt)(*interrupt.args) from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt_before(error: BaseException | None) -> BaseException | None:
+    """Return the interrupt that an error replaced; None if there was none.
+
+    On its way up, PyAirbyte stops the connectors, and raises an error because they were stopped.
+    """
+    while error is not None and not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        error = error.__context__
+    return error
 
 
 def _print(text: str, end: str = "\n") -> None:

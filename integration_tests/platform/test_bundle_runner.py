@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from airbyte_protocol.models import AirbyteMessage
@@ -15,6 +15,7 @@ from bundle.definition import load_bundle
 from bundle.engine import load_runner
 from bundle.errors import SyncFailed, UsageError
 from bundle.listener import Listener
+from bundle.sync import ended_by_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 RENEWED = {"credentials": {"refresh_token": "second"}}
@@ -69,3 +70,26 @@ def test_full_refresh_in_a_test_run_keeps_the_state(
     runner.run(state, full_refresh=True)
     assert state.exists() is test_run
     assert [bool(each) for each in writes] == [not test_run]
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143)])
+def test_interrupt_with_a_connector_that_fails_is_kept(
+    make_runner: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt: BaseException
+) -> None:
+    """PyAirbyte raises the error of the connector that it stopped instead."""
+
+    def lines(file: IO[str]) -> Iterator[str]:
+        yield from file
+        raise interrupt
+
+    stopped = tmp_path / "connector"
+    stopped.write_text("#!/bin/sh\ntrap '' TERM\nexit 1\n")
+    stopped.chmod(0o700)
+    runner = make_runner("users")
+    runner._destination.executor = type(runner._destination.executor)("destination-oomnitza", path=stopped)
+    monkeypatch.setattr("airbyte._executors.base._stream_from_file", lines)
+    with pytest.raises(SyncFailed):
+        runner.check_destination()
+    with pytest.raises(type(interrupt)) as ended, ended_by_signals():
+        runner.check_destination()
+    assert ended.value.args == interrupt.args
