@@ -136,6 +136,15 @@ def test_leaver_without_address_is_deactivated(sandbox: Sandbox) -> None:
     assert not users(sandbox)["bob"]["active"]
 
 
+def test_leavers_newer_account_in_a_later_batch_decides(sandbox: Sandbox) -> None:
+    sync(sandbox, [person("ada"), person("bob")])
+    old = {**person("ada", deleted=True), "email": None}
+    new = [person("bob"), {**person("ada"), "id": "UNEW"}]
+    assert sync(sandbox, [old, *new], batch_size=1).saas() == {}
+    assert not [exchange for exchange in writes(sandbox) if "activate" in str(exchange)]
+    assert (users(sandbox)["ada"]["active"], users(sandbox)["ada"]["user_external_id"]) == (True, "UNEW")
+
+
 def test_switches_turn_parts_off(sandbox: Sandbox) -> None:
     off = {"method": "rest", "assign_roles": False, "deactivate_inactive": False}
     sync(sandbox, [person("ada"), person("bob")], write_method=off)

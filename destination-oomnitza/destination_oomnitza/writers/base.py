@@ -26,6 +26,8 @@ class Deferral(IntEnum):
     """Another person has the value of a sync key that the record writes, and may give it up by then."""
     IDENTITY = 2
     """The record would change an identity, and another record may make that unnecessary."""
+    ACCOUNT = 3
+    """The record would deactivate somebody by the id of an account, and they may have a newer account."""
 
 
 @dataclass(slots=True)

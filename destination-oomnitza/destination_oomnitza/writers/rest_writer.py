@@ -47,6 +47,8 @@ class RestWriter:
         self._identities.note(batch)
         application = self._applications.get(batch.plan.stream.key)
         if application is not None:
+            if not batch.last:
+                self._defer_leavers(application, batch)
             self._write_saas_users(application, batch)
         for write in batch.records:
             write.person = None  # not kept in memory until the reading thread settles the batch
@@ -69,6 +71,17 @@ class RestWriter:
         """Stop the threads and log the totals; running requests end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._identities.close()
+
+    def _defer_leavers(self, application: Application, batch: Batch) -> None:
+        """Defer leavers known by the id of an account only: it may be an older one."""
+        for write in batch.records:
+            if (
+                write.user_id is None
+                and write.record.inactive
+                and _concerns_saas(batch, write)
+                and application.users.would_deactivate(write.record.external_id)
+            ):
+                self._identities.defer(batch.plan, write, Deferral.ACCOUNT)
 
     def _write_saas_users(self, application: Application, batch: Batch) -> None:
         if application.missing is not None:

@@ -67,6 +67,12 @@ class SaasUsers:
             self._activate(stream, batch)
         batch.end(plan)
 
+    def would_deactivate(self, external_id: str | None) -> bool:
+        """Return whether an inactive account of this id would deactivate somebody."""
+        users = self._application.users()
+        user_id = self._application.user_with(external_id)
+        return self._options.deactivate_inactive and user_id is not None and users[user_id].active is not False
+
     def _sort(self, plan: StreamPlan, batch: Members, writes: Iterable[RecordWrite]) -> None:
         """Separate active from inactive accounts; of those only assigned ones count."""
         by_external_id: list[RecordWrite] = []
@@ -82,7 +88,8 @@ class SaasUsers:
             elif user is not None:
                 batch.inactive[write.user_id] = write
         for write in by_external_id:
-            # Deactivated accounts often lose their e-mail address. If the person has a newer account, that one decides.
+            # Deactivated accounts often lose their e-mail address. If the person has a newer account, that one decides; so these come
+            # when all others are written (Deferral.ACCOUNT).
             user_id = self._application.user_with(write.record.external_id)
             if user_id is not None and not batch.users[user_id].appeared:
                 batch.inactive[user_id] = write

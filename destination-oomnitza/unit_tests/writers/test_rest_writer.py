@@ -87,8 +87,8 @@ class Sync:
         assert mapped is not None
         return mapped
 
-    def write(self, *records: dict[str, Any]) -> list[tuple[Outcome | None, str]]:
-        batch = Batch(self.plan, [RecordWrite(self.mapped(each)) for each in records])
+    def write(self, *records: dict[str, Any], last: bool = False) -> list[tuple[Outcome | None, str]]:
+        batch = Batch(self.plan, [RecordWrite(self.mapped(each)) for each in records], last=last)
         self.writer.write(batch)
         self.writer.close()
         return [(write.outcome, write.reason) for write in batch.records]
@@ -176,8 +176,13 @@ def test_user_name_identifies_a_user_with_record(requests_mock: Mocker) -> None:
 
 @pytest.mark.parametrize(("mode", "gone"), [("create_only", []), ("update_only", ["u1"])])
 def test_leaver_without_address_is_deactivated_by_mode(requests_mock: Mocker, mode: str, gone: list[str]) -> None:
+    """At the end of the sync, because the person may have a newer account."""
     sync = Sync(requests_mock, write_mode=mode)
-    assert sync.write(record("ada", email=None, deleted=True)) == [(Outcome.SKIPPED, SkipReason.NO_SYNC_KEY)]
+    skipped = (Outcome.SKIPPED, SkipReason.NO_SYNC_KEY)
+    leaver = record("ada", email=None, deleted=True)
+    assert sync.write(leaver) == [(None, "") if gone else skipped]
+    assert not sync.deactivated.called
+    assert sync.write(leaver, last=True) == [skipped]
     assert [request.json()["saas_user_ids"] for request in sync.deactivated.request_history] == ([gone] if gone else [])
 
 
