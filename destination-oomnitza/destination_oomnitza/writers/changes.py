@@ -73,6 +73,6 @@ def changes_identity(plan: StreamPlan, record: MappedRecord, person: Person) -> 
     current = person.get(name)
     if current == wanted or name == "username":  # a user name is never written, so it may always differ
         return False
-    return (
-        wanted is not None and not is_empty(current) and differs(plan.mapping.rules[name].field, current, wanted, True)
-    )
+    if wanted is None or is_empty(current):
+        return False
+    return differs(plan.mapping.rules[name].field, current, wanted, ignore_case=True)
